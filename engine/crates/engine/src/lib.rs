@@ -1,0 +1,1 @@
+//! Wires hub, sources, sinks and front into one engine with desired state.

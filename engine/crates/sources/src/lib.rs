@@ -1,0 +1,1 @@
+//! RTSP camera sources with one state machine and jittered reconnects.
