@@ -1,0 +1,70 @@
+"""Ids and the names of streams.
+
+A camera id is opaque, unique over all cities and never reused. It appears in
+addresses and folder names, hence the small alphabet. A stream is written
+``{camera}/main`` or ``{camera}/sub``; ``{camera}`` alone is main.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from vms.common.errors import InvalidError
+
+CameraId = NewType("CameraId", str)
+
+CAMERA_ID_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
+LOCAL_CITY = "local"
+RESERVED_IDS = frozenset({"api", "main", "playback", "sub"})
+
+_CAMERA_ID = re.compile(CAMERA_ID_PATTERN)
+
+
+class StreamName(StrEnum):
+    """The streams a camera can have."""
+
+    MAIN = "main"
+    SUB = "sub"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamRef:
+    """One stream of one camera."""
+
+    camera: CameraId
+    stream: StreamName = StreamName.MAIN
+
+    def __str__(self) -> str:
+        return f"{self.camera}/{self.stream}"
+
+
+def camera_id(text: str) -> CameraId:
+    """Return ``text`` as a camera id, or say what is allowed."""
+    if not _CAMERA_ID.fullmatch(text):
+        raise InvalidError(
+            f"{text!r} is not a camera id: allowed are 1 to 63 of a-z, 0-9, _ and -, "
+            "beginning with a letter or a digit",
+            code="camera_id_invalid",
+            values={"id": text},
+        )
+    if text in RESERVED_IDS:
+        raise InvalidError(
+            f"{text!r} is reserved and cannot be a camera id "
+            f"(reserved: {', '.join(sorted(RESERVED_IDS))})",
+            code="camera_id_reserved",
+            values={"id": text},
+        )
+    return CameraId(text)
+
+
+def stream_ref(text: str) -> StreamRef:
+    """Read ``camera``, ``camera/main`` or ``camera/sub``."""
+    camera, slash, stream = text.partition("/")
+    if slash and stream not in set(StreamName):
+        raise InvalidError(
+            f"{text!r} is not a stream: write CAMERA/main or CAMERA/sub",
+            code="stream_invalid",
+            values={"stream": text},
+        )
+    return StreamRef(camera_id(camera), StreamName(stream) if slash else StreamName.MAIN)
