@@ -1,0 +1,36 @@
+import { defineConfig } from 'eslint/config'
+import solid from 'eslint-plugin-solid/configs/typescript'
+import tseslint from 'typescript-eslint'
+
+/** A screen is a folder; screens never import one another, and what they share never imports them. */
+const screens = ['wall']
+
+export default defineConfig(
+  { ignores: ['node_modules', 'coverage', 'eslint.config.js'] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        project: './tsconfig.json',
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  { files: ['src/**/*.{ts,tsx}'], ...solid },
+  {
+    files: ['src/{api,lib,player,ui,i18n}/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: screens.map((screen) => ({ group: [`**/${screen}/*`, `**/${screen}`] })) },
+      ],
+    },
+  },
+)

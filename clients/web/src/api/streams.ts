@@ -1,0 +1,48 @@
+import { problemOf } from './problem'
+
+export type StreamState = 'connecting' | 'live' | 'stalled' | 'backing_off' | 'off'
+export type StreamName = 'main' | 'sub'
+export type Values = Readonly<Record<string, string | number | null>>
+
+/** Why something is as it is: a code that every language has words for, and what fills them. */
+export interface Reason {
+  readonly code: string
+  readonly values: Values
+}
+
+export interface StreamStatus {
+  readonly camera: string
+  readonly name?: string
+  readonly stream: StreamName
+  readonly state: StreamState
+  readonly reason: Reason | null
+  readonly codec: string | null
+  readonly width: number | null
+  readonly height: number | null
+  readonly fps: number | null
+  readonly bitrate: number | null
+  readonly readers: number
+  readonly drops: number
+}
+
+interface Page {
+  readonly items: readonly StreamStatus[]
+  readonly next: string | null
+}
+
+export type Fetch = (input: string, init?: RequestInit) => Promise<Response>
+
+/** Every stream, page after page. Rejects with a Problem. */
+export async function listStreams(get: Fetch = fetch): Promise<readonly StreamStatus[]> {
+  const items: StreamStatus[] = []
+  let next: string | null = null
+  do {
+    const query = next === null ? '' : `?cursor=${encodeURIComponent(next)}`
+    const answer = await get(`/api/v1/streams${query}`)
+    if (!answer.ok) throw await problemOf(answer)
+    const page = (await answer.json()) as Page
+    items.push(...page.items)
+    next = page.next
+  } while (next !== null)
+  return items
+}

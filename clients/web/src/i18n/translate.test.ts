@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { en, type Key } from './en'
+import { catalogues, chooseLanguage, languages, makeTranslator } from './translate'
+
+/** What the engine and the front may give as a reason; each needs its words. */
+const CODES = [
+  'wrong_password',
+  'no_route',
+  'connection_refused',
+  'timeout',
+  'dns',
+  'camera_closed',
+  'not_rtsp',
+  'no_video_track',
+  'unknown_codec',
+  'no_video',
+  'stream_not_found',
+  'protocol',
+  'frame_too_large',
+  'disabled',
+  'network',
+  'clock_step',
+]
+
+const keys = Object.keys(en) as Key[]
+const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
+
+describe.each(languages)('the catalogue in %s', (language) => {
+  const catalogue = catalogues[language]
+
+  it('has every text, with the same values to fill in', () => {
+    expect(Object.keys(catalogue).sort()).toEqual([...keys].sort())
+    for (const key of keys) {
+      expect(catalogue[key].trim(), key).not.toBe('')
+      expect(places(catalogue[key]), key).toEqual(places(en[key]))
+    }
+  })
+
+  it.each(CODES)('has words for %s', (code) => {
+    const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X' } })
+    expect(said).not.toContain(`(${code})`)
+    expect(said).not.toContain('{')
+    expect(said).not.toContain('?')
+  })
+})
+
+describe('makeTranslator', () => {
+  it('fills in values', () => {
+    const portuguese = makeTranslator('pt')
+    expect(portuguese.reason({ code: 'unknown_codec', values: { codec: 'MJPEG' } })).toBe(
+      'O codec MJPEG não é suportado',
+    )
+    expect(portuguese.text('wall.count', { live: 3, all: 4 })).toBe('3 de 4 ao vivo')
+    expect(portuguese.number(1234.5, 1)).toBe('1.234,5')
+  })
+
+  it('names a code that it has no words for', () => {
+    expect(makeTranslator('es').reason({ code: 'meteor', values: {} })).toBe('Motivo desconocido (meteor)')
+  })
+
+  it('marks a value that is missing', () => {
+    expect(makeTranslator('en').reason({ code: 'unknown_codec', values: {} })).toBe('The codec ? is not supported')
+  })
+})
+
+describe('chooseLanguage', () => {
+  it.each([
+    [['pt-BR', 'en'], 'pt'],
+    [[null, 'es-419'], 'es'],
+    [['de', 'fr', 'EN-gb'], 'en'],
+    [['de'], 'en'],
+    [[], 'en'],
+  ])('%j: %s', (wishes, language) => {
+    expect(chooseLanguage(wishes)).toBe(language)
+  })
+})

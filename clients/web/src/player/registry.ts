@@ -1,0 +1,44 @@
+import type { Marks, Phase } from './player'
+import type { PlayerStats } from './stats'
+
+/** One player of the page, as tests and benchmarks see it. */
+export interface Entry {
+  readonly camera: string
+  readonly stream: string
+  phase(): Phase
+  marks(): Marks
+  stats(): Promise<PlayerStats | undefined>
+}
+
+export interface EntryStats extends Partial<PlayerStats>, Marks {
+  readonly camera: string
+  readonly stream: string
+  readonly phase: Phase
+}
+
+export interface PageStatistics {
+  stats(): Promise<readonly EntryStats[]>
+}
+
+declare global {
+  interface Window {
+    /** Statistics of every player: what browser tests and benchmarks read. */
+    __vms?: PageStatistics
+  }
+}
+
+const entries = new Set<Entry>()
+
+/** Makes a player visible in `window.__vms`; the returned function takes it out again. */
+export function register(entry: Entry): () => void {
+  entries.add(entry)
+  window.__vms ??= { stats: () => Promise.all([...entries].map(read)) }
+  return () => {
+    entries.delete(entry)
+  }
+}
+
+async function read(entry: Entry): Promise<EntryStats> {
+  const stats = await entry.stats()
+  return { camera: entry.camera, stream: entry.stream, phase: entry.phase(), ...entry.marks(), ...stats }
+}

@@ -1,0 +1,95 @@
+import { noAnswer, problemOf } from '../api/problem'
+import type { Fetch } from '../api/streams'
+
+export interface WhepOptions {
+  readonly url: string
+  /** Ask for sound as well. */
+  readonly audio: boolean
+  onMedia(media: MediaStream): void
+  onConnection(state: RTCPeerConnectionState): void
+  /** Parameters so that tests need neither network nor codecs. */
+  readonly makePeer?: () => RTCPeerConnection
+  readonly send?: Fetch
+}
+
+export interface WhepSession {
+  readonly peer: RTCPeerConnection
+  /** Settles once the server has answered; rejects with a Problem. */
+  readonly opened: Promise<void>
+  close(): void
+}
+
+/**
+ * One viewing session by WHEP. The offer goes out at once, with no candidate
+ * gathered: the server is ICE-lite, it learns the browser's address from the
+ * checks that the browser sends.
+ */
+export function makeWhep(options: WhepOptions): WhepSession {
+  const send = options.send ?? ((input, init) => fetch(input, init))
+  const peer = (options.makePeer ?? (() => new RTCPeerConnection({ bundlePolicy: 'max-bundle' })))()
+  let closed = false
+  let session: string | undefined
+
+  peer.ontrack = (event) => {
+    const media = event.streams[0] ?? new MediaStream([event.track])
+    options.onMedia(media)
+  }
+  peer.onconnectionstatechange = () => {
+    if (!closed) options.onConnection(peer.connectionState)
+  }
+
+  async function open(): Promise<void> {
+    peer.addTransceiver('video', { direction: 'recvonly' })
+    if (options.audio) peer.addTransceiver('audio', { direction: 'recvonly' })
+    const offer = await peer.createOffer()
+    // Both at once: the offer does not change by being set, only gathering begins.
+    const set = peer.setLocalDescription(offer)
+    const answer = await post(send, options.url, offer.sdp ?? '')
+    session = answer.session
+    await set
+    if (closed) {
+      end()
+      return
+    }
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
+  }
+
+  function end(): void {
+    const address = session
+    session = undefined
+    if (address === undefined) return
+    // With keepalive the goodbye also leaves when the page itself is closing. When it
+    // does not arrive, the server frees the session by itself as one that vanished.
+    send(address, { method: 'DELETE', keepalive: true }).catch(() => undefined)
+  }
+
+  return {
+    peer,
+    opened: open(),
+    close() {
+      closed = true
+      peer.ontrack = peer.onconnectionstatechange = null
+      peer.close()
+      end()
+    },
+  }
+}
+
+interface WhepAnswer {
+  readonly sdp: string
+  /** Address of the session; undefined where the server named none. */
+  readonly session: string | undefined
+}
+
+async function post(send: Fetch, url: string, sdp: string): Promise<WhepAnswer> {
+  let answer: Response
+  try {
+    answer = await send(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: sdp })
+  } catch {
+    throw noAnswer()
+  }
+  if (answer.status !== 201) throw await problemOf(answer)
+  const location = answer.headers.get('Location')
+  const base = new URL(url, globalThis.location.href)
+  return { sdp: await answer.text(), session: location === null ? undefined : new URL(location, base).href }
+}

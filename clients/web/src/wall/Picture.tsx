@@ -1,0 +1,53 @@
+import { createEffect, type Accessor, type JSX } from 'solid-js'
+import type { StreamName, StreamStatus } from '../api/streams'
+import { createPlayer, type CreatePlayerOptions } from '../player/createPlayer'
+import type { PlayerState } from '../player/player'
+import type { PlayerStats } from '../player/stats'
+
+export interface PictureProps {
+  readonly camera: string
+  readonly stream: StreamName
+  readonly status: StreamStatus | undefined
+  /** Ask for sound; fixed for the life of the picture. */
+  readonly audio: boolean
+  readonly muted: boolean
+  readonly returns: Accessor<number>
+  readonly make?: CreatePlayerOptions['make']
+  onState(state: PlayerState): void
+  onStats(stats: PlayerStats | undefined): void
+}
+
+/** One stream, playing while the camera is live and the picture is on the page. */
+export function Picture(props: PictureProps): JSX.Element {
+  // The parent makes a new picture for another stream: these four never change.
+  // eslint-disable-next-line solid/reactivity
+  const { camera, stream, audio, make } = props
+  const player = createPlayer({
+    camera,
+    stream,
+    audio,
+    wanted: () => props.status?.state === 'live',
+    changes: () => `${props.status?.state} ${props.status?.codec}`,
+    returns: () => props.returns(),
+    ...(make === undefined ? {} : { make }),
+  })
+  createEffect(() => {
+    props.onState(player.state())
+  })
+  createEffect(() => {
+    props.onStats(player.stats())
+  })
+  return (
+    <video
+      class="picture"
+      classList={{ showing: props.status?.state === 'live' && player.state().phase === 'playing' }}
+      ref={(video) => {
+        player.attach(video)
+      }}
+      autoplay
+      playsinline
+      muted={props.muted}
+      disablepictureinpicture
+    />
+  )
+}

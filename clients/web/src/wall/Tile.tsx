@@ -1,0 +1,126 @@
+import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
+import type { CreatePlayerOptions } from '../player/createPlayer'
+import type { PlayerState } from '../player/player'
+import type { PlayerStats } from '../player/stats'
+import type { Translator } from '../i18n/translate'
+import { chooseStream, type Camera } from './cameras'
+import { Details } from './Details'
+import { noticeOf, type Notice } from './notice'
+import { Picture } from './Picture'
+
+export interface TileProps {
+  readonly camera: Camera
+  readonly focused: boolean
+  readonly enlarged: boolean
+  readonly details: boolean
+  readonly muted: boolean
+  /** Width of the tile in the grid, in device pixels. */
+  readonly pixels: number
+  readonly translator: Translator
+  readonly returns: Accessor<number>
+  readonly make?: CreatePlayerOptions['make']
+  onFocus(): void
+  onEnlarge(): void
+  ref(element: HTMLElement): void
+}
+
+const IDLE: PlayerState = { phase: 'idle', media: null, reason: null }
+
+/** One camera: its picture, or why there is none. Enlarged, the main stream takes over once it plays. */
+export function Tile(props: TileProps): JSX.Element {
+  const [small, setSmall] = createSignal(IDLE)
+  const [large, setLarge] = createSignal(IDLE)
+  const [smallStats, setSmallStats] = createSignal<PlayerStats>()
+  const [largeStats, setLargeStats] = createSignal<PlayerStats>()
+  const stream = createMemo(() => chooseStream(props.camera, props.pixels))
+  const main = createMemo(() => (stream() === 'sub' ? props.camera.streams.main : undefined))
+  const wantsMain = createMemo(() => props.enlarged && main() !== undefined)
+  const onMain = () => wantsMain() && main()?.state === 'live' && large().phase === 'playing'
+
+  const notice = createMemo(() =>
+    onMain() ? null : noticeOf(props.camera.streams[stream()], small(), props.translator),
+  )
+  const mainMissing = createMemo(() => {
+    if (!wantsMain() || notice() !== null) return undefined
+    const why = noticeOf(main(), large(), props.translator)
+    return why?.reason ?? undefined
+  })
+  const stats = () => (onMain() ? largeStats() : smallStats())
+
+  return (
+    <div
+      class="tile"
+      classList={{ enlarged: props.enlarged }}
+      role="button"
+      tabindex={props.focused ? 0 : -1}
+      aria-label={props.translator.text('tile.enlarge', { name: props.camera.name })}
+      aria-pressed={props.enlarged}
+      data-camera={props.camera.id}
+      ref={(element) => {
+        props.ref(element)
+      }}
+      onFocus={() => {
+        props.onFocus()
+      }}
+      onClick={() => {
+        props.onEnlarge()
+      }}
+    >
+      <Show when={stream()} keyed>
+        {(name) => (
+          <Picture
+            camera={props.camera.id}
+            stream={name}
+            status={props.camera.streams[name]}
+            audio={false}
+            muted
+            returns={props.returns}
+            make={props.make}
+            onState={setSmall}
+            onStats={setSmallStats}
+          />
+        )}
+      </Show>
+      <Show when={wantsMain()}>
+        <Picture
+          camera={props.camera.id}
+          stream="main"
+          status={main()}
+          audio
+          muted={props.muted}
+          returns={props.returns}
+          make={props.make}
+          onState={setLarge}
+          onStats={setLargeStats}
+        />
+      </Show>
+      <Show when={notice()}>{(value) => <NoticeBox notice={value()} />}</Show>
+      <div class="caption">
+        <span class="dot" classList={{ [notice()?.tone ?? 'live']: true }} />
+        <span class="name">{props.camera.name}</span>
+        <Show when={mainMissing()}>
+          {(reason) => (
+            <span class="hint">{props.translator.text('tile.main_missing', { reason: reason() })}</span>
+          )}
+        </Show>
+        <Show when={props.enlarged}>
+          <span class="sound">{props.translator.text(props.muted ? 'tile.sound.off' : 'tile.sound.on')}</span>
+        </Show>
+      </div>
+      <Show when={props.details && notice() === null && stats()}>
+        {(value) => <Details stats={value()} full={props.enlarged} translator={props.translator} />}
+      </Show>
+    </div>
+  )
+}
+
+function NoticeBox(props: { readonly notice: Notice }): JSX.Element {
+  return (
+    <div class="notice" classList={{ [props.notice.tone]: true }}>
+      <strong>{props.notice.title}</strong>
+      <Show when={props.notice.reason}>
+        <span>{props.notice.reason}</span>
+      </Show>
+    </div>
+  )
+}

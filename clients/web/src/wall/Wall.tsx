@@ -1,0 +1,185 @@
+import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, type JSX } from 'solid-js'
+import type { EventsOptions } from '../api/events'
+import type { Version } from '../api/version'
+import { createLanguage } from '../i18n/createLanguage'
+import { fitGrid, moveFocus } from '../lib/grid'
+import { actionOf, type Action } from '../lib/keys'
+import type { CreatePlayerOptions } from '../player/createPlayer'
+import { createSize } from '../ui/createSize'
+import { Header } from '../ui/Header'
+import { Help } from '../ui/Help'
+import { isLive } from './cameras'
+import { createCameras } from './createCameras'
+import { createOpenMode } from './createOpenMode'
+import { Tile } from './Tile'
+
+/** Between tiles, in CSS pixels; the style sheet takes it from here. */
+const GAP = 6
+
+/** What a test puts in the place of server and player. */
+export interface WallProps {
+  readonly events?: (options: EventsOptions) => { close(): void }
+  readonly player?: CreatePlayerOptions['make']
+  readonly version?: () => Promise<Version>
+}
+
+/** The first screen: every camera, live. */
+export function Wall(props: WallProps): JSX.Element {
+  const choice = createLanguage()
+  // Fixed for the life of the screen.
+  // eslint-disable-next-line solid/reactivity
+  const cameras = createCameras(props.events)
+  // eslint-disable-next-line solid/reactivity
+  const open = createOpenMode(cameras.returns, props.version)
+  const [focused, setFocused] = createSignal(0)
+  const [enlarged, setEnlarged] = createSignal<string>()
+  const [details, setDetails] = createSignal(false)
+  const [muted, setMuted] = createSignal(true)
+  const [help, setHelp] = createSignal(false)
+  const tiles = new Map<string, HTMLElement>()
+  let area: HTMLElement | undefined
+  const size = createSize(() => area)
+  const grid = createMemo(() => fitGrid(cameras.ids().length, size().width, size().height, GAP))
+  const text = (...args: Parameters<ReturnType<typeof choice.translator>['text']>) =>
+    choice.translator().text(...args)
+
+  createEffect(() => {
+    const ids = cameras.ids()
+    const big = enlarged()
+    if (big !== undefined && !ids.includes(big)) setEnlarged(undefined)
+    if (focused() >= ids.length) setFocused(Math.max(0, ids.length - 1))
+  })
+
+  function focus(index: number): void {
+    const id = cameras.ids()[index]
+    if (id === undefined) return
+    setFocused(index)
+    if (enlarged() !== undefined) setEnlarged(id)
+    tiles.get(id)?.focus()
+  }
+
+  function toggle(id: string | undefined): void {
+    setEnlarged((now) => (now === id ? undefined : id))
+    setMuted(true)
+  }
+
+  function act(action: Action): void {
+    switch (action.kind) {
+      case 'move': {
+        const columns = enlarged() === undefined ? grid().columns : 1
+        focus(moveFocus(focused(), action.direction, cameras.ids().length, columns))
+        return
+      }
+      case 'enlarge':
+        toggle(cameras.ids()[focused()])
+        return
+      case 'back':
+        setEnlarged(undefined)
+        return
+      case 'details':
+        setDetails((shown) => !shown)
+        return
+      case 'help':
+        setHelp(true)
+        return
+      case 'sound':
+        if (enlarged() !== undefined) setMuted((value) => !value)
+        return
+      case 'language':
+        choice.next()
+        return
+      case 'fullscreen':
+        toggleFullscreen()
+    }
+  }
+
+  function onKey(event: KeyboardEvent): void {
+    if (help() || isForControl(event)) return
+    const action = actionOf(event)
+    if (action === undefined) return
+    event.preventDefault()
+    act(action)
+  }
+  onMount(() => {
+    addEventListener('keydown', onKey)
+    onCleanup(() => {
+      removeEventListener('keydown', onKey)
+    })
+  })
+
+  const summary = createMemo(() => {
+    if (!cameras.listed()) return ''
+    const live = cameras.all.filter(isLive).length
+    return text('wall.count', { live, all: cameras.all.length })
+  })
+
+  return (
+    <>
+      <Header choice={choice} summary={summary()} open={open()} onHelp={() => setHelp(true)} />
+      <Show when={cameras.connected() === false}>
+        <p class="offline" role="alert">
+          {text('wall.offline')}
+        </p>
+      </Show>
+      <main class="area" ref={area} aria-label={text('wall.label')}>
+        <div
+          class="grid"
+          classList={{ 'has-enlarged': enlarged() !== undefined }}
+          style={{
+            '--gap': `${GAP}px`,
+            '--columns': grid().columns,
+            '--tile-width': `${grid().width}px`,
+            '--tile-height': `${grid().height}px`,
+          }}
+        >
+          <For each={cameras.all}>
+            {(camera, index) => (
+              <Tile
+                camera={camera}
+                focused={index() === focused()}
+                enlarged={camera.id === enlarged()}
+                details={details()}
+                muted={muted()}
+                pixels={grid().width * devicePixelRatio}
+                translator={choice.translator()}
+                returns={cameras.returns}
+                make={props.player}
+                onFocus={() => setFocused(index())}
+                onEnlarge={() => {
+                  setFocused(index())
+                  toggle(camera.id)
+                }}
+                ref={(element) => tiles.set(camera.id, element)}
+              />
+            )}
+          </For>
+        </div>
+        <Show when={cameras.all.length === 0}>
+          <div class="empty">
+            <Show when={cameras.listed()} fallback={<p>{text('wall.loading')}</p>}>
+              <p>{text('wall.empty')}</p>
+              <small>{text('wall.empty.hint')}</small>
+            </Show>
+          </div>
+        </Show>
+      </main>
+      <Show when={help()}>
+        <Help translator={choice.translator()} onClose={() => setHelp(false)} />
+      </Show>
+    </>
+  )
+}
+
+/** A key pressed in the header works the control there, not the wall. */
+function isForControl(event: KeyboardEvent): boolean {
+  const target = event.target
+  if (!(target instanceof Element) || target.closest('header') === null) return false
+  return event.key !== '?' && event.key !== 'Escape'
+}
+
+function toggleFullscreen(): void {
+  // A browser that allows no full screen leaves the page as it is.
+  const whole = document.fullscreenElement === null
+  const done = whole ? document.documentElement.requestFullscreen() : document.exitFullscreen()
+  done.catch(() => undefined)
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { streamStatus } from '../api/testing'
+import { camerasOf, chooseStream, isLive, mergeStreams } from './cameras'
+
+const main = streamStatus({ stream: 'main', width: 1920, height: 1080 })
+const sub = streamStatus()
+
+describe('camerasOf', () => {
+  it('groups streams by camera in the order of the list', () => {
+    const cameras = camerasOf([streamStatus({ camera: 'b', name: 'Bridge' }), main, sub])
+    expect(cameras.map((camera) => [camera.id, camera.name])).toEqual([
+      ['b', 'Bridge'],
+      ['gate', 'gate'],
+    ])
+    expect(cameras[1]?.streams).toEqual({ main, sub })
+  })
+})
+
+describe('mergeStreams', () => {
+  it('puts new values in, keeps the rest, adds new cameras last', () => {
+    const before = camerasOf([streamStatus({ name: 'Gate' }), main])
+    const after = mergeStreams(before, [streamStatus({ state: 'stalled' }), streamStatus({ camera: 'new' })])
+    expect(after.map((camera) => camera.id)).toEqual(['gate', 'new'])
+    expect(after[0]).toMatchObject({ name: 'Gate', streams: { main, sub: { state: 'stalled' } } })
+  })
+})
+
+describe('chooseStream', () => {
+  it.each([
+    ['the sub-stream in a small tile', [main, sub], 400, 'sub'],
+    ['the main stream in a very large tile', [main, sub], 1600, 'main'],
+    ['the sub-stream while the main stream is not live', [{ ...main, state: 'stalled' as const }, sub], 1600, 'sub'],
+    ['the main stream where there is no other', [main], 400, 'main'],
+    ['the main stream while the sub-stream is down', [main, { ...sub, state: 'backing_off' as const }], 400, 'main'],
+    ['the sub-stream while it is only connecting', [main, { ...sub, state: 'connecting' as const }], 400, 'sub'],
+    ['the sub-stream of unknown size', [main, { ...sub, width: null }], 4000, 'sub'],
+  ])('%s', (_, streams, pixels, choice) => {
+    const [camera] = camerasOf(streams)
+    expect(camera && chooseStream(camera, pixels)).toBe(choice)
+  })
+})
+
+describe('isLive', () => {
+  it('takes any stream', () => {
+    const [camera] = camerasOf([main, { ...sub, state: 'off' }])
+    const [dead] = camerasOf([{ ...main, state: 'off' }])
+    expect([camera && isLive(camera), dead && isLive(dead)]).toEqual([true, false])
+  })
+})

@@ -1,0 +1,47 @@
+import type { StreamName, StreamStatus } from '../api/streams'
+
+export interface Camera {
+  readonly id: string
+  readonly name: string
+  readonly streams: Readonly<Partial<Record<StreamName, StreamStatus>>>
+}
+
+/** Groups streams by camera, in the order in which the server lists them. */
+export function camerasOf(streams: readonly StreamStatus[]): Camera[] {
+  return mergeStreams([], streams)
+}
+
+/** The cameras with these streams put in; cameras not seen before come last. */
+export function mergeStreams(cameras: readonly Camera[], streams: readonly StreamStatus[]): Camera[] {
+  const merged = new Map(cameras.map((camera) => [camera.id, camera]))
+  for (const status of streams) {
+    const old = merged.get(status.camera)
+    merged.set(status.camera, {
+      id: status.camera,
+      name: status.name ?? old?.name ?? status.camera,
+      streams: { ...old?.streams, [status.stream]: status },
+    })
+  }
+  return [...merged.values()]
+}
+
+/** Tiles more than this many times wider than the sub-stream show the main stream. */
+const SUB_STRETCH = 2
+
+/**
+ * The stream that a tile of so many device pixels shows: the sub-stream, unless
+ * there is none, it is down while the main stream is not, or it is far too small.
+ */
+export function chooseStream(camera: Camera, pixels: number): StreamName {
+  const { main, sub } = camera.streams
+  if (sub === undefined) return 'main'
+  if (main?.state !== 'live') return 'sub'
+  const down = sub.state === 'off' || sub.state === 'stalled' || sub.state === 'backing_off'
+  const small = sub.width !== null && pixels > sub.width * SUB_STRETCH
+  return down || small ? 'main' : 'sub'
+}
+
+/** A camera counts as live when any of its streams is. */
+export function isLive(camera: Camera): boolean {
+  return camera.streams.main?.state === 'live' || camera.streams.sub?.state === 'live'
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { streamStatus } from '../api/testing'
+import { makeTranslator } from '../i18n/translate'
+import type { PlayerState } from '../player/player'
+import { noticeOf } from './notice'
+
+const english = makeTranslator('en')
+const playing: PlayerState = { phase: 'playing', media: null, reason: null }
+const refused: PlayerState = {
+  phase: 'waiting',
+  media: null,
+  reason: { code: 'no_common_codec', values: { codec: 'H.265' } },
+}
+
+describe('noticeOf', () => {
+  it('says nothing over a live picture', () => {
+    expect(noticeOf(streamStatus(), playing, english)).toBeNull()
+  })
+
+  it("says the camera's state and reason, whatever the player shows", () => {
+    const status = streamStatus({ state: 'backing_off', reason: { code: 'wrong_password', values: {} } })
+    expect(noticeOf(status, playing, english)).toEqual({
+      tone: 'bad',
+      title: 'Offline',
+      reason: 'The camera refused the user name or the password',
+    })
+  })
+
+  it.each([
+    ['connecting', 'busy'],
+    ['stalled', 'warn'],
+    ['off', 'off'],
+  ] as const)('gives %s the tone %s', (state, tone) => {
+    expect(noticeOf(streamStatus({ state }), playing, english)).toMatchObject({ tone, reason: null })
+  })
+
+  it("says the player's reason where the camera is well", () => {
+    expect(noticeOf(streamStatus(), refused, english)).toEqual({
+      tone: 'warn',
+      title: 'No picture',
+      reason: 'The camera sends H.265; this browser cannot play it',
+    })
+  })
+
+  it('is busy until something is known', () => {
+    expect(noticeOf(undefined, playing, english)).toMatchObject({ tone: 'busy', title: 'Connecting' })
+    const joining: PlayerState = { phase: 'joining', media: null, reason: null }
+    expect(noticeOf(streamStatus(), joining, english)).toMatchObject({ tone: 'busy', title: 'Opening' })
+  })
+})
