@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Rust tests, built once, with coverage. What only Python can reach (the crate
+# of exports) and what measures (the load client) does not count.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cargo llvm-cov --workspace --exclude vms-py --locked --no-report
+cargo llvm-cov report --summary-only --ignore-filename-regex '/crates/(py|load)/|/tests?(/|\.rs)' \
+  --fail-under-lines 80
