@@ -40,10 +40,10 @@ describe('readVersion', () => {
 
 describe('problemOf', () => {
   it('takes code and values from the body', async () => {
-    const body = { code: 'no_common_codec', values: { codec: 'H.265' }, detail: 'no' }
+    const body = { code: 'no_common_codec', values: { camera: 'H.265' }, detail: 'no' }
     const problem = await problemOf(jsonAnswer(body, { status: 406 }))
     expect(problem.status).toBe(406)
-    expect(problem.reason).toEqual({ code: 'no_common_codec', values: { codec: 'H.265', detail: 'no', status: 406 } })
+    expect(problem.reason).toEqual({ code: 'no_common_codec', values: { camera: 'H.265', detail: 'no', status: 406 } })
   })
 
   it('takes a reason as streams have it', async () => {

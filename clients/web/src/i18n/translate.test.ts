@@ -1,26 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { en, type Key } from './en'
 import { catalogues, chooseLanguage, languages, makeTranslator } from './translate'
 
-/** What the engine and the front may give as a reason; each needs its words. */
-const CODES = [
-  'wrong_password',
-  'no_route',
-  'connection_refused',
-  'timeout',
-  'dns',
-  'camera_closed',
-  'not_rtsp',
-  'no_video_track',
-  'unknown_codec',
-  'no_video',
-  'stream_not_found',
-  'protocol',
-  'frame_too_large',
-  'disabled',
-  'network',
-  'clock_step',
-]
+/** The reasons are written down once, in the engine; each needs its words here. */
+const source = readFileSync(new URL('../../../../engine/crates/sources/src/reason.rs', import.meta.url), 'utf8')
+const CODES = [...source.matchAll(/Self::\w+(?: \{ \.\. \})? => "(\w+)",/g)].map((match) => match[1] ?? '')
 
 const keys = Object.keys(en) as Key[]
 const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
@@ -34,6 +19,11 @@ describe.each(languages)('the catalogue in %s', (language) => {
       expect(catalogue[key].trim(), key).not.toBe('')
       expect(places(catalogue[key]), key).toEqual(places(en[key]))
     }
+  })
+
+  it('knows where the codes are written', () => {
+    expect(CODES).toContain('wrong_password')
+    expect(CODES.length).toBeGreaterThan(15)
   })
 
   it.each(CODES)('has words for %s', (code) => {

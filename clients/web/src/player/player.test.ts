@@ -162,7 +162,7 @@ describe('makePlayer', () => {
   it('asks seldom where only a change of the camera can help, but at once after one', async () => {
     const player = start()
     player.want(true)
-    sessions[0]?.refuse(new Problem(406, { code: 'no_common_codec', values: { codec: 'H.265' } }))
+    sessions[0]?.refuse(new Problem(406, { code: 'no_common_codec', values: { camera: 'H.265' } }))
     await pass(29)
     expect(sessions).toHaveLength(1)
     player.retryNow()

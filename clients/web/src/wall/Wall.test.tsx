@@ -145,7 +145,7 @@ describe('the wall', () => {
     const page = show(bothStreams('gate'))
     playing(find('gate', 'sub')[0])
     page.querySelector<HTMLElement>('.tile')?.click()
-    const reason = { code: 'no_common_codec', values: { codec: 'H.265' } }
+    const reason = { code: 'no_common_codec', values: { camera: 'H.265' } }
     find('gate', 'main')[0]?.options.onState({ phase: 'waiting', media: null, reason })
     expect(page.querySelector('.hint')?.textContent).toBe(
       'Showing the sub-stream: The camera sends H.265; this browser cannot play it',

@@ -9,7 +9,7 @@ const playing: PlayerState = { phase: 'playing', media: null, reason: null }
 const refused: PlayerState = {
   phase: 'waiting',
   media: null,
-  reason: { code: 'no_common_codec', values: { codec: 'H.265' } },
+  reason: { code: 'no_common_codec', values: { camera: 'H.265' } },
 }
 
 describe('noticeOf', () => {
