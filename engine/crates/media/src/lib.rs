@@ -1,0 +1,32 @@
+//! Codecs, parameter sets, RTP packetising and depacketising: pure, no IO.
+//!
+//! Data flow: `depacketise` turns RTP payloads into access units, which become
+//! [`Frame`]s; `params` reads sizes and rates out of parameter sets,
+//! `packetise` cuts a frame into RTP packets once for all its viewers; `sei`
+//! carries the wall clock inside a picture.
+//!
+//! What is absent: sockets, clocks, threads, locks. Time comes in as a
+//! parameter.
+
+#![forbid(unsafe_code)]
+
+pub mod annexb;
+pub mod base64;
+pub mod bits;
+pub mod depacketise;
+pub mod frame;
+pub mod nal;
+pub mod packetise;
+pub mod params;
+pub mod sei;
+
+pub use annexb::{AnnexBUnit, access_units, nals, to_annexb};
+pub use depacketise::{
+    AccessUnit, Depacketiser, DropReason, MAX_UNIT_BYTES, MAX_UNIT_PACKETS, RtpPacket, UnknownCodec,
+};
+pub use frame::{Codec, Frame, Timing, Track, TrackKind};
+pub use packetise::{
+    InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise,
+};
+pub use params::{ParameterSets, VideoInfo};
+pub use sei::{UTC_SEI_UUID, find_utc, utc_sei_h264, utc_sei_h265};

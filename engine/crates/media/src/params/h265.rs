@@ -1,0 +1,286 @@
+//! The H.265 sequence parameter set (ITU-T H.265 section 7.3.2.2), with the
+//! frame rate of the video parameter set where the sequence has none.
+
+use super::{VideoInfo, frame_rate};
+use crate::bits::{BitReader, unescape};
+
+const MAX_SIDE: u32 = 16_384;
+
+struct Tier {
+    space: u8,
+    high: bool,
+    profile: u8,
+    compatibility: u32,
+    constraints: [u8; 6],
+    level: u8,
+}
+
+/// Reads size, rate and profile. What comes after the size is read as far as
+/// it goes: a maker's slip in a scaling list must not cost the picture.
+pub fn info(sps: &[u8], vps: Option<&[u8]>) -> Option<VideoInfo> {
+    let rbsp = unescape(sps.get(2..)?);
+    let mut bits = BitReader::new(&rbsp);
+    bits.skip(4)?;
+    let sub_layers = bits.bits(3)?;
+    bits.bit()?;
+    let tier = profile_tier_level(&mut bits, sub_layers)?;
+    bits.ue()?;
+    let chroma = bits.ue()?;
+    if chroma == 3 {
+        bits.bit()?;
+    }
+    let (crop_x, crop_y) = match chroma {
+        1 => (2, 2),
+        2 => (2, 1),
+        0 | 3 => (1, 1),
+        _ => return None,
+    };
+    let mut width = bits.ue()?;
+    let mut height = bits.ue()?;
+    if bits.bit()? {
+        let cut = [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?];
+        width = width.checked_sub(cut[0].checked_add(cut[1])?.checked_mul(crop_x)?)?;
+        height = height.checked_sub(cut[2].checked_add(cut[3])?.checked_mul(crop_y)?)?;
+    }
+    if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+        return None;
+    }
+    let mut rest = Rest::default();
+    // `None` says where reading ended; what was read before that stays.
+    let _ended = read_rest(&mut bits, sub_layers, &mut rest);
+    let fps = rest.fps.or_else(|| vps.and_then(vps_rate));
+    Some(VideoInfo {
+        width,
+        height,
+        fps,
+        profile: format!(
+            "{} {}.{}",
+            profile_name(tier.profile),
+            tier.level / 30,
+            tier.level % 30 / 3
+        ),
+        codec_string: codec_string(&tier),
+        profile_level_id: [0; 3],
+        reorder_frames: rest.max_reorder > 0,
+    })
+}
+
+fn profile_name(profile: u8) -> String {
+    match profile {
+        1 => "Main".to_owned(),
+        2 => "Main 10".to_owned(),
+        3 => "Main Still".to_owned(),
+        4 => "Range Extensions".to_owned(),
+        other => format!("Profile {other}"),
+    }
+}
+
+/// ISO/IEC 14496-15 annex E.
+fn codec_string(tier: &Tier) -> String {
+    let space = match tier.space {
+        0 => String::new(),
+        n => char::from(b'A' + n - 1).to_string(),
+    };
+    let mut text = format!(
+        "hvc1.{space}{}.{:X}.{}{}",
+        tier.profile,
+        tier.compatibility.reverse_bits(),
+        if tier.high { 'H' } else { 'L' },
+        tier.level
+    );
+    let used = tier
+        .constraints
+        .iter()
+        .rposition(|&b| b != 0)
+        .map_or(0, |at| at + 1);
+    for byte in &tier.constraints[..used] {
+        text.push_str(&format!(".{byte:X}"));
+    }
+    text
+}
+
+fn profile_tier_level(bits: &mut BitReader<'_>, sub_layers: u32) -> Option<Tier> {
+    let space = bits.bits(2)? as u8;
+    let high = bits.bit()?;
+    let profile = bits.bits(5)? as u8;
+    let compatibility = bits.bits(32)?;
+    let mut constraints = [0; 6];
+    for byte in &mut constraints {
+        *byte = bits.bits(8)? as u8;
+    }
+    let level = bits.bits(8)? as u8;
+    let mut present = [(false, false); 8];
+    for flags in present.iter_mut().take(sub_layers as usize) {
+        *flags = (bits.bit()?, bits.bit()?);
+    }
+    if sub_layers > 0 {
+        bits.skip(2 * (8 - sub_layers as usize))?;
+    }
+    for (profile, level) in present {
+        bits.skip(if profile { 88 } else { 0 } + if level { 8 } else { 0 })?;
+    }
+    Some(Tier {
+        space,
+        high,
+        profile,
+        compatibility,
+        constraints,
+        level,
+    })
+}
+
+#[derive(Default)]
+struct Rest {
+    fps: Option<f32>,
+    max_reorder: u32,
+}
+
+fn read_rest(bits: &mut BitReader<'_>, sub_layers: u32, rest: &mut Rest) -> Option<()> {
+    bits.ue()?;
+    bits.ue()?;
+    let log2_max_order = bits.ue()?.checked_add(4)?;
+    if log2_max_order > 16 {
+        return None;
+    }
+    let first = if bits.bit()? { 0 } else { sub_layers };
+    for _ in first..=sub_layers {
+        bits.ue()?;
+        rest.max_reorder = bits.ue()?;
+        bits.ue()?;
+    }
+    for _ in 0..6 {
+        bits.ue()?;
+    }
+    if bits.bit()? && bits.bit()? {
+        scaling_lists(bits)?;
+    }
+    bits.skip(2)?;
+    if bits.bit()? {
+        bits.skip(8)?;
+        bits.ue()?;
+        bits.ue()?;
+        bits.bit()?;
+    }
+    reference_sets(bits)?;
+    if bits.bit()? {
+        for _ in 0..bits.ue()?.min(32) {
+            bits.skip(log2_max_order as usize + 1)?;
+        }
+    }
+    bits.skip(2)?;
+    if bits.bit()? {
+        rest.fps = vui_rate(bits)?;
+    }
+    Some(())
+}
+
+fn scaling_lists(bits: &mut BitReader<'_>) -> Option<()> {
+    for size in 0..4u32 {
+        let step = if size == 3 { 3 } else { 1 };
+        for _ in (0..6).step_by(step) {
+            if !bits.bit()? {
+                bits.ue()?;
+                continue;
+            }
+            if size > 1 {
+                bits.se()?;
+            }
+            for _ in 0..64.min(1 << (4 + (size << 1))) {
+                bits.se()?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// Short-term reference picture sets; each may be told as a change to the one
+/// before, so their sizes must be followed.
+fn reference_sets(bits: &mut BitReader<'_>) -> Option<()> {
+    let count = bits.ue()?;
+    if count > 64 {
+        return None;
+    }
+    let mut size = 0u32;
+    for index in 0..count {
+        if index > 0 && bits.bit()? {
+            bits.bit()?;
+            bits.ue()?;
+            let mut next = 0;
+            for _ in 0..=size {
+                let used = bits.bit()?;
+                if used || bits.bit()? {
+                    next += 1;
+                }
+            }
+            size = next;
+        } else {
+            let negative = bits.ue()?;
+            let positive = bits.ue()?;
+            if negative > 16 || positive > 16 {
+                return None;
+            }
+            size = negative + positive;
+            for _ in 0..size {
+                bits.ue()?;
+                bits.bit()?;
+            }
+        }
+    }
+    Some(())
+}
+
+fn vui_rate(bits: &mut BitReader<'_>) -> Option<Option<f32>> {
+    if bits.bit()? && bits.bits(8)? == 255 {
+        bits.skip(32)?;
+    }
+    if bits.bit()? {
+        bits.bit()?;
+    }
+    if bits.bit()? {
+        bits.skip(4)?;
+        if bits.bit()? {
+            bits.skip(24)?;
+        }
+    }
+    if bits.bit()? {
+        bits.ue()?;
+        bits.ue()?;
+    }
+    bits.skip(3)?;
+    if bits.bit()? {
+        for _ in 0..4 {
+            bits.ue()?;
+        }
+    }
+    if !bits.bit()? {
+        return Some(None);
+    }
+    let units = bits.bits(32)?;
+    let scale = bits.bits(32)?;
+    Some(frame_rate(scale, units))
+}
+
+/// The frame rate of a video parameter set.
+fn vps_rate(vps: &[u8]) -> Option<f32> {
+    let rbsp = unescape(vps.get(2..)?);
+    let mut bits = BitReader::new(&rbsp);
+    bits.skip(12)?;
+    let sub_layers = bits.bits(3)?;
+    bits.skip(17)?;
+    profile_tier_level(&mut bits, sub_layers)?;
+    let first = if bits.bit()? { 0 } else { sub_layers };
+    for _ in first..=sub_layers {
+        bits.ue()?;
+        bits.ue()?;
+        bits.ue()?;
+    }
+    let layers = bits.bits(6)? as usize + 1;
+    let sets = bits.ue()?.min(1023) as usize;
+    bits.skip(sets * layers)?;
+    if !bits.bit()? {
+        return None;
+    }
+    let units = bits.bits(32)?;
+    let scale = bits.bits(32)?;
+    frame_rate(scale, units)
+}
