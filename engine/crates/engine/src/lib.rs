@@ -1,1 +1,16 @@
 //! Wires hub, sources, sinks and front into one engine with desired state.
+//!
+//! Data flow: [`Engine::apply`] compares the wished cameras with those that
+//! run and starts, changes and stops sources; their changes of state go into
+//! the [`Journal`], which wakes the steering side by an eventfd.
+
+mod config;
+mod engine;
+mod journal;
+mod metrics;
+mod report;
+
+pub use config::{Camera, DesiredState, EngineConfig, Error, Kind, StreamWish};
+pub use engine::{Addresses, Applied, Engine};
+pub use journal::{Event, Journal};
+pub use report::StreamReport;

@@ -1,1 +1,161 @@
 //! Python bindings of the engine: exports only.
+//!
+//! Configuration, wishes and reports cross as JSON, typed on both sides; no
+//! packet ever crosses. Every call releases the GIL, and no thread of the
+//! engine calls into Python.
+
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use vms_camsim::{Farm, FarmConfig, FarmError};
+use vms_engine::{DesiredState, EngineConfig, Error, Kind};
+
+pyo3::import_exception!(vms.common, InvalidError);
+pyo3::import_exception!(vms.common, ConflictError);
+pyo3::import_exception!(vms.common, UnavailableError);
+pyo3::import_exception!(vms.common, InternalError);
+
+fn raise(error: &Error) -> PyErr {
+    let message = error.message.clone();
+    match error.kind {
+        Kind::Invalid => InvalidError::new_err(message),
+        Kind::Conflict => ConflictError::new_err(message),
+        Kind::Unavailable => UnavailableError::new_err(message),
+        Kind::Internal => InternalError::new_err(message),
+    }
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> PyResult<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| InternalError::new_err(error.to_string()))
+}
+
+/// The media engine of one process.
+#[pyclass(frozen)]
+struct Engine {
+    config: EngineConfig,
+    running: Mutex<Option<vms_engine::Engine>>,
+}
+
+impl Engine {
+    fn with<T>(&self, call: impl FnOnce(&vms_engine::Engine) -> PyResult<T>) -> PyResult<T> {
+        match self.running.lock().as_ref() {
+            Some(engine) => call(engine),
+            None => Err(UnavailableError::new_err("the engine is not running: call start() first")),
+        }
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(config: &[u8]) -> PyResult<Self> {
+        let config = EngineConfig::from_json(config).map_err(|error| raise(&error))?;
+        Ok(Self { config, running: Mutex::new(None) })
+    }
+
+    fn start<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let json = py.detach(|| {
+            let mut running = self.running.lock();
+            if running.is_some() {
+                return Err(ConflictError::new_err("the engine is running already"));
+            }
+            let engine = vms_engine::Engine::start(&self.config).map_err(|error| raise(&error))?;
+            let json = to_json(engine.addresses())?;
+            *running = Some(engine);
+            Ok(json)
+        })?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    fn apply<'py>(&self, py: Python<'py>, desired: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let desired = DesiredState::from_json(desired).map_err(|error| raise(&error))?;
+        let json = py.detach(|| {
+            self.with(|engine| to_json(&engine.apply(&desired).map_err(|error| raise(&error))?))
+        })?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    fn streams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let json = py.detach(|| self.with(|engine| to_json(&engine.streams())))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    fn metrics(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| self.with(|engine| Ok(engine.metrics())))
+    }
+
+    /// An eventfd that is readable while events wait.
+    fn events_fd(&self, py: Python<'_>) -> PyResult<i32> {
+        py.detach(|| self.with(|engine| Ok(engine.journal().fd())))
+    }
+
+    fn drain_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let json = py.detach(|| self.with(|engine| to_json(&engine.journal().drain())))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| {
+            let engine = self.running.lock().take();
+            drop(engine);
+        });
+    }
+}
+
+fn raise_farm(error: &FarmError) -> PyErr {
+    InvalidError::new_err(error.to_string())
+}
+
+/// A simulated camera farm.
+#[pyclass(frozen)]
+struct Simulator {
+    config: FarmConfig,
+    running: Mutex<Option<Farm>>,
+}
+
+#[pymethods]
+impl Simulator {
+    #[new]
+    fn new(config: &[u8]) -> PyResult<Self> {
+        let config: FarmConfig = serde_json::from_slice(config)
+            .map_err(|error| InvalidError::new_err(format!("simulator configuration: {error}")))?;
+        Ok(Self { config, running: Mutex::new(None) })
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| {
+            let mut running = self.running.lock();
+            if running.is_some() {
+                return Err(ConflictError::new_err("the simulator is running already"));
+            }
+            let farm = Farm::start(self.config.clone()).map_err(|error| raise_farm(&error))?;
+            let address = farm.addr().to_string();
+            *running = Some(farm);
+            Ok(address)
+        })
+    }
+
+    fn fault(&self, py: Python<'_>, camera: usize, fault: &[u8]) -> PyResult<()> {
+        let fault = std::str::from_utf8(fault)
+            .map_err(|error| InvalidError::new_err(format!("a fault is JSON in UTF-8: {error}")))?
+            .to_owned();
+        py.detach(|| match self.running.lock().as_ref() {
+            Some(farm) => farm.fault(camera, &fault).map_err(|error| raise_farm(&error)),
+            None => Err(UnavailableError::new_err("the simulator is not running: call start() first")),
+        })
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| {
+            let farm = self.running.lock().take();
+            drop(farm);
+        });
+    }
+}
+
+#[pymodule]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<Engine>()?;
+    module.add_class::<Simulator>()
+}

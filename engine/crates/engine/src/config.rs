@@ -1,0 +1,181 @@
+//! What the engine is told: its configuration at start, and the state that is
+//! wished for. Unknown keys are refused.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use vms_hub::{StreamName, is_camera_id};
+use vms_sources::Transport;
+
+/// The kinds of failure that the steering side knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Invalid,
+    Conflict,
+    Unavailable,
+    Internal,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub kind: Kind,
+    pub message: String,
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    pub front: FrontSection,
+    pub rtsp: RtspSection,
+    pub webrtc: WebRtcSection,
+    #[serde(default = "default_back_off")]
+    pub backoff_ms: [u64; 2],
+    #[serde(default = "default_no_video")]
+    pub no_video_ms: u64,
+    #[serde(default)]
+    pub ring: RingSection,
+    /// Worker threads of sources and RTSP readers; 0 = one a core, at most 4.
+    #[serde(default)]
+    pub threads: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontSection {
+    pub bind: SocketAddr,
+    pub api_socket: PathBuf,
+    #[serde(default)]
+    pub open: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RtspSection {
+    pub bind: SocketAddr,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebRtcSection {
+    pub http_bind: SocketAddr,
+    pub udp_bind: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RingSection {
+    pub stream_bytes: usize,
+    pub seconds: u64,
+    pub process_bytes: usize,
+}
+
+impl Default for RingSection {
+    fn default() -> Self {
+        Self { stream_bytes: 8 << 20, seconds: 10, process_bytes: 2 << 30 }
+    }
+}
+
+fn default_back_off() -> [u64; 2] {
+    [1_000, 30_000]
+}
+
+fn default_no_video() -> u64 {
+    5_000
+}
+
+impl EngineConfig {
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let config: Self = serde_json::from_slice(json)
+            .map_err(|error| Error::new(Kind::Invalid, format!("engine configuration: {error}")))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let bad = |message: String| Err(Error::new(Kind::Invalid, message));
+        let listeners = [self.front.bind, self.rtsp.bind, self.webrtc.http_bind];
+        let foreign = listeners.iter().chain(&self.webrtc.udp_bind).find(|a| !a.ip().is_loopback());
+        match foreign {
+            Some(address) if self.front.open => {
+                return bad(format!("an open server binds to loopback only, not to {address}"));
+            }
+            _ => {}
+        }
+        if self.backoff_ms[0] > self.backoff_ms[1] {
+            return bad(format!("backoff_ms: {} is more than {}", self.backoff_ms[0], self.backoff_ms[1]));
+        }
+        if self.no_video_ms < 100 {
+            return bad(format!("no_video_ms: {} where at least 100 is allowed", self.no_video_ms));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DesiredState {
+    pub generation: u64,
+    pub cameras: Vec<Camera>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    pub id: String,
+    #[serde(default = "default_city")]
+    pub city: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default = "default_enabled")]
+    pub enabled: bool,
+    pub streams: BTreeMap<StreamName, StreamWish>,
+}
+
+fn default_city() -> String {
+    "local".to_owned()
+}
+
+fn default_enabled() -> bool {
+    true
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamWish {
+    /// May hold a password: never shown.
+    pub url: String,
+    #[serde(default)]
+    pub transport: Option<Transport>,
+}
+
+impl std::fmt::Debug for StreamWish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamWish").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+impl DesiredState {
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let state: Self = serde_json::from_slice(json)
+            .map_err(|error| Error::new(Kind::Invalid, format!("desired state: {error}")))?;
+        let mut seen = std::collections::BTreeSet::new();
+        for camera in &state.cameras {
+            if !is_camera_id(&camera.id) {
+                return Err(Error::new(Kind::Invalid, format!("camera id {:?} is not allowed", camera.id)));
+            }
+            if !seen.insert(&camera.id) {
+                return Err(Error::new(Kind::Invalid, format!("camera {} is there twice", camera.id)));
+            }
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,320 @@
+//! The running engine.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+use vms_front::{Front, FrontConfig};
+use vms_hub::{Hub, HubConfig, StreamKey};
+use vms_sinks::rtsp::RtspServer;
+use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
+use vms_sources::{BackOff, ServerClock, Source, SourceConfig, SourceStatus, State, Timeouts};
+
+use crate::config::{DesiredState, EngineConfig, Error, Kind};
+use crate::journal::Journal;
+use crate::metrics::{Figures, text};
+use crate::report::StreamReport;
+
+/// From dialling to the answer to PLAY.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// How long cameras are given to take their TEARDOWN when the engine stops.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// Where the engine listens, with the ports that were picked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Addresses {
+    pub front: SocketAddr,
+    pub rtsp: SocketAddr,
+    pub webrtc: SocketAddr,
+    pub webrtc_udp: Vec<SocketAddr>,
+}
+
+/// What a new wished state changed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Applied {
+    pub generation: u64,
+    pub started: Vec<String>,
+    pub changed: Vec<String>,
+    pub stopped: Vec<String>,
+}
+
+/// A configured stream: running, or switched off.
+enum Slot {
+    Running(Source),
+    Off(SourceStatus),
+}
+
+struct Inner {
+    hub: Hub,
+    clock: Arc<ServerClock>,
+    journal: Arc<Journal>,
+    webrtc: WebRtc,
+    rtsp: RtspServer,
+    slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
+    generation: Mutex<u64>,
+    timeouts: Timeouts,
+    back_off: BackOff,
+}
+
+/// Hub, sources, sinks and front in one; dropping it stops all.
+pub struct Engine {
+    inner: Arc<Inner>,
+    front: Front,
+    runtime: Option<Runtime>,
+    addresses: Addresses,
+}
+
+fn cannot_bind(what: &str, address: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
+    let message = format!("{what} cannot listen on {address}");
+    move |error| {
+        let kind = if error.kind() == io::ErrorKind::AddrInUse { Kind::Conflict } else { Kind::Unavailable };
+        Error::new(kind, format!("{message}: {error}; choose another port or end what uses it"))
+    }
+}
+
+impl Engine {
+    /// Binds every listener and starts all threads.
+    pub fn start(config: &EngineConfig) -> Result<Self, Error> {
+        let runtime = runtime(config.threads)?;
+        let hub = Hub::new(HubConfig {
+            ring_bytes: config.ring.stream_bytes,
+            ring_time: Duration::from_secs(config.ring.seconds),
+            process_bytes: config.ring.process_bytes,
+        });
+        let rtsp = {
+            let _inside = runtime.enter();
+            RtspServer::start(config.rtsp.bind, hub.clone()).map_err(cannot_bind("RTSP", config.rtsp.bind))?
+        };
+        let webrtc_config = WebRtcConfig { bind: config.webrtc.udp_bind.clone(), ..WebRtcConfig::default() };
+        let webrtc = WebRtc::start(webrtc_config, hub.clone())
+            .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
+        let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
+        let inner = Arc::new(Inner {
+            hub,
+            clock: Arc::new(ServerClock::default()),
+            journal: Arc::new(journal),
+            webrtc: webrtc.clone(),
+            rtsp,
+            slots: Mutex::default(),
+            generation: Mutex::new(0),
+            timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
+            back_off: BackOff {
+                min: Duration::from_millis(config.backoff_ms[0]),
+                max: Duration::from_millis(config.backoff_ms[1]),
+            },
+        });
+        let front = start_front(config, &inner)?;
+        let addresses = Addresses {
+            front: front.address(),
+            rtsp: inner.rtsp.address(),
+            webrtc: front.players_address(),
+            webrtc_udp: webrtc.local_addrs(),
+        };
+        Ok(Self { inner, front, runtime: Some(runtime), addresses })
+    }
+
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    #[must_use]
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.inner.journal
+    }
+
+    /// Makes what runs equal to what is wished. Streams that stay the same are
+    /// not touched. A generation older than the last is refused.
+    pub fn apply(&self, desired: &DesiredState) -> Result<Applied, Error> {
+        let Some(runtime) = &self.runtime else {
+            return Err(Error::new(Kind::Unavailable, "the engine has been stopped"));
+        };
+        let mut generation = self.inner.generation.lock();
+        if desired.generation < *generation {
+            let message = format!("generation {} is older than {generation}, which runs", desired.generation);
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let _inside = runtime.enter();
+        let applied = self.inner.apply(desired, runtime);
+        *generation = desired.generation;
+        Ok(applied)
+    }
+
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamReport> {
+        self.inner.streams()
+    }
+
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.inner.metrics()
+    }
+
+    /// Ends every session, then every listener and thread.
+    pub fn stop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        let slots = std::mem::take(&mut *self.inner.slots.lock());
+        let ends = slots.into_values().filter_map(|(_, slot)| match slot {
+            Slot::Running(source) => Some(runtime.spawn(source.stop())),
+            Slot::Off(_) => None,
+        });
+        let ends: Vec<_> = ends.collect();
+        runtime.block_on(async {
+            let all = async {
+                for end in ends {
+                    // A panic has been reported by its own hook.
+                    let _ = end.await;
+                }
+            };
+            if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
+                tracing::warn!("some cameras did not take their TEARDOWN in time");
+            }
+        });
+        self.front.stop();
+        self.inner.rtsp.stop();
+        self.inner.webrtc.stop();
+        runtime.shutdown_timeout(Duration::from_millis(500));
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn runtime(threads: usize) -> Result<Runtime, Error> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from).min(4);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(if threads == 0 { cores } else { threads })
+        .thread_name("packets")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Kind::Internal, format!("no threads: {error}")))
+}
+
+fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error> {
+    let front = FrontConfig {
+        bind: config.front.bind,
+        players_bind: config.webrtc.http_bind,
+        api_socket: config.front.api_socket.clone(),
+        open: config.front.open,
+    };
+    let metrics = {
+        let inner = Arc::downgrade(inner);
+        Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
+    };
+    let (bind, players) = (front.bind, front.players_bind);
+    Front::start(front, inner.webrtc.clone(), metrics).map_err(cannot_bind("HTTP", format!("{bind} or {players}")))
+}
+
+impl Inner {
+    fn apply(&self, desired: &DesiredState, runtime: &Runtime) -> Applied {
+        let mut applied = Applied { generation: desired.generation, ..Applied::default() };
+        let mut slots = self.slots.lock();
+        let wishes = wishes(desired);
+        let gone: Vec<String> = slots.keys().filter(|name| !wishes.contains_key(*name)).cloned().collect();
+        for name in gone {
+            if let Some((key, slot)) = slots.remove(&name) {
+                end(slot, runtime);
+                self.webrtc.end_stream(&key);
+                self.hub.remove(&key);
+                applied.stopped.push(name);
+            }
+        }
+        for (name, (wish, enabled)) in wishes {
+            let change = match slots.get(&name) {
+                Some((_, Slot::Running(source))) if enabled && *source.config() == wish => continue,
+                Some((_, Slot::Off(_))) if !enabled => continue,
+                Some(_) => &mut applied.changed,
+                None => &mut applied.started,
+            };
+            change.push(name.clone());
+            let key = wish.key.clone();
+            let slot = if enabled { Slot::Running(self.start(wish)) } else { Slot::Off(self.switched_off(&key)) };
+            if let Some((_, old)) = slots.insert(name, (key, slot)) {
+                end(old, runtime);
+            }
+        }
+        applied
+    }
+
+    fn start(&self, wish: SourceConfig) -> Source {
+        self.hub.ensure(&wish.key);
+        let journal = self.journal.clone();
+        Source::start(
+            wish,
+            self.hub.clone(),
+            self.clock.clone(),
+            self.timeouts,
+            self.back_off,
+            Arc::new(move |change| journal.add(&change)),
+        )
+    }
+
+    fn switched_off(&self, key: &StreamKey) -> SourceStatus {
+        self.hub.ensure(key);
+        let utc_us = self.clock.now().utc_us;
+        let reason = Some(vms_sources::Reason::Disabled);
+        let change =
+            vms_sources::StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
+        self.journal.add(&change);
+        SourceStatus {
+            state: State::Off,
+            reason,
+            since_utc_us: utc_us,
+            reconnects: 0,
+            clock_offset_ms: None,
+            lost_frames: 0,
+        }
+    }
+
+    fn streams(&self) -> Vec<StreamReport> {
+        let slots = self.slots.lock();
+        let report = |(key, slot): &(StreamKey, Slot)| {
+            let status = match slot {
+                Slot::Running(source) => source.status(),
+                Slot::Off(status) => status.clone(),
+            };
+            StreamReport::of(key, &status, self.hub.stream(key).map(|stream| stream.status()))
+        };
+        slots.values().map(report).collect()
+    }
+
+    fn metrics(&self) -> String {
+        text(&Figures {
+            streams: &self.streams(),
+            rtsp: self.rtsp.metrics(),
+            webrtc: &self.webrtc.metrics(),
+            hub_bytes: self.hub.held_bytes(),
+        })
+    }
+}
+
+/// The wished streams by name, each with whether it is switched on.
+fn wishes(desired: &DesiredState) -> BTreeMap<String, (SourceConfig, bool)> {
+    let mut wishes = BTreeMap::new();
+    for camera in &desired.cameras {
+        for (name, stream) in &camera.streams {
+            let key = StreamKey::new(&camera.id, *name);
+            let config = SourceConfig {
+                key: key.clone(),
+                address: stream.url.clone(),
+                transport: stream.transport.unwrap_or_default(),
+            };
+            wishes.insert(key.to_string(), (config, camera.enabled));
+        }
+    }
+    wishes
+}
+
+fn end(slot: Slot, runtime: &Runtime) {
+    if let Slot::Running(source) = slot {
+        runtime.spawn(source.stop());
+    }
+}

@@ -1,0 +1,93 @@
+//! What happened, in order, for the steering side: a bounded list with a
+//! cursor, and an eventfd that wakes the reader. Never calls out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use vms_sources::{Reason, State, StateChange};
+
+/// The steering side drains within milliseconds; this is minutes of a storm.
+const MAX_EVENTS: usize = 65_536;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    pub cursor: u64,
+    pub utc_us: i64,
+    pub kind: &'static str,
+    pub camera: String,
+    pub stream: &'static str,
+    pub state: State,
+    pub reason: Option<Reason>,
+}
+
+#[derive(Debug)]
+pub struct Journal {
+    events: Mutex<Events>,
+    wake: OwnedFd,
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    waiting: VecDeque<Event>,
+    next: u64,
+}
+
+impl Journal {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: eventfd takes no pointers; a negative answer is checked.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` is a new handle that nothing else owns.
+        let wake = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { events: Mutex::default(), wake })
+    }
+
+    #[must_use]
+    pub fn fd(&self) -> i32 {
+        self.wake.as_raw_fd()
+    }
+
+    pub fn add(&self, change: &StateChange) {
+        {
+            let mut events = self.events.lock();
+            let cursor = events.next;
+            events.next += 1;
+            // A cursor that is missing tells the reader to ask for the whole
+            // state; nothing is lost silently.
+            if events.waiting.len() == MAX_EVENTS {
+                events.waiting.pop_front();
+            }
+            events.waiting.push_back(Event {
+                cursor,
+                utc_us: change.utc_us,
+                kind: "stream_state",
+                camera: change.key.camera.to_string(),
+                stream: change.key.stream.as_str(),
+                state: change.state,
+                reason: change.reason.clone(),
+            });
+        }
+        self.signal();
+    }
+
+    fn signal(&self) {
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: the handle is open and `one` holds the 8 bytes an eventfd
+        // takes. It fails only when its counter is full: then it is readable.
+        unsafe { libc::write(self.wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    /// Takes all that waits and resets the eventfd.
+    pub fn drain(&self) -> Vec<Event> {
+        let mut count = [0_u8; 8];
+        // SAFETY: the handle is open and `count` has the 8 bytes an eventfd
+        // gives. An empty eventfd answers EAGAIN, which is as good.
+        unsafe { libc::read(self.wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        self.events.lock().waiting.drain(..).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! The media process's metrics as Prometheus text.
+
+use std::fmt::{Display, Write};
+use std::sync::atomic::Ordering;
+
+use vms_sinks::rtsp::RtspMetrics;
+use vms_sinks::webrtc::WebRtcMetrics;
+use vms_sources::State;
+
+use crate::report::StreamReport;
+
+pub struct Figures<'a> {
+    pub streams: &'a [StreamReport],
+    pub rtsp: &'a RtspMetrics,
+    pub webrtc: &'a WebRtcMetrics,
+    pub hub_bytes: usize,
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.family(name, kind, help);
+        let _ = writeln!(self.text, "{name} {value}");
+    }
+
+    /// One line a stream. Ids hold no character that needs escaping.
+    fn streams(&mut self, name: &str, kind: &str, help: &str, streams: &[StreamReport], value: impl Fn(&StreamReport) -> f64) {
+        self.family(name, kind, help);
+        for report in streams {
+            let (camera, stream) = (&report.camera, report.stream);
+            let _ = writeln!(self.text, "{name}{{camera=\"{camera}\",stream=\"{stream}\"}} {}", value(report));
+        }
+    }
+}
+
+pub fn text(figures: &Figures<'_>) -> String {
+    let mut page = Page::default();
+    cameras(&mut page, figures.streams);
+    rtsp(&mut page, figures.rtsp);
+    webrtc(&mut page, figures.webrtc);
+    page.one("vms_hub_bytes", "gauge", "Bytes of video held for joining viewers.", figures.hub_bytes);
+    page.text
+}
+
+fn cameras(page: &mut Page, streams: &[StreamReport]) {
+    page.streams("vms_camera_status", "gauge", "1 while a stream is live.", streams, |s| f64::from(s.state == State::Live));
+    page.streams("vms_camera_fps", "gauge", "Frames a second.", streams, |s| f64::from(s.fps));
+    page.streams("vms_camera_bitrate", "gauge", "Bits a second.", streams, |s| s.bitrate as f64);
+    page.streams("vms_stream_readers", "gauge", "Readers of a stream.", streams, |s| s.readers as f64);
+    page.streams("vms_stream_dropped_frames_total", "counter", "Frames lost on the way in or by slow readers.", streams, |s| s.drops as f64);
+    page.streams("vms_stream_reconnects_total", "counter", "Sessions begun after the first.", streams, |s| s.reconnects as f64);
+    let known: Vec<_> = streams.iter().filter(|s| s.clock_offset_ms.is_some()).cloned().collect();
+    page.streams("vms_camera_clock_offset_ms", "gauge", "By how much the camera's clock is ahead.", &known, |s| {
+        s.clock_offset_ms.unwrap_or(0) as f64
+    });
+}
+
+fn rtsp(page: &mut Page, rtsp: &RtspMetrics) {
+    page.one("vms_rtsp_connections", "gauge", "Open RTSP connections.", rtsp.connections.load(Ordering::Relaxed));
+    page.one("vms_rtsp_readers", "gauge", "RTSP readers that play.", rtsp.readers.load(Ordering::Relaxed));
+    page.one("vms_rtsp_sent_bytes_total", "counter", "Bytes sent to RTSP readers.", rtsp.bytes_sent.load(Ordering::Relaxed));
+}
+
+fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
+    page.one("vms_webrtc_viewers", "gauge", "WebRTC viewers.", figures.viewers);
+    page.one("vms_webrtc_half_open", "gauge", "Sessions answered and not yet connected.", figures.half_open);
+    page.one("vms_webrtc_sessions_total", "counter", "Sessions ever answered.", figures.sessions_total);
+    page.one("vms_webrtc_refused_total", "counter", "Offers refused.", figures.refused_total);
+    page.one("vms_webrtc_vanished_total", "counter", "Viewers that left without a word.", figures.vanished_total);
+    page.one("vms_webrtc_joins_burst_total", "counter", "Joins from the cached group.", figures.joins_burst);
+    page.one("vms_webrtc_joins_waited_total", "counter", "Joins that waited for a key frame.", figures.joins_waited);
+    page.one("vms_webrtc_nacks_total", "counter", "Resend requests.", figures.nacks);
+    page.one("vms_webrtc_plis_total", "counter", "Picture losses told by viewers.", figures.plis);
+    page.one("vms_webrtc_lost_packets_total", "counter", "Packets that viewers reported lost.", figures.packets_lost);
+    page.one("vms_webrtc_sent_packets_total", "counter", "Packets sent.", figures.packets_sent);
+    page.one("vms_webrtc_sent_bytes_total", "counter", "Bytes sent.", figures.bytes_sent);
+    page.one("vms_webrtc_unsent_packets_total", "counter", "Packets the system refused.", figures.packets_unsent);
+    histogram(page, "vms_webrtc_rtt_ms", "Round trip to viewers in milliseconds.", &figures.rtt_ms);
+}
+
+fn histogram(page: &mut Page, name: &str, help: &str, values: &vms_sinks::webrtc::HistogramValues) {
+    page.family(name, "histogram", help);
+    for (bound, count) in &values.buckets {
+        let _ = writeln!(page.text, "{name}_bucket{{le=\"{bound}\"}} {count}");
+    }
+    let _ = writeln!(page.text, "{name}_bucket{{le=\"+Inf\"}} {}\n{name}_sum {}\n{name}_count {}", values.count, values.sum, values.count);
+}

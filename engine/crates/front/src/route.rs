@@ -1,0 +1,119 @@
+//! Which part of the process answers a request: the front's route table.
+
+use http::Method;
+use vms_hub::{StreamKey, StreamName};
+
+/// Which listener a request came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The one origin.
+    Front,
+    /// The players' port of WebRTC.
+    Players,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Open a session on a stream.
+    Offer(StreamKey),
+    /// A path for offers, but of no stream there can be.
+    NoStream,
+    Session(String),
+    Live,
+    MediaMetrics,
+    /// Everything else of the origin: the API workers.
+    Api,
+    NotFound,
+    MethodNotAllowed(&'static str),
+}
+
+#[must_use]
+pub fn route(door: Door, method: &Method, path: &str) -> Route {
+    match door {
+        Door::Front => front(method, path),
+        Door::Players => players(method, path),
+    }
+}
+
+fn front(method: &Method, path: &str) -> Route {
+    match path {
+        "/health/live" => return Route::Live,
+        "/metrics/media" => return Route::MediaMetrics,
+        _ => {}
+    }
+    if let Some(session) = path.strip_prefix("/api/v1/whep/") {
+        return on_session(method, session);
+    }
+    let offer = path.strip_prefix("/api/v1/streams/").and_then(|rest| rest.strip_suffix("/whep"));
+    match offer {
+        Some(stream) => on_offer(method, explicit(stream)),
+        None => Route::Api,
+    }
+}
+
+fn players(method: &Method, path: &str) -> Route {
+    if let Some(session) = path.strip_prefix("/whep/") {
+        return on_session(method, session);
+    }
+    match path.strip_suffix("/whep") {
+        Some(stream) => on_offer(method, StreamKey::parse(stream)),
+        None if path == "/health/live" => Route::Live,
+        None => Route::NotFound,
+    }
+}
+
+/// The API's own form names the stream always.
+fn explicit(stream: &str) -> Option<StreamKey> {
+    let (_, name) = stream.split_once('/')?;
+    let key = StreamKey::parse(stream)?;
+    (name == StreamName::Main.as_str() || name == StreamName::Sub.as_str()).then_some(key)
+}
+
+fn on_offer(method: &Method, key: Option<StreamKey>) -> Route {
+    match (method, key) {
+        (&Method::POST, Some(key)) => Route::Offer(key),
+        (&Method::POST, None) => Route::NoStream,
+        _ => Route::MethodNotAllowed("POST"),
+    }
+}
+
+fn on_session(method: &Method, session: &str) -> Route {
+    match *method {
+        Method::DELETE | Method::PATCH => Route::Session(session.to_owned()),
+        _ => Route::MethodNotAllowed("PATCH, DELETE"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_has_its_answer() {
+        let key = |path| Route::Offer(StreamKey::parse(path).expect("a good name"));
+        let table = [
+            (Door::Front, "POST", "/api/v1/streams/gate/main/whep", key("gate")),
+            (Door::Front, "POST", "/api/v1/streams/gate/sub/whep", key("gate/sub")),
+            (Door::Front, "POST", "/api/v1/streams/gate/whep", Route::NoStream),
+            (Door::Front, "POST", "/api/v1/streams/../main/whep", Route::NoStream),
+            (Door::Front, "GET", "/api/v1/streams/gate/main/whep", Route::MethodNotAllowed("POST")),
+            (Door::Front, "DELETE", "/api/v1/whep/abc", Route::Session("abc".into())),
+            (Door::Front, "GET", "/api/v1/whep/abc", Route::MethodNotAllowed("PATCH, DELETE")),
+            (Door::Front, "GET", "/api/v1/streams", Route::Api),
+            (Door::Front, "GET", "/health/live", Route::Live),
+            (Door::Front, "GET", "/health/ready", Route::Api),
+            (Door::Front, "GET", "/metrics", Route::Api),
+            (Door::Front, "GET", "/metrics/media", Route::MediaMetrics),
+            (Door::Front, "GET", "/", Route::Api),
+            (Door::Players, "POST", "/gate/whep", key("gate")),
+            (Door::Players, "POST", "/gate/sub/whep", key("gate/sub")),
+            (Door::Players, "PATCH", "/whep/abc", Route::Session("abc".into())),
+            (Door::Players, "GET", "/", Route::NotFound),
+            (Door::Players, "POST", "/api/whep", Route::NoStream),
+        ];
+        for (door, method, path, expected) in table {
+            let method = method.parse().expect("a good method");
+            assert_eq!(route(door, &method, path), expected, "{door:?} {method} {path}");
+        }
+    }
+}

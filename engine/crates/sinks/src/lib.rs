@@ -1,0 +1,4 @@
+//! WebRTC (WHEP) and RTSP servers over the hub.
+
+pub mod rtsp;
+pub mod webrtc;

@@ -1,0 +1,284 @@
+//! The shell around one RTSP connection: reads requests, writes frames.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use rtsp_types::{Message, ParseError, Request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+use vms_hub::{Delivery, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_media::Track;
+
+use super::RtspMetrics;
+use super::report::SenderState;
+use super::session::{Answer, FirstPacket, Session};
+
+/// A request with its headers and body may be so long.
+const MAX_REQUEST: usize = 16 * 1024;
+/// A connection that has asked for nothing yet may idle so long.
+const IDLE: Duration = Duration::from_secs(60);
+/// A client that takes nothing for so long is gone.
+const WRITE_STALLED: Duration = Duration::from_secs(30);
+/// DESCRIBE waits so long for a camera that has not answered yet.
+const DESCRIBE_WAIT: Duration = Duration::from_secs(5);
+
+pub async fn serve(socket: TcpStream, hub: Hub, metrics: Arc<RtspMetrics>) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let (read, write) = socket.into_split();
+    let session = Session::new(format!("{:016x}", rand::random::<u64>()));
+    let mut connection = Connection { read, write, input: BytesMut::new(), session, hub, metrics };
+    match connection.until_play().await? {
+        Some(playing) => {
+            connection.metrics.readers.fetch_add(1, Ordering::Relaxed);
+            let metrics = connection.metrics.clone();
+            let ended = connection.play(playing).await;
+            metrics.readers.fetch_sub(1, Ordering::Relaxed);
+            ended
+        }
+        None => Ok(()),
+    }
+}
+
+struct Connection {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    input: BytesMut,
+    session: Session,
+    hub: Hub,
+    metrics: Arc<RtspMetrics>,
+}
+
+/// A started reader, with the frame it was asked for to write RTP-Info.
+struct Playing {
+    reader: Reader,
+    wake: Arc<Notify>,
+    first: Option<Delivery>,
+    senders: Vec<SenderState>,
+}
+
+enum Input {
+    /// More bytes are needed.
+    None,
+    /// RTCP of the client, or a reply: of no interest.
+    Skip(usize),
+    Request(Request<Vec<u8>>, usize),
+}
+
+impl Connection {
+    /// Answers requests until PLAY; `None` when the client says goodbye.
+    async fn until_play(&mut self) -> io::Result<Option<Playing>> {
+        loop {
+            while let Some(request) = self.next_request()? {
+                match self.answer(&request).await? {
+                    Step::Go => {}
+                    Step::End => return Ok(None),
+                    Step::Play(playing) => return Ok(Some(*playing)),
+                }
+            }
+            let read = tokio::time::timeout(IDLE, self.read.read_buf(&mut self.input)).await;
+            if read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn next_request(&mut self) -> io::Result<Option<Request<Vec<u8>>>> {
+        loop {
+            match parse(&self.input)? {
+                Input::None if self.input.len() > MAX_REQUEST => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "request over 16 kB"));
+                }
+                Input::None => return Ok(None),
+                Input::Skip(length) => self.input.advance(length),
+                Input::Request(request, length) => {
+                    self.input.advance(length);
+                    return Ok(Some(request));
+                }
+            }
+        }
+    }
+
+    async fn answer(&mut self, owned: &Request<Vec<u8>>) -> io::Result<Step> {
+        let request = owned.clone().map_body(|_| &[][..]);
+        let hub = self.hub.clone();
+        let out = match self.session.answer(&request, &|key| hub.stream(key)) {
+            Answer::Now(bytes) => bytes,
+            Answer::Bye(bytes) => {
+                self.write.write_all(&bytes).await?;
+                return Ok(Step::End);
+            }
+            Answer::Describe(key) => {
+                let tracks = self.tracks_of(&key).await;
+                self.session.described(&request, &key, &tracks)
+            }
+            Answer::Play(stream) => {
+                let playing = self.start(&stream);
+                let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
+                self.write.write_all(&bytes).await?;
+                return Ok(Step::Play(Box::new(playing)));
+            }
+        };
+        self.write.write_all(&out).await?;
+        Ok(Step::Go)
+    }
+
+    /// The stream's tracks, waiting a while for a camera that is connecting.
+    async fn tracks_of(&self, key: &StreamKey) -> Arc<[Track]> {
+        let Some(stream) = self.hub.stream(key) else { return Arc::new([]) };
+        let wake = Arc::new(Notify::new());
+        let _reader = stream.subscribe(ReaderKind::Live { burst: false }, wake.clone());
+        let known = async {
+            loop {
+                // Parameter sets make the description complete.
+                if stream.video_info().is_some() {
+                    return;
+                }
+                wake.notified().await;
+            }
+        };
+        // On time-out the answer says that the stream is not there yet.
+        let _ = tokio::time::timeout(DESCRIBE_WAIT, known).await;
+        stream.tracks()
+    }
+
+    fn start(&self, stream: &Arc<Stream>) -> Playing {
+        let wake = Arc::new(Notify::new());
+        let kind = ReaderKind::Live { burst: self.session.catch_up };
+        let mut reader = stream.subscribe(kind, wake.clone());
+        let first = match reader.next() {
+            Next::Frame(delivery) => Some(delivery),
+            _ => None,
+        };
+        let senders = stream.tracks().iter().map(|_| SenderState::default()).collect();
+        Playing { reader, wake, first, senders }
+    }
+
+    async fn play(mut self, mut playing: Playing) -> io::Result<()> {
+        if let Some(delivery) = playing.first.take() {
+            self.send(&delivery, &mut playing.senders).await?;
+        }
+        loop {
+            if self.drain(&mut playing).await? {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = playing.wake.notified() => {}
+                read = self.read.read_buf(&mut self.input) => {
+                    if read? == 0 || self.keep_alive().await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends all that waits; true when the session is over.
+    async fn drain(&mut self, playing: &mut Playing) -> io::Result<bool> {
+        loop {
+            match playing.reader.next() {
+                Next::Frame(delivery) => self.send(&delivery, &mut playing.senders).await?,
+                Next::Waiting(_) => {}
+                Next::Pending => return Ok(false),
+                // The client must ask anew for what has become another stream.
+                Next::TracksChanged(_) | Next::Closed(_) => return Ok(true),
+            }
+        }
+    }
+
+    /// Requests while playing: keep-alives and TEARDOWN; true at its end.
+    async fn keep_alive(&mut self) -> io::Result<bool> {
+        while let Some(request) = self.next_request()? {
+            match self.answer(&request).await? {
+                Step::Go => {}
+                // A second PLAY changes nothing of a live stream.
+                Step::Play(_) => {}
+                Step::End => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn send(&mut self, delivery: &Delivery, senders: &mut [SenderState]) -> io::Result<()> {
+        let frame = &delivery.frame;
+        let Some(channel) = self.session.channel(frame.track_index) else { return Ok(()) };
+        let time = delivery.burst.map_or(frame.rtp_time, |burst| burst.compressed_time());
+        let bytes: Bytes = if channel == frame.channel() && time == frame.rtp_time {
+            frame.interleaved().clone()
+        } else {
+            frame.interleaved_at(channel, time)
+        };
+        self.write_or_give_up(&bytes).await?;
+        self.metrics.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if let Some(sender) = senders.get_mut(usize::from(frame.track_index)) {
+            sender.count(frame);
+            // A time of the burst is not the frame's own: no report on it.
+            let report = delivery.burst.is_none().then(|| sender.due(frame, channel + 1)).flatten();
+            if let Some(report) = report {
+                self.write_or_give_up(&report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nearly always one `write`; a timer is set up only for a full socket.
+    async fn write_or_give_up(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = match self.write.try_write(bytes) {
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        if written == bytes.len() {
+            return Ok(());
+        }
+        let rest = self.write.write_all(&bytes[written..]);
+        tokio::time::timeout(WRITE_STALLED, rest).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+enum Step {
+    Go,
+    End,
+    Play(Box<Playing>),
+}
+
+fn parse(input: &[u8]) -> io::Result<Input> {
+    // Some clients pad with CRLF between messages.
+    let padding = input.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    if padding > 0 {
+        return Ok(Input::Skip(padding));
+    }
+    match Message::<&[u8]>::parse(input) {
+        Ok((Message::Request(request), length)) => {
+            Ok(Input::Request(request.map_body(<[u8]>::to_vec), length))
+        }
+        Ok((_, length)) => Ok(Input::Skip(length)),
+        Err(ParseError::Incomplete(_)) => Ok(Input::None),
+        Err(ParseError::Error) => Err(io::Error::new(io::ErrorKind::InvalidData, "not RTSP")),
+    }
+}
+
+fn first_packets(playing: &Playing, stream: &Arc<Stream>) -> Vec<FirstPacket> {
+    let first = playing.first.as_ref();
+    (0..playing.senders.len())
+        .filter_map(|index| {
+            let track_index = u8::try_from(index).ok()?;
+            let delivery = first.filter(|delivery| delivery.frame.track_index == track_index);
+            if let Some(delivery) = delivery {
+                let time = delivery.burst.map_or(delivery.frame.rtp_time, |burst| burst.compressed_time());
+                return Some(FirstPacket {
+                    track_index,
+                    seq: Some(delivery.frame.rtp_seq as u16),
+                    rtp_time: time as u32,
+                });
+            }
+            let (_, rtp_time, _) = stream.run_of(index)?;
+            Some(FirstPacket { track_index, seq: None, rtp_time: rtp_time as u32 })
+        })
+        .collect()
+}

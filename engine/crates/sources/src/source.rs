@@ -1,0 +1,294 @@
+//! One stream of one camera: runs its sessions for ever and tells its state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use retina::client::SessionGroup;
+use tokio_util::sync::CancellationToken;
+use vms_hub::{Hub, Publisher, StreamKey};
+use vms_media::{DropReason, TrackKind};
+
+use crate::clock::ServerClock;
+use crate::reason::Reason;
+use crate::session::{Item, Session};
+use crate::state::{Action, BackOff, Input, Machine, State};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From dialling to the answer to PLAY.
+    pub open: Duration,
+    /// Without video for so long, a stream is down.
+    pub no_video: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct SourceConfig {
+    pub key: StreamKey,
+    /// May hold a password: never logged.
+    pub address: String,
+    pub transport: Transport,
+}
+
+impl std::fmt::Debug for SourceConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceConfig").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// A change of state, for the journal.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    pub key: StreamKey,
+    pub utc_us: i64,
+    pub state: State,
+    pub reason: Option<Reason>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceStatus {
+    pub state: State,
+    pub reason: Option<Reason>,
+    pub since_utc_us: i64,
+    /// Sessions begun after the first.
+    pub reconnects: u64,
+    pub clock_offset_ms: Option<i64>,
+    /// Frames that never became whole.
+    pub lost_frames: u64,
+}
+
+type Listener = Arc<dyn Fn(StateChange) + Send + Sync>;
+
+/// What all sources share.
+#[derive(Clone)]
+pub struct Shared {
+    pub hub: Hub,
+    pub clock: Arc<ServerClock>,
+    pub timeouts: Timeouts,
+    pub back_off: BackOff,
+    pub listener: Listener,
+}
+
+/// A running source. Dropping it ends its session with TEARDOWN.
+pub struct Source {
+    config: SourceConfig,
+    status: Arc<Mutex<SourceStatus>>,
+    cancel: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Source {
+    /// Starts the source on the current runtime.
+    #[must_use]
+    pub fn start(
+        config: SourceConfig,
+        hub: Hub,
+        clock: Arc<ServerClock>,
+        timeouts: Timeouts,
+        back_off: BackOff,
+        listener: Arc<dyn Fn(StateChange) + Send + Sync>,
+    ) -> Self {
+        let status = Arc::new(Mutex::new(SourceStatus {
+            state: State::Connecting,
+            reason: None,
+            since_utc_us: clock.now().utc_us,
+            reconnects: 0,
+            clock_offset_ms: None,
+            lost_frames: 0,
+        }));
+        let cancel = CancellationToken::new();
+        let shared = Shared { hub, clock, timeouts, back_off, listener };
+        let runner = Runner {
+            machine: Machine::new(timeouts.no_video, back_off, Instant::now()),
+            config: config.clone(),
+            shared,
+            status: status.clone(),
+            group: Arc::new(SessionGroup::default().named(config.key.to_string())),
+        };
+        let task = tokio::spawn(runner.run(cancel.clone()));
+        Self { config, status, cancel, task }
+    }
+
+    #[must_use]
+    pub fn config(&self) -> &SourceConfig {
+        &self.config
+    }
+
+    #[must_use]
+    pub fn status(&self) -> SourceStatus {
+        self.status.lock().clone()
+    }
+
+    /// Ends the session and waits until the camera was told.
+    pub async fn stop(mut self) {
+        self.cancel.cancel();
+        // A panic of the task has been reported by its own hook.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+struct Runner {
+    machine: Machine,
+    config: SourceConfig,
+    shared: Shared,
+    status: Arc<Mutex<SourceStatus>>,
+    group: Arc<SessionGroup>,
+}
+
+impl Runner {
+    async fn run(mut self, cancel: CancellationToken) {
+        self.tell();
+        loop {
+            let attempt = async {
+                let wait = self.attempt().await;
+                tokio::time::sleep(wait).await;
+            };
+            tokio::select! {
+                () = attempt => self.status.lock().reconnects += 1,
+                () = cancel.cancelled() => break,
+            }
+        }
+        // TEARDOWN is sent by a task of the client once its session drops; the
+        // wait is bounded because a dead camera will never answer.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.group.await_teardown()).await;
+    }
+
+    /// One session, from dialling to its end; returns how long to wait.
+    async fn attempt(&mut self) -> Duration {
+        self.step(Input::Dial);
+        let reason = match self.open().await {
+            Ok(session) => match self.play(session).await {
+                Ended::Wait(wait) => return wait,
+                Ended::Because(reason) => reason,
+            },
+            Err(reason) => reason,
+        };
+        match self.step(Input::Failed(reason)) {
+            Action::Wait(wait) => wait,
+            Action::None => self.shared.back_off.min,
+        }
+    }
+
+    async fn open(&mut self) -> Result<Session, Reason> {
+        let session = Session::open(
+            &self.config.address,
+            self.config.transport,
+            self.shared.clock.clone(),
+            self.group.clone(),
+            self.shared.timeouts.open,
+        )
+        .await?;
+        self.machine.keeps_dead_sessions = session.keeps_dead_sessions;
+        Ok(session)
+    }
+
+    async fn play(&mut self, mut session: Session) -> Ended {
+        // The stream is taken over at its first video frame, so that readers
+        // keep what they have while a camera answers but shows nothing.
+        let mut publisher: Option<Publisher> = None;
+        let mut steps = self.shared.clock.check(Instant::now());
+        let mut ticks = tokio::time::interval(self.shared.timeouts.no_video / 10);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => {
+                    if let Action::Wait(wait) = self.step(Input::Tick) {
+                        return Ended::Wait(wait);
+                    }
+                    let now = self.shared.clock.check(Instant::now());
+                    if now != std::mem::replace(&mut steps, now) {
+                        self.clock_stepped(&mut session, publisher.as_mut());
+                    }
+                }
+                item = session.next() => match item {
+                    Ok(item) => if !self.take(item, &session, &mut publisher) {
+                        return Ended::Because(Reason::Protocol { detail: "another source took the stream over".into() });
+                    },
+                    Err(reason) => return Ended::Because(reason),
+                }
+            }
+        }
+    }
+
+    /// False when a newer publisher has taken the stream over.
+    fn take(&mut self, item: Item, session: &Session, publisher: &mut Option<Publisher>) -> bool {
+        match item {
+            Item::Frame(frame) => {
+                if frame.kind == TrackKind::Video {
+                    self.step(Input::Video);
+                    let key = &self.config.key;
+                    publisher.get_or_insert_with(|| self.shared.hub.publish(key, session.described.clone()));
+                }
+                publisher.as_mut().is_none_or(|publisher| publisher.push(frame))
+            }
+            Item::Lost(drop) => {
+                // Before the first key frame nothing can be shown: no loss.
+                if drop != DropReason::NoKeyYet {
+                    self.status.lock().lost_frames += 1;
+                }
+                true
+            }
+            Item::CameraOffset(offset) => {
+                self.status.lock().clock_offset_ms = Some(offset);
+                true
+            }
+        }
+    }
+
+    fn clock_stepped(&mut self, session: &mut Session, publisher: Option<&mut Publisher>) {
+        session.reset_clocks();
+        if let Some(publisher) = publisher {
+            publisher.new_epoch();
+        }
+        let change = StateChange {
+            key: self.config.key.clone(),
+            utc_us: self.shared.clock.now().utc_us,
+            state: self.machine.state(),
+            reason: Some(Reason::ClockStep),
+        };
+        (self.shared.listener)(change);
+    }
+
+    fn step(&mut self, input: Input) -> Action {
+        let before = (self.machine.state(), self.machine.reason().cloned());
+        let action = self.machine.handle(input, Instant::now(), rand::random());
+        if before.0 != self.machine.state() || before.1.as_ref() != self.machine.reason() {
+            self.tell();
+        }
+        action
+    }
+
+    fn tell(&self) {
+        let utc_us = self.shared.clock.now().utc_us;
+        let (state, reason) = (self.machine.state(), self.machine.reason().cloned());
+        {
+            let mut status = self.status.lock();
+            if status.state != state {
+                status.since_utc_us = utc_us;
+            }
+            (status.state, status.reason) = (state, reason.clone());
+        }
+        (self.shared.listener)(StateChange { key: self.config.key.clone(), utc_us, state, reason });
+    }
+}
+
+enum Ended {
+    /// The machine has decided already.
+    Wait(Duration),
+    Because(Reason),
+}
