@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import source from '../../../../engine/crates/sources/src/reason.rs?raw'
 import { en, type Key } from './en'
 import { catalogues, chooseLanguage, languages, makeTranslator } from './translate'
 
 /** The reasons are written down once, in the engine; each needs its words here. */
-const source = readFileSync(new URL('../../../../engine/crates/sources/src/reason.rs', import.meta.url), 'utf8')
 const CODES = [...source.matchAll(/Self::\w+(?: \{ \.\. \})? => "(\w+)",/g)].map((match) => match[1] ?? '')
 
 const keys = Object.keys(en) as Key[]
