@@ -20,6 +20,8 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
+    // A test reads the engine's reason codes from where they are written.
+    fs: { allow: ['.', '../../engine/crates/sources/src'] },
     proxy: {
       '/api': { target: server, headers: { origin: server } },
       '/ws': { target: server, ws: true, headers: { origin: server } },
