@@ -1,0 +1,163 @@
+//! What the WebRTC sink counts. Shards add; anyone may read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::socket::SendCounters;
+
+/// Upper bounds in milliseconds.
+pub const RTT_BUCKETS_MS: [u64; 9] = [1, 5, 10, 20, 50, 100, 200, 500, 1000];
+/// Upper bounds in hundredths of a per cent.
+pub const LOSS_BUCKETS: [u64; 7] = [0, 10, 50, 100, 200, 500, 2000];
+
+/// A histogram with fixed bounds; the last count is of what lies above.
+#[derive(Debug)]
+pub struct Histogram<const N: usize> {
+    bounds: [u64; N],
+    counts: [AtomicU64; N],
+    above: AtomicU64,
+    sum: AtomicU64,
+}
+
+impl<const N: usize> Histogram<N> {
+    #[must_use]
+    pub fn new(bounds: [u64; N]) -> Self {
+        Self {
+            bounds,
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            above: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+        }
+    }
+
+    pub fn add(&self, value: u64) {
+        let slot = self.bounds.iter().position(|bound| value <= *bound);
+        slot.map_or(&self.above, |i| &self.counts[i])
+            .fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(value, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn read(&self) -> HistogramValues {
+        let mut total = 0;
+        let buckets = self.bounds.iter().zip(&self.counts).map(|(bound, count)| {
+            total += count.load(Ordering::Relaxed);
+            (*bound, total)
+        });
+        let buckets: Vec<(u64, u64)> = buckets.collect();
+        HistogramValues {
+            count: total + self.above.load(Ordering::Relaxed),
+            sum: self.sum.load(Ordering::Relaxed),
+            buckets,
+        }
+    }
+}
+
+/// A histogram as Prometheus wants it: counts at or below each bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramValues {
+    pub buckets: Vec<(u64, u64)>,
+    pub count: u64,
+    pub sum: u64,
+}
+
+/// Shared by all shards; each adds at most once a batch, never a packet.
+#[derive(Debug)]
+pub struct Counters {
+    pub viewers: AtomicUsize,
+    pub half_open: Arc<AtomicUsize>,
+    pub sessions: AtomicU64,
+    pub refused: AtomicU64,
+    pub vanished: AtomicU64,
+    pub joins_burst: AtomicU64,
+    pub joins_waited: AtomicU64,
+    pub nacks: AtomicU64,
+    pub plis: AtomicU64,
+    pub lost: AtomicU64,
+    pub overflow: AtomicU64,
+    pub rtt_ms: Histogram<9>,
+    pub loss: Histogram<7>,
+    pub sent: Arc<SendCounters>,
+}
+
+impl Counters {
+    #[must_use]
+    pub fn new(half_open: Arc<AtomicUsize>) -> Self {
+        Self {
+            viewers: AtomicUsize::new(0),
+            half_open,
+            sessions: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            vanished: AtomicU64::new(0),
+            joins_burst: AtomicU64::new(0),
+            joins_waited: AtomicU64::new(0),
+            nacks: AtomicU64::new(0),
+            plis: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            overflow: AtomicU64::new(0),
+            rtt_ms: Histogram::new(RTT_BUCKETS_MS),
+            loss: Histogram::new(LOSS_BUCKETS),
+            sent: Arc::default(),
+        }
+    }
+
+    pub fn rtt(&self, rtt: Duration) {
+        self.rtt_ms
+            .add(u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    #[must_use]
+    pub fn read(&self) -> WebRtcMetrics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WebRtcMetrics {
+            viewers: self.viewers.load(Ordering::Relaxed),
+            half_open: self.half_open.load(Ordering::Relaxed),
+            sessions_total: get(&self.sessions),
+            refused_total: get(&self.refused),
+            vanished_total: get(&self.vanished),
+            joins_burst: get(&self.joins_burst),
+            joins_waited: get(&self.joins_waited),
+            nacks: get(&self.nacks),
+            plis: get(&self.plis),
+            packets_lost: get(&self.lost),
+            datagrams_overflowed: get(&self.overflow),
+            packets_sent: get(&self.sent.packets),
+            bytes_sent: get(&self.sent.bytes),
+            packets_unsent: get(&self.sent.dropped),
+            send_calls: get(&self.sent.calls),
+            rtt_ms: self.rtt_ms.read(),
+            loss_per_10000: self.loss.read(),
+        }
+    }
+}
+
+/// The figures of the sink at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebRtcMetrics {
+    /// Sessions that carry or wait for pictures.
+    pub viewers: usize,
+    /// Answered, not yet connected.
+    pub half_open: usize,
+    pub sessions_total: u64,
+    pub refused_total: u64,
+    /// Sessions freed because nothing was heard of them.
+    pub vanished_total: u64,
+    pub joins_burst: u64,
+    pub joins_waited: u64,
+    /// NACK messages received.
+    pub nacks: u64,
+    /// Picture losses that viewers reported.
+    pub plis: u64,
+    /// Packets that viewers reported lost for good or resent.
+    pub packets_lost: u64,
+    /// Datagrams dropped because a shard was behind.
+    pub datagrams_overflowed: u64,
+    pub packets_sent: u64,
+    pub bytes_sent: u64,
+    /// Packets that the system refused to send.
+    pub packets_unsent: u64,
+    pub send_calls: u64,
+    pub rtt_ms: HistogramValues,
+    pub loss_per_10000: HistogramValues,
+}

@@ -1,0 +1,234 @@
+//! Builds the WebRTC state of one viewer from what was agreed, and the answer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::config::{CryptoProvider, DtlsCert, Fingerprint};
+use str0m::format::{Codec as RtcCodec, FormatParams};
+use str0m::media::{Frequency, MediaKind, Mid};
+use str0m::rtp::{Extension, ExtensionMap, Ssrc};
+use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
+use vms_media::Codec;
+
+use super::answer::{Agreement, Line, Local, Ssrcs, write};
+use super::sdp::Offer;
+
+/// How long sent packets are kept to be sent again.
+const RESEND_AGE: Duration = Duration::from_secs(1);
+/// A second of 16 Mbit/s and a large burst; the cache grows as needed.
+const RESEND_PACKETS: usize = 4096;
+const STATS_EVERY: Duration = Duration::from_secs(5);
+
+/// What all viewers of the process share.
+pub struct Identity {
+    crypto: Arc<CryptoProvider>,
+    certificate: DtlsCert,
+}
+
+/// The library cannot make a certificate with this provider.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no DTLS certificate could be made")]
+pub struct NoCertificate;
+
+impl Identity {
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn new() -> Result<Self, NoCertificate> {
+        let crypto = str0m::crypto::from_feature_flags();
+        let certificate = crypto
+            .dtls_provider
+            .generate_certificate()
+            .ok_or(NoCertificate)?;
+        Ok(Self {
+            crypto: Arc::new(crypto),
+            certificate,
+        })
+    }
+}
+
+/// Where the library believes a socket to be: it knows no wildcard addresses,
+/// and which one of the machine's addresses a viewer uses is not its matter.
+#[must_use]
+pub fn nominal(local: SocketAddr) -> SocketAddr {
+    let ip = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, local.port())
+}
+
+/// One track on its way out.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub track_index: usize,
+    pub codec: Codec,
+    pub clock_rate: u32,
+    pub pt: u8,
+    pub ssrc: Ssrc,
+    pub resends: bool,
+    pub playout_delay: bool,
+}
+
+/// A viewer's state before its first packet.
+pub struct Session {
+    pub rtc: Rtc,
+    pub video: Outgoing,
+    pub audio: Option<Outgoing>,
+    pub answer: String,
+}
+
+/// Makes the state and the answer.
+///
+/// # Errors
+/// What the library objects to.
+pub fn build(
+    identity: &Identity,
+    offer: &Offer,
+    agreed: &Agreement,
+    creds: IceCreds,
+    sockets: &[SocketAddr],
+    candidates: Vec<String>,
+    now: Instant,
+) -> Result<Session, RtcError> {
+    let mut rtc = config(identity, agreed, creds.clone()).build(now);
+    for socket in sockets {
+        // Refused are only addresses that no peer could use either.
+        if let Ok(candidate) = Candidate::host(nominal(*socket), "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+    let mut api = rtc.direct_api();
+    api.set_ice_controlling(false);
+    api.set_remote_ice_credentials(IceCreds {
+        ufrag: offer.ice.ufrag.clone(),
+        pass: offer.ice.pwd.clone(),
+    });
+    api.set_remote_fingerprint(Fingerprint {
+        hash_func: offer.fingerprint.hash.clone(),
+        bytes: offer.fingerprint.bytes.clone(),
+    });
+    api.start_dtls(offer.passive)?;
+    let fingerprint = api.local_dtls_fingerprint().to_string();
+    let (video, cname) = declare(&mut rtc, &agreed.video, MediaKind::Video);
+    let audio = agreed
+        .audio
+        .as_ref()
+        .map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
+    let local = Local {
+        session: u64::from(rand::random::<u32>()),
+        ufrag: creds.ufrag,
+        pwd: creds.pass,
+        fingerprint,
+        active: offer.passive,
+        candidates,
+        video: ssrcs(&mut rtc, &video),
+        audio: audio.as_ref().map(|out| ssrcs(&mut rtc, out)),
+        cname,
+    };
+    let answer = write(offer, agreed, &local);
+    Ok(Session {
+        rtc,
+        video,
+        audio,
+        answer,
+    })
+}
+
+fn config(identity: &Identity, agreed: &Agreement, creds: IceCreds) -> RtcConfig {
+    let mut extensions = ExtensionMap::empty();
+    for line in [Some(&agreed.video), agreed.audio.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if let Some(id) = line.mid_extension {
+            extensions.set(id, Extension::RtpMid);
+        }
+        if let Some(id) = line.playout_delay {
+            extensions.set(id, Extension::PlayoutDelay);
+        }
+    }
+    let mut config = RtcConfig::new()
+        .set_crypto_provider(identity.crypto.clone())
+        .set_dtls_cert(identity.certificate.clone())
+        .set_local_ice_credentials(creds)
+        .set_ice_lite(true)
+        .set_rtp_mode(true)
+        .enable_bwe(None)
+        .set_stats_interval(Some(STATS_EVERY))
+        .set_extension_map(extensions)
+        .clear_codecs();
+    let codecs = config.codec_config();
+    add_codec(codecs, &agreed.video);
+    if let Some(audio) = &agreed.audio {
+        add_codec(codecs, audio);
+    }
+    config
+}
+
+fn add_codec(codecs: &mut str0m::format::CodecConfig, line: &Line) {
+    let (codec, channels) = match line.codec {
+        Codec::H264 => (RtcCodec::H264, None),
+        Codec::H265 => (RtcCodec::H265, None),
+        Codec::Opus => (RtcCodec::Opus, Some(2)),
+        Codec::Pcma => (RtcCodec::PCMA, None),
+        Codec::Pcmu => (RtcCodec::PCMU, None),
+        // Never negotiated.
+        Codec::Aac | Codec::Other(_) => return,
+    };
+    let rate = match line.clock_rate {
+        48_000 => Frequency::FORTY_EIGHT_KHZ,
+        8_000 => Frequency::EIGHT_KHZ,
+        _ => Frequency::NINETY_KHZ,
+    };
+    codecs.add_config(
+        line.pt.into(),
+        line.rtx.map(Into::into),
+        codec,
+        rate,
+        channels,
+        FormatParams::default(),
+    );
+}
+
+fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
+    let mid = line.mid.as_deref().map_or_else(
+        || Mid::from(if kind.is_video() { "v" } else { "a" }),
+        Mid::from,
+    );
+    let mut api = rtc.direct_api();
+    let cname = api.declare_media(mid, kind).cname().to_owned();
+    let ssrc = api.new_ssrc();
+    let rtx = line.rtx.map(|_| {
+        let mut rtx = api.new_ssrc();
+        while rtx == ssrc {
+            rtx = api.new_ssrc();
+        }
+        rtx
+    });
+    // No cap on the share of resends: under heavy loss it would stop them.
+    api.declare_stream_tx(ssrc, rtx, mid, None)
+        .set_rtx_cache(RESEND_PACKETS, RESEND_AGE, None);
+    let out = Outgoing {
+        track_index: line.track_index,
+        codec: line.codec.clone(),
+        clock_rate: line.clock_rate,
+        pt: line.pt,
+        ssrc,
+        resends: rtx.is_some(),
+        playout_delay: line.playout_delay.is_some(),
+    };
+    (out, cname)
+}
+
+fn ssrcs(rtc: &mut Rtc, out: &Outgoing) -> Ssrcs {
+    let rtx = rtc
+        .direct_api()
+        .stream_tx(&out.ssrc)
+        .and_then(|tx| tx.rtx());
+    Ssrcs {
+        main: *out.ssrc,
+        rtx: rtx.map(|ssrc| *ssrc),
+    }
+}
