@@ -22,7 +22,7 @@ export const pt: Catalogue = {
   'state.off': 'Desligada',
   'state.joining': 'Abrindo',
   'state.waiting': 'Sem imagem',
-  'details.frames': '{fps} qps',
+  'details.frames': '{fps} fps',
   'details.latency': '{ms} ms',
   'details.latency.title': 'Do servidor até a imagem decodificada',
   'details.size': '{width} × {height}',

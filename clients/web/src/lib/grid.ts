@@ -4,6 +4,8 @@ export interface Grid {
   /** Size of one tile in CSS pixels. */
   readonly width: number
   readonly height: number
+  /** Between tiles, in CSS pixels. */
+  readonly gap: number
 }
 
 const RATIO = 16 / 9
@@ -20,10 +22,10 @@ export function fitGrid(count: number, areaWidth: number, areaHeight: number, ga
     const width = tileWidth(columns, rows, areaWidth, areaHeight, gap)
     const emptier = best !== undefined && columns * rows >= best.columns * best.rows
     if (best === undefined || width > best.width || (width === best.width && !emptier)) {
-      best = { columns, rows, width, height: Math.floor(width / RATIO) }
+      best = { columns, rows, width, height: Math.floor(width / RATIO), gap }
     }
   }
-  return best ?? { columns: 1, rows: 1, width: 0, height: 0 }
+  return best ?? { columns: 1, rows: 1, width: 0, height: 0, gap }
 }
 
 function tileWidth(columns: number, rows: number, areaWidth: number, areaHeight: number, gap: number): number {

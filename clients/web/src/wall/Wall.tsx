@@ -13,7 +13,7 @@ import { createCameras } from './createCameras'
 import { createOpenMode } from './createOpenMode'
 import { Tile } from './Tile'
 
-/** Between tiles, in CSS pixels; the style sheet takes it from here. */
+/** Between tiles, in CSS pixels. */
 const GAP = 6
 
 /** What a test puts in the place of server and player. */
@@ -126,7 +126,7 @@ export function Wall(props: WallProps): JSX.Element {
           class="grid"
           classList={{ 'has-enlarged': enlarged() !== undefined }}
           style={{
-            '--gap': `${GAP}px`,
+            '--gap': `${grid().gap}px`,
             '--columns': grid().columns,
             '--tile-width': `${grid().width}px`,
             '--tile-height': `${grid().height}px`,
