@@ -313,6 +313,11 @@ impl Reader {
         self.audio_from = audio_from;
     }
 
+    #[cfg(test)]
+    pub(crate) fn overtake_since(&mut self, since: Instant) {
+        self.overtaken_since = Some(since);
+    }
+
     /// Asks the source for a key frame, where the camera can be asked.
     pub fn request_key(&self) {
         self.stream.request_key();

@@ -262,7 +262,7 @@ mod tests {
                 error_us: Some(10),
             }
         }));
-        let mut go = |us: i64| {
+        let go = |us: i64| {
             elapsed.fetch_add(us, Ordering::Relaxed);
             clock.check(start + Duration::from_micros(elapsed.load(Ordering::Relaxed).unsigned_abs()))
         };
