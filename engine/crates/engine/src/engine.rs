@@ -261,8 +261,7 @@ impl Inner {
         self.hub.ensure(key);
         let utc_us = self.clock.now().utc_us;
         let reason = Some(vms_sources::Reason::Disabled);
-        let change =
-            vms_sources::StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
+        let change = vms_sources::StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
         self.journal.add(&change);
         SourceStatus {
             state: State::Off,

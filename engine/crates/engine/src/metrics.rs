@@ -33,7 +33,14 @@ impl Page {
     }
 
     /// One line a stream. Ids hold no character that needs escaping.
-    fn streams(&mut self, name: &str, kind: &str, help: &str, streams: &[StreamReport], value: impl Fn(&StreamReport) -> f64) {
+    fn streams(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        streams: &[StreamReport],
+        value: impl Fn(&StreamReport) -> f64,
+    ) {
         self.family(name, kind, help);
         for report in streams {
             let (camera, stream) = (&report.camera, report.stream);
@@ -52,12 +59,22 @@ pub fn text(figures: &Figures<'_>) -> String {
 }
 
 fn cameras(page: &mut Page, streams: &[StreamReport]) {
-    page.streams("vms_camera_status", "gauge", "1 while a stream is live.", streams, |s| f64::from(s.state == State::Live));
+    page.streams("vms_camera_status", "gauge", "1 while a stream is live.", streams, |s| {
+        f64::from(s.state == State::Live)
+    });
     page.streams("vms_camera_fps", "gauge", "Frames a second.", streams, |s| f64::from(s.fps));
     page.streams("vms_camera_bitrate", "gauge", "Bits a second.", streams, |s| s.bitrate as f64);
     page.streams("vms_stream_readers", "gauge", "Readers of a stream.", streams, |s| s.readers as f64);
-    page.streams("vms_stream_dropped_frames_total", "counter", "Frames lost on the way in or by slow readers.", streams, |s| s.drops as f64);
-    page.streams("vms_stream_reconnects_total", "counter", "Sessions begun after the first.", streams, |s| s.reconnects as f64);
+    page.streams(
+        "vms_stream_dropped_frames_total",
+        "counter",
+        "Frames lost on the way in or by slow readers.",
+        streams,
+        |s| s.drops as f64,
+    );
+    page.streams("vms_stream_reconnects_total", "counter", "Sessions begun after the first.", streams, |s| {
+        s.reconnects as f64
+    });
     let known: Vec<_> = streams.iter().filter(|s| s.clock_offset_ms.is_some()).cloned().collect();
     page.streams("vms_camera_clock_offset_ms", "gauge", "By how much the camera's clock is ahead.", &known, |s| {
         s.clock_offset_ms.unwrap_or(0) as f64
@@ -67,7 +84,12 @@ fn cameras(page: &mut Page, streams: &[StreamReport]) {
 fn rtsp(page: &mut Page, rtsp: &RtspMetrics) {
     page.one("vms_rtsp_connections", "gauge", "Open RTSP connections.", rtsp.connections.load(Ordering::Relaxed));
     page.one("vms_rtsp_readers", "gauge", "RTSP readers that play.", rtsp.readers.load(Ordering::Relaxed));
-    page.one("vms_rtsp_sent_bytes_total", "counter", "Bytes sent to RTSP readers.", rtsp.bytes_sent.load(Ordering::Relaxed));
+    page.one(
+        "vms_rtsp_sent_bytes_total",
+        "counter",
+        "Bytes sent to RTSP readers.",
+        rtsp.bytes_sent.load(Ordering::Relaxed),
+    );
 }
 
 fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
@@ -92,5 +114,9 @@ fn histogram(page: &mut Page, name: &str, help: &str, values: &vms_sinks::webrtc
     for (bound, count) in &values.buckets {
         let _ = writeln!(page.text, "{name}_bucket{{le=\"{bound}\"}} {count}");
     }
-    let _ = writeln!(page.text, "{name}_bucket{{le=\"+Inf\"}} {}\n{name}_sum {}\n{name}_count {}", values.count, values.sum, values.count);
+    let _ = writeln!(
+        page.text,
+        "{name}_bucket{{le=\"+Inf\"}} {}\n{name}_sum {}\n{name}_count {}",
+        values.count, values.sum, values.count
+    );
 }

@@ -30,11 +30,8 @@ struct Camera {
 
 impl Camera {
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let hub = Hub::new(HubConfig::default());
         let server = {
             let _inside = runtime.enter();
@@ -69,8 +66,14 @@ fn loopback() -> SocketAddr {
 }
 
 async fn send(hub: Hub, sending: Arc<AtomicBool>) {
-    let track =
-        Track { id: 0, kind: TrackKind::Video, codec: Codec::H264, clock_rate: 90_000, channels: 0, fmtp: String::new() };
+    let track = Track {
+        id: 0,
+        kind: TrackKind::Video,
+        codec: Codec::H264,
+        clock_rate: 90_000,
+        channels: 0,
+        fmtp: String::new(),
+    };
     let mut publisher = hub.publish(&StreamKey::parse("cam").expect("a good name"), vec![track]);
     let mut ticks = tokio::time::interval(Duration::from_millis(40));
     for number in 0_i64.. {

@@ -13,11 +13,13 @@ const FORWARDED: [&str; 5] =
 
 /// Checks a request of an open server.
 pub fn check_open(headers: &HeaderMap) -> Result<(), Problem> {
-    let forwarded = headers.keys().any(|name| {
-        FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
-    });
+    let forwarded =
+        headers.keys().any(|name| FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"));
     if forwarded {
-        return Err(refuse("forwarded", "an open server (--open) takes no forwarded requests: it cannot be put behind a proxy"));
+        return Err(refuse(
+            "forwarded",
+            "an open server (--open) takes no forwarded requests: it cannot be put behind a proxy",
+        ));
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next().and_then(|value| value.to_str().ok()), hosts.next()) else {

@@ -173,10 +173,14 @@ impl Shared {
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
             Route::MediaMetrics => Ok(text("text/plain; version=0.0.4", (self.metrics)())),
             Route::Api => self.proxy.pass(request).await,
-            Route::NoStream => {
-                Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no stream can have this address: CAMERA/main or CAMERA/sub"))
+            Route::NoStream => Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "no stream can have this address: CAMERA/main or CAMERA/sub",
+            )),
+            Route::NotFound => {
+                Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "players use /CAMERA[/sub]/whep here"))
             }
-            Route::NotFound => Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "players use /CAMERA[/sub]/whep here")),
             Route::MethodNotAllowed(allowed) => {
                 let mut response = Problem::new(
                     StatusCode::METHOD_NOT_ALLOWED,

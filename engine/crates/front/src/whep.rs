@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
-use http_body_util::BodyExt;
 use vms_hub::StreamKey;
 use vms_sinks::webrtc::{WebRtc, WhepError, WhepErrorKind};
 
@@ -63,8 +63,13 @@ pub async fn patch(webrtc: &WebRtc, session: &str, body: Incoming) -> Result<Res
 }
 
 async fn read(body: Incoming) -> Result<String, Problem> {
-    let too_large =
-        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a session description has at most {MAX_SDP} bytes"));
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("a session description has at most {MAX_SDP} bytes"),
+        )
+    };
     if body.size_hint().lower() > MAX_SDP {
         return Err(too_large());
     }

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Which of a camera's streams.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamName {
     Main,
@@ -49,12 +47,7 @@ pub struct StreamKey {
 impl StreamKey {
     #[must_use]
     pub fn new(camera: &str, stream: StreamName) -> Self {
-        Self {
-            camera: camera.into(),
-            stream,
-            view: View::Original,
-            variant: Variant::AsIs,
-        }
+        Self { camera: camera.into(), stream, view: View::Original, variant: Variant::AsIs }
     }
 
     /// Reads `camera`, `camera/main` or `camera/sub`; a camera alone is main.

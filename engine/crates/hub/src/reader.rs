@@ -165,7 +165,9 @@ impl Reader {
         self.queue = Some(queue);
     }
 
-    /// The next thing for this reader; never blocks.
+    /// The next thing for this reader; never blocks. A reader is no iterator:
+    /// `Pending` is not its end.
+    #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Next {
         if let Some(queue) = &self.queue {
             return match queue.pop() {
@@ -193,10 +195,10 @@ impl Reader {
             *told = true;
             return Next::Waiting(*reason);
         }
-        if self.cursor < state.ring.base() {
-            if let Some(closed) = self.overtaken(state) {
-                return closed;
-            }
+        if self.cursor < state.ring.base()
+            && let Some(closed) = self.overtaken(state)
+        {
+            return closed;
         }
         while let Some(frame) = state.ring.get(self.cursor) {
             let position = self.cursor;

@@ -49,13 +49,7 @@ pub struct Group {
 impl Ring {
     #[must_use]
     pub fn new(limits: RingLimits) -> Self {
-        Self {
-            limits,
-            frames: VecDeque::new(),
-            base: 0,
-            keys: VecDeque::new(),
-            bytes: 0,
-        }
+        Self { limits, frames: VecDeque::new(), base: 0, keys: VecDeque::new(), bytes: 0 }
     }
 
     /// Position that the next frame will get.
@@ -146,14 +140,8 @@ impl Ring {
     pub fn group(&self) -> Option<Group> {
         let key = self.newest_key()?;
         let first = self.get(key)?;
-        let mut group = Group {
-            key,
-            video_frames: 0,
-            bytes: 0,
-            span_us: 0,
-            newest_rtp_time: first.rtp_time,
-            reordered: false,
-        };
+        let mut group =
+            Group { key, video_frames: 0, bytes: 0, span_us: 0, newest_rtp_time: first.rtp_time, reordered: false };
         for position in key..self.head() {
             let Some(frame) = self.get(position) else { break };
             if frame.kind != TrackKind::Video {

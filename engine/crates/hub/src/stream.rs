@@ -112,7 +112,8 @@ impl Rates {
         let since = *self.since.get_or_insert(now);
         let age = now.saturating_duration_since(since);
         if age >= RATE_WINDOW {
-            self.last = Some((self.frames as f32 / age.as_secs_f32(), (self.bytes as f64 * 8.0 / age.as_secs_f64()) as u64));
+            self.last =
+                Some((self.frames as f32 / age.as_secs_f32(), (self.bytes as f64 * 8.0 / age.as_secs_f64()) as u64));
             (self.since, self.frames, self.bytes) = (Some(now), 0, 0);
         }
         self.frames += u32::from(video);

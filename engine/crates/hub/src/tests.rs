@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 
-use crate::{
-    CloseReason, Delivery, Hub, HubConfig, Next, Publisher, Reader, ReaderKind, StreamKey, WaitReason, Wake,
-};
+use crate::{CloseReason, Delivery, Hub, HubConfig, Next, Publisher, Reader, ReaderKind, StreamKey, WaitReason, Wake};
 
 /// Counts how often a reader was woken.
 #[derive(Default)]
@@ -55,14 +53,7 @@ fn video(ms: i64, key: bool, size: usize) -> Frame {
 }
 
 fn audio(ms: i64) -> Frame {
-    Frame {
-        track: 1,
-        kind: TrackKind::Audio,
-        codec: Codec::Pcma,
-        dts: ms * 8,
-        pts: ms * 8,
-        ..video(ms, false, 160)
-    }
+    Frame { track: 1, kind: TrackKind::Audio, codec: Codec::Pcma, dts: ms * 8, pts: ms * 8, ..video(ms, false, 160) }
 }
 
 struct Rig {

@@ -69,9 +69,8 @@ impl Engine {
 
     fn apply<'py>(&self, py: Python<'py>, desired: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let desired = DesiredState::from_json(desired).map_err(|error| raise(&error))?;
-        let json = py.detach(|| {
-            self.with(|engine| to_json(&engine.apply(&desired).map_err(|error| raise(&error))?))
-        })?;
+        let json =
+            py.detach(|| self.with(|engine| to_json(&engine.apply(&desired).map_err(|error| raise(&error))?)))?;
         Ok(PyBytes::new(py, &json))
     }
 

@@ -273,6 +273,9 @@ mod tests {
         assert_eq!(go(1_000), 0, "not looked at yet");
         assert_eq!(go(1_000_000), 1, "two hours back");
         assert_eq!(go(1_000_000), 1);
-        assert_eq!(clock.utc_at(start + Duration::from_micros(4_001_000)).utc_us, 1_000_000 + 4_001_000 - 7_200_000_000);
+        assert_eq!(
+            clock.utc_at(start + Duration::from_micros(4_001_000)).utc_us,
+            1_000_000 + 4_001_000 - 7_200_000_000
+        );
     }
 }

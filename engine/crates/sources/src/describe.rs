@@ -98,8 +98,12 @@ mod tests {
 
     #[test]
     fn vendor_media_and_second_videos_are_left_alone() {
-        let offered =
-            [offer("application", "tp-link", 25), offer("audio", "pcma", 8), offer("video", "h264", 96), offer("video", "h265", 97)];
+        let offered = [
+            offer("application", "tp-link", 25),
+            offer("audio", "pcma", 8),
+            offer("video", "h264", 96),
+            offer("video", "h265", 97),
+        ];
         let chosen = choose(&offered, "").expect("one video is enough");
         let names: Vec<_> = chosen.iter().map(|c| (c.index, c.track.id, c.track.codec.name())).collect();
         assert_eq!(names, [(2, 0, "h264"), (1, 1, "pcma")]);

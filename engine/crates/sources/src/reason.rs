@@ -87,9 +87,8 @@ impl Reason {
 
     /// The client keeps the system's error only as text, with its number.
     fn of_connect(line: &str) -> Self {
-        let number = line
-            .rsplit_once("(os error ")
-            .and_then(|(_, rest)| rest.trim_end_matches(')').parse::<i32>().ok());
+        let number =
+            line.rsplit_once("(os error ").and_then(|(_, rest)| rest.trim_end_matches(')').parse::<i32>().ok());
         match number {
             Some(libc::ECONNREFUSED) => Self::ConnectionRefused,
             Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => Self::NoRoute,

@@ -98,8 +98,7 @@ impl Session {
             .session_group(group)
             // Some cameras name a new session at each SETUP.
             .session_id(rtsp::SessionIdPolicy::UseFirst);
-        let mut session =
-            rtsp::Session::describe(url, options).await.map_err(|error| Reason::of(&error, true))?;
+        let mut session = rtsp::Session::describe(url, options).await.map_err(|error| Reason::of(&error, true))?;
         let keeps_dead_sessions =
             transport == Transport::Tcp && session.tool().is_some_and(rtsp::Tool::has_live555_tcp_bug);
         let chosen = choose(&offered(&session), &String::from_utf8_lossy(session.sdp()))?;

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_its_bound_and_resets_once_live() {
         let refused = || Input::Failed(Reason::ConnectionRefused);
-        let mut script: Vec<_> = (0..8).map(|at| (at, refused(), State::BackingOff, Some("connection_refused"))).collect();
+        let mut script: Vec<_> =
+            (0..8).map(|at| (at, refused(), State::BackingOff, Some("connection_refused"))).collect();
         script.push((9, Input::Video, State::Live, None));
         script.push((10, refused(), State::BackingOff, Some("connection_refused")));
         let waits: Vec<u64> = play(&script)
