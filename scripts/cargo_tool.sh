@@ -12,11 +12,11 @@ version_of() {
 
 tool=$1
 version=$(version_of "$tool")
-stamp="$VMS_CACHE/tools/$tool-$version"
+stamp="$DEV_CACHE/tools/$tool-$version"
 [ -e "$stamp" ] && exit 0
 echo "setup: installing $tool $version (once)" >&2
 # In a target folder of its own, not to disturb the product's.
-CARGO_TARGET_DIR="$VMS_CACHE/tools/target" \
-  cargo install --quiet --locked --root "$VMS_CACHE/tools" --version "$version" "$tool"
-rm -rf "$VMS_CACHE/tools/target"
+CARGO_TARGET_DIR="$DEV_CACHE/tools/target" \
+  cargo install --quiet --locked --root "$DEV_CACHE/tools" --version "$version" "$tool"
+rm -rf "$DEV_CACHE/tools/target"
 touch "$stamp"

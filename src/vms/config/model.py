@@ -1,0 +1,198 @@
+"""The one settings model: every key, its type, its bounds and why it is there.
+
+The reference page and the example file are made from it, so a description
+here is what an operator reads.
+"""
+
+from ipaddress import ip_address
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vms.common import InvalidError, camera_id
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise ValueError("must be an IP address, such as 127.0.0.1 or ::1") from error
+
+
+def _camera_id(text: str) -> str:
+    try:
+        return camera_id(text)
+    except InvalidError as error:
+        raise ValueError(error.message) from error
+
+
+def _camera_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"is not an address: {error}") from error
+    if parts.scheme != "rtsp":
+        raise ValueError("must begin with rtsp://")
+    if not host:
+        raise ValueError("names no host; write rtsp://HOST[:PORT]/PATH")
+    if parts.fragment or "#" in text:
+        raise ValueError("holds a #; in a password write it as %23")
+    if any(char.isspace() or not char.isprintable() for char in text):
+        raise ValueError("holds a space or a control character; write it as %XX")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+CameraIdText = Annotated[str, AfterValidator(_camera_id)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and it refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Api(Section):
+    """The front: the one origin of web client, API and WHEP."""
+
+    host: Address = Field("127.0.0.1", description="Address the front listens on.")
+    port: Port = Field(8000, description="TCP port of the front; 0 picks a free one.")
+    workers: int = Field(
+        1, ge=1, le=16, description="API processes behind the front; packets never pass them."
+    )
+
+
+class Rtsp(Section):
+    """The RTSP server for players and other systems."""
+
+    host: Address = Field("127.0.0.1", description="Address the RTSP server listens on.")
+    port: Port = Field(8554, description="TCP port of the RTSP server; 0 picks a free one.")
+
+
+class WebRtc(Section):
+    """WebRTC: the players' own WHEP port and the UDP sockets all viewers share."""
+
+    host: Address = Field("127.0.0.1", description="Address the WHEP port listens on.")
+    port: Port = Field(8889, description="TCP port for WHEP; 0 picks a free one.")
+    udp_hosts: tuple[Address, ...] = Field(
+        ("127.0.0.1",),
+        min_length=1,
+        max_length=8,
+        description="Addresses of the UDP sockets, IPv4 or IPv6; browsers must reach one of them.",
+    )
+    udp_port: Port = Field(8189, description="UDP port of all viewers; 0 picks a free one.")
+
+
+class Source(Section):
+    """How a camera that went away is called again."""
+
+    backoff_min_ms: int = Field(
+        1_000, ge=10, le=600_000, description="First pause before a new call, milliseconds."
+    )
+    backoff_max_ms: int = Field(
+        30_000, ge=10, le=600_000, description="Longest pause between calls, milliseconds."
+    )
+    no_video_ms: int = Field(
+        5_000,
+        ge=500,
+        le=600_000,
+        description="A stream without video for so long is down, milliseconds.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Source":
+        if self.backoff_max_ms < self.backoff_min_ms:
+            raise ValueError(
+                f"backoff_max_ms ({self.backoff_max_ms}) must be at least "
+                f"backoff_min_ms ({self.backoff_min_ms})"
+            )
+        return self
+
+
+class HubMemory(Section):
+    """The last group of pictures of each stream, kept for viewers who join."""
+
+    stream_bytes: int = Field(
+        8 << 20, ge=256 << 10, le=256 << 20, description="Most memory a stream may hold, bytes."
+    )
+    seconds: int = Field(10, ge=1, le=120, description="Longest time a stream holds, seconds.")
+    process_bytes: int = Field(
+        2 << 30,
+        ge=16 << 20,
+        le=1 << 40,
+        description="Most memory all streams together may hold, bytes.",
+    )
+
+
+class Log(Section):
+    """Logs on standard error. Secrets are taken out of every line."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
+    format: Literal["auto", "human", "json"] = Field(
+        "auto", description="JSON, or lines for people; auto: lines on a terminal, else JSON."
+    )
+
+
+class Camera(Section):
+    """One camera. Its streams are ID/main and, with sub_url, ID/sub."""
+
+    id: CameraIdText = Field(
+        description="Opaque id: a-z, 0-9, _ and -, at most 63; not main, sub, playback or api."
+    )
+    name: str = Field("", max_length=120, description="What people call it; empty: the id.")
+    url: CameraUrl = Field(description="Main stream, rtsp://USER:PASSWORD@HOST/PATH.")
+    sub_url: CameraUrl | None = Field(
+        None, description="Sub-stream, the small picture of walls; absent: none."
+    )
+    transport: Literal["tcp", "udp"] | None = Field(
+        None, description="How RTP travels; absent: the engine chooses."
+    )
+    enabled: bool = Field(True, description="False keeps the camera but does not call it.")
+
+
+class Settings(BaseSettings):
+    """Every setting of an installation."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="VMS_",
+        env_nested_delimiter="__",
+        validate_default=True,
+    )
+
+    api: Api = Field(default_factory=Api)
+    rtsp: Rtsp = Field(default_factory=Rtsp)
+    webrtc: WebRtc = Field(default_factory=WebRtc)
+    source: Source = Field(default_factory=Source)
+    hub: HubMemory = Field(default_factory=HubMemory)
+    log: Log = Field(default_factory=Log)
+    cameras: tuple[Camera, ...] = Field(
+        (), max_length=10_000, description="Cameras, one [[cameras]] table each."
+    )
+
+    @model_validator(mode="after")
+    def _one_id_one_camera(self) -> "Settings":
+        seen: set[str] = set()
+        for camera in self.cameras:
+            if camera.id in seen:
+                raise ValueError(f"camera id {camera.id!r} is given twice")
+            seen.add(camera.id)
+        return self
+
+
+SECTIONS: tuple[tuple[str, type[Section]], ...] = (
+    ("api", Api),
+    ("rtsp", Rtsp),
+    ("webrtc", WebRtc),
+    ("source", Source),
+    ("hub", HubMemory),
+    ("log", Log),
+)

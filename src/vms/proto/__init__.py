@@ -1,0 +1,44 @@
+"""Messages between our own processes, typed and frozen.
+
+``launch`` goes from parent to child, ``report`` back, ``engine_v1`` is the gRPC
+contract of the media process (a package of its own, so that a process which
+needs no gRPC does not load it).
+"""
+
+from vms.proto.launch import (
+    Announcement,
+    ApiLaunch,
+    ApiSettings,
+    CameraEntry,
+    HubSettings,
+    Launch,
+    LogSettings,
+    RtspSettings,
+    SimulateLaunch,
+    SimulatorLaunch,
+    SourceSettings,
+    SupervisorLaunch,
+    Transport,
+    WebRtcSettings,
+)
+from vms.proto.report import Failed, Ready, Report
+
+__all__ = [
+    "Announcement",
+    "ApiLaunch",
+    "ApiSettings",
+    "CameraEntry",
+    "Failed",
+    "HubSettings",
+    "Launch",
+    "LogSettings",
+    "Ready",
+    "Report",
+    "RtspSettings",
+    "SimulateLaunch",
+    "SimulatorLaunch",
+    "SourceSettings",
+    "SupervisorLaunch",
+    "Transport",
+    "WebRtcSettings",
+]

@@ -1,0 +1,136 @@
+"""What a process is told when it is started: settings that are already checked.
+
+A parent writes one of these as JSON on the child's standard input, so that no
+secret stands on a command line or in an environment. They are plain on
+purpose: the media process reads them without loading the settings model.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Transport = Literal["tcp", "udp"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every launch message: frozen, and strict about its fields."""
+
+
+class CameraEntry(Message, frozen=True):
+    """One camera of the settings."""
+
+    id: str
+    url: str
+    name: str = ""
+    sub_url: str | None = None
+    transport: Transport | None = None
+    enabled: bool = True
+
+
+class ApiSettings(Message, frozen=True):
+    """The front's listener and the workers behind it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+
+
+class RtspSettings(Message, frozen=True):
+    """The RTSP listener."""
+
+    host: str = "127.0.0.1"
+    port: int = 8554
+
+
+class WebRtcSettings(Message, frozen=True):
+    """The WHEP listener and the UDP sockets of all viewers."""
+
+    host: str = "127.0.0.1"
+    port: int = 8889
+    udp_hosts: tuple[str, ...] = ("127.0.0.1",)
+    udp_port: int = 8189
+
+
+class SourceSettings(Message, frozen=True):
+    """How cameras are called again."""
+
+    backoff_min_ms: int = 1_000
+    backoff_max_ms: int = 30_000
+    no_video_ms: int = 5_000
+
+
+class HubSettings(Message, frozen=True):
+    """How much video is kept in memory for those who join."""
+
+    stream_bytes: int = 8 << 20
+    seconds: int = 10
+    process_bytes: int = 2 << 30
+
+
+class LogSettings(Message, frozen=True):
+    """What is logged and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "json"] = "auto"
+
+
+class Launch(Message, frozen=True):
+    """The settings of one installation, checked and complete."""
+
+    data: str
+    open: bool = False
+    api: ApiSettings = ApiSettings()
+    rtsp: RtspSettings = RtspSettings()
+    webrtc: WebRtcSettings = WebRtcSettings()
+    source: SourceSettings = SourceSettings()
+    hub: HubSettings = HubSettings()
+    log: LogSettings = LogSettings()
+    cameras: tuple[CameraEntry, ...] = ()
+
+
+class SimulatorLaunch(Message, frozen=True):
+    """A farm of simulated cameras; the scenes exist already."""
+
+    main: str
+    sub: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    cameras: int = 6
+    main_fps: float = 25.0
+    sub_fps: float = 25.0
+    user: str | None = None
+    password: str | None = None
+    log: LogSettings = LogSettings()
+
+
+class Announcement(Message, frozen=True):
+    """How readiness is told on standard output.
+
+    ``text`` holds ``{name}`` places for addresses; the words are chosen by the
+    command line, which knows the language.
+    """
+
+    text: str = ""
+    json: bool = False
+
+
+class ApiLaunch(Message, frozen=True):
+    """One API worker."""
+
+    launch: Launch
+    worker: int = 0
+
+
+class SupervisorLaunch(Message, frozen=True):
+    """The whole tree, with simulated cameras where asked."""
+
+    launch: Launch
+    announcement: Announcement = Announcement()
+    simulator: SimulatorLaunch | None = None
+
+
+class SimulateLaunch(Message, frozen=True):
+    """A farm in the foreground."""
+
+    simulator: SimulatorLaunch
+    announcement: Announcement = Announcement()
