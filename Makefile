@@ -11,11 +11,11 @@ MAKEFLAGS += --no-print-directory
 # What is dear to build or to fetch is kept outside the checkout, so that a
 # fresh clone need not begin anew. Cargo, uv and npm key what they keep by
 # the versions and hashes of the lock files.
-export VMS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vms
-export CARGO_TARGET_DIR ?= $(VMS_CACHE)/target
-export UV_CACHE_DIR ?= $(VMS_CACHE)/uv
-export npm_config_cache ?= $(VMS_CACHE)/npm
-export PATH := $(VMS_CACHE)/tools/bin:$(PATH)
+export DEV_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vms
+export CARGO_TARGET_DIR ?= $(DEV_CACHE)/target
+export UV_CACHE_DIR ?= $(DEV_CACHE)/uv
+export npm_config_cache ?= $(DEV_CACHE)/npm
+export PATH := $(DEV_CACHE)/tools/bin:$(PATH)
 
 # Seconds for each fuzz target.
 export FUZZ_SECONDS ?= 10
@@ -88,7 +88,11 @@ test-web: setup-web ## Unit tests of the web client with coverage; under 80 % fa
 
 .PHONY: test-browser
 test-browser: setup chromium ## The product in a real Chromium; screenshots in tests/artifacts
-	node --test --test-timeout=180000 tests/browser/*.test.js
+	node --test --test-timeout=180000 tests/browser/*.test.mjs
+
+.PHONY: test-wheel
+test-wheel: setup-python setup-web chromium ## The wheel in an empty environment shows pictures in under 60 s
+	@scripts/test_wheel.sh
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZ_SECONDS (default 10)
@@ -131,7 +135,7 @@ clean: ## Remove what was built in this checkout (caches outside it stay)
 
 .PHONY: bench
 bench: setup ## Measure speed and memory, print the table of docs/benchmarks.md
-	@scripts/bench.sh $(ARGS)
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Help
 

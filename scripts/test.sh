@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
-STEPS=${STEPS:-setup docs-check lint-python lint-web test-web lint-rust test-rust stubtest test-python test-browser fuzz}
+STEPS=${STEPS:-setup docs-check lint-python lint-web test-web lint-rust test-rust stubtest test-python test-browser test-wheel fuzz}
 
 summary=() passed=0 failed=0
 for step in $STEPS; do

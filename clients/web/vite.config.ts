@@ -6,7 +6,7 @@ import solid from 'vite-plugin-solid'
 const outDir = fileURLToPath(new URL('../../src/vms/web', import.meta.url))
 
 /** Where `npm run dev` finds a running product. */
-const server = process.env.VMS_ADDRESS ?? 'http://127.0.0.1:8000'
+const server = process.env.PRODUCT_ADDRESS ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
   plugins: [solid()],

@@ -1,0 +1,109 @@
+// A Chromium with one page, and what tests ask of the wall in it.
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const web = createRequire(new URL('../../clients/web/package.json', import.meta.url))
+/** @type {import('../../clients/web/node_modules/playwright-core/index.js')} */
+const { chromium } = web('playwright-core')
+
+const ARTIFACTS = fileURLToPath(new URL('../artifacts', import.meta.url))
+
+/** @typedef {import('../../clients/web/node_modules/playwright-core/index.js').Page} Page */
+/** @typedef {import('../../clients/web/node_modules/playwright-core/index.js').Browser} Browser */
+
+/** A browser that asks nothing of the network but what the page asks. */
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/**
+ * Opens the wall. What the page complains of (a content policy, a failed
+ * request, an exception) is collected in `complaints`.
+ *
+ * @param {Browser} browser
+ * @param {string} address
+ * @param {string} [locale]
+ */
+export async function openWall(browser, address, locale = 'en-US') {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, locale })
+  const page = await context.newPage()
+  /** @type {string[]} */
+  const complaints = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  await page.goto(address)
+  return { page, complaints }
+}
+
+/**
+ * The statistics of every player of the page.
+ *
+ * @param {Page} page
+ */
+export async function statsOf(page) {
+  return page.evaluate(async () => (await window.__vms?.stats()) ?? [])
+}
+
+/**
+ * Waits until so many tiles have decoded pictures, and returns their statistics.
+ *
+ * @param {Page} page
+ * @param {number} count
+ * @param {number} [timeout]
+ */
+export async function pictures(page, count, timeout = 30_000) {
+  await page.waitForFunction(
+    async (wanted) => {
+      const stats = (await window.__vms?.stats()) ?? []
+      const playing = stats.filter((tile) => tile.phase === 'playing' && (tile.framesDecoded ?? 0) > 0)
+      return playing.length >= wanted
+    },
+    count,
+    { timeout, polling: 100 },
+  )
+  return statsOf(page)
+}
+
+/**
+ * Asserts that every playing tile decodes further frames.
+ *
+ * @param {Page} page
+ * @param {(before: number, after: number, tile: string) => void} [check]
+ */
+export async function assertMoving(page, check = (before, after, tile) => assert.ok(after > before, tile)) {
+  const before = await statsOf(page)
+  await page.waitForTimeout(1500)
+  const after = await statsOf(page)
+  for (const tile of before) {
+    const later = after.find((other) => other.camera === tile.camera && other.stream === tile.stream)
+    const name = `${tile.camera}/${tile.stream}: ${tile.framesDecoded} then ${later?.framesDecoded} frames`
+    check(tile.framesDecoded ?? 0, later?.framesDecoded ?? 0, name)
+  }
+}
+
+/**
+ * Keeps a picture of the page for a person to look at.
+ *
+ * @param {Page} page
+ * @param {string} name
+ */
+export async function screenshot(page, name) {
+  await mkdir(ARTIFACTS, { recursive: true })
+  await page.screenshot({ path: `${ARTIFACTS}/${name}.png` })
+}

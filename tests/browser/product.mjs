@@ -1,0 +1,76 @@
+// Starts the product for a test: free ports, a temporary data folder, and an
+// end that is waited for.
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const VMS = process.env.PRODUCT ?? join(ROOT, '.venv/bin/vms')
+const FREE_PORTS = { VMS_API__PORT: '0', VMS_RTSP__PORT: '0', VMS_WEBRTC__PORT: '0', VMS_WEBRTC__UDP_PORT: '0' }
+/** The first start on a machine also makes the simulated scenes. */
+const START_LIMIT_MS = 120_000
+/** SIGTERM stops everything within 5 s; a machine that is busy with tests gets more. */
+const STOP_LIMIT_MS = 15_000
+
+/**
+ * @typedef {object} Product
+ * @property {string} address of the front
+ * @property {() => Promise<{pids: {media: number, api: number[]}}>} run what run.json says now
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * Runs `vms demo` with so many simulated cameras until it is stopped.
+ *
+ * @param {number} cameras
+ * @returns {Promise<Product>}
+ */
+export async function startDemo(cameras) {
+  const data = await mkdtemp(join(tmpdir(), 'vms-browser-'))
+  const args = ['demo', '--data', data, '--cameras', String(cameras)]
+  const child = spawn(VMS, args, { cwd: ROOT, env: { ...process.env, ...FREE_PORTS }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  const keep = (/** @type {Buffer} */ text) => {
+    output = (output + text.toString()).slice(-20_000)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  let ended = false
+  const end = new Promise((resolve) => {
+    child.once('exit', () => {
+      ended = true
+      resolve(undefined)
+    })
+  })
+
+  const file = join(data, 'run.json')
+  const run = async () => JSON.parse(await readFile(file, 'utf8'))
+  const until = Date.now() + START_LIMIT_MS
+  /** @type {{addresses: {api: string}} | undefined} */
+  let ready
+  while (ready === undefined) {
+    ready = await run().catch(() => undefined)
+    if (ended || Date.now() > until) {
+      child.kill('SIGKILL')
+      throw new Error(`the product did not start:\n${output}`)
+    }
+    await delay(50)
+  }
+
+  return {
+    address: ready.addresses.api,
+    run,
+    async stop() {
+      child.kill('SIGTERM')
+      const late = await Promise.race([end, delay(STOP_LIMIT_MS, 'late', { ref: false })])
+      if (late === 'late') {
+        child.kill('SIGKILL')
+        throw new Error(`the product did not stop:\n${output}`)
+      }
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}

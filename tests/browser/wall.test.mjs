@@ -1,0 +1,124 @@
+// The product as a person meets it: real processes, a real Chromium.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { assertMoving, openWall, pictures, screenshot, startBrowser, statsOf } from './page.mjs'
+import { startDemo } from './product.mjs'
+
+const LATEST_FIRST_PICTURE_MS = 5000
+
+/** @type {import('./product.mjs').Product} */
+let product
+/** @type {import('./page.mjs').Browser} */
+let browser
+
+before(async () => {
+  ;[product, browser] = await Promise.all([startDemo(16), startBrowser()])
+})
+
+after(async () => {
+  await browser?.close()
+  await product?.stop()
+})
+
+/** Closes the page, and fails when it had to complain. */
+async function done(/** @type {import('./page.mjs').Page} */ page, /** @type {string[]} */ complaints) {
+  await page.context().close()
+  assert.deepEqual(complaints, [])
+}
+
+describe('the wall', () => {
+  it('shows moving pictures of every camera, from sub-streams', async () => {
+    const { page, complaints } = await openWall(browser, product.address)
+    const stats = await pictures(page, 16)
+    assert.equal(stats.length, 16)
+    assert.ok(stats.every((tile) => tile.stream === 'sub' && tile.width === 640 && tile.height === 360))
+    await assertMoving(page)
+    assert.equal(await page.textContent('.summary'), '16 of 16 live')
+    assert.match((await page.textContent('.open-mode')) ?? '', /anyone on this machine/)
+    await screenshot(page, 'wall')
+    await done(page, complaints)
+  })
+
+  it('has its pictures soon after the page was opened', async () => {
+    const { page, complaints } = await openWall(browser, product.address)
+    const stats = await pictures(page, 16)
+    const firsts = stats.map((tile) => tile.firstFrame ?? Infinity).sort((a, b) => a - b)
+    const of = (/** @type {number} */ share) => Math.round(firsts[Math.ceil(firsts.length * share) - 1] ?? Infinity)
+    console.log(`16 tiles, first picture after: half ${of(0.5)} ms, all ${of(1)} ms`)
+    // The goal of 1 s is measured by the benchmarks, alone on a machine; here others work beside.
+    assert.ok(of(1) < LATEST_FIRST_PICTURE_MS, `the last picture came after ${of(1)} ms`)
+    await done(page, complaints)
+  })
+
+  it('enlarges a camera by keyboard alone, with its main stream, and comes back', async () => {
+    const { page, complaints } = await openWall(browser, product.address)
+    await pictures(page, 16)
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowDown')
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-camera')), 'cam6')
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(async () =>
+      (await window.__vms?.stats())?.some((tile) => tile.stream === 'main' && (tile.framesDecoded ?? 0) > 25),
+    )
+    const main = (await statsOf(page)).find((tile) => tile.stream === 'main')
+    assert.deepEqual([main?.camera, main?.width, main?.height], ['cam6', 1920, 1080])
+    await page.keyboard.press('i')
+    await page.waitForSelector('.enlarged .details')
+    await page.waitForTimeout(2500)
+    await screenshot(page, 'enlarged')
+    await page.keyboard.press('Escape')
+    await page.waitForSelector('.enlarged', { state: 'detached' })
+    assert.equal((await statsOf(page)).filter((tile) => tile.stream === 'main').length, 0)
+    await screenshot(page, 'details')
+    await page.keyboard.press('?')
+    await page.waitForSelector('dialog[open]')
+    await screenshot(page, 'help')
+    await page.keyboard.press('Escape')
+    await page.waitForSelector('dialog', { state: 'detached' })
+    await done(page, complaints)
+  })
+
+  it("speaks the browser's language, and another on demand", async () => {
+    const { page, complaints } = await openWall(browser, product.address, 'pt-BR')
+    await page.waitForSelector('.tile')
+    assert.equal(await page.textContent('.summary'), '16 de 16 ao vivo')
+    await page.selectOption('.language', 'es')
+    assert.equal(await page.textContent('.summary'), '16 de 16 en vivo')
+    assert.equal(await page.getAttribute('html', 'lang'), 'es')
+    await done(page, complaints)
+  })
+
+  it('ends its sessions when the page is closed', async () => {
+    const { page, complaints } = await openWall(browser, product.address)
+    await pictures(page, 16)
+    await done(page, complaints)
+    const until = Date.now() + 10_000
+    for (;;) {
+      const answer = await fetch(`${product.address}/api/v1/streams`)
+      const { items } = /** @type {{items: {readers: number}[]}} */ (await answer.json())
+      const readers = items.reduce((sum, stream) => sum + stream.readers, 0)
+      if (readers === 0) return
+      assert.ok(Date.now() < until, `${readers} readers are left`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  })
+
+  it('plays on when the API is killed, and comes back when the media process is', async () => {
+    const { page } = await openWall(browser, product.address)
+    await pictures(page, 16)
+    const { pids } = await product.run()
+    for (const pid of pids.api) process.kill(pid, 'SIGKILL')
+    await assertMoving(page)
+    await page.waitForSelector('.offline', { state: 'detached' })
+    process.kill(pids.media, 'SIGKILL')
+    await page.waitForFunction(async () => {
+      const stats = (await window.__vms?.stats()) ?? []
+      return stats.every((tile) => (tile.framesDecoded ?? 0) === 0 || tile.phase !== 'playing')
+    })
+    const killed = Date.now()
+    await pictures(page, 16, 60_000)
+    console.log(`all pictures back ${Date.now() - killed} ms after they were gone`)
+    await assertMoving(page)
+    await page.context().close()
+  })
+})
