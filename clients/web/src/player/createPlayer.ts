@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, on, onCleanup, type Accessor } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, onCleanup, untrack, type Accessor } from 'solid-js'
 import { makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
 import { register } from './registry'
 import type { PlayerStats } from './stats'
@@ -38,7 +38,11 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const goodbye = (): void => {
     player.close()
   }
+  const again = (event: PageTransitionEvent): void => {
+    if (event.persisted) player.want(untrack(options.wanted))
+  }
   addEventListener('pagehide', goodbye)
+  addEventListener('pageshow', again)
   createEffect(() => {
     player.want(options.wanted())
   })
@@ -50,6 +54,7 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   })
   onCleanup(() => {
     removeEventListener('pagehide', goodbye)
+    removeEventListener('pageshow', again)
     forget()
     player.close()
   })

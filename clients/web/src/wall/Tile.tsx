@@ -33,15 +33,19 @@ export function Tile(props: TileProps): JSX.Element {
   const [smallStats, setSmallStats] = createSignal<PlayerStats>()
   const [largeStats, setLargeStats] = createSignal<PlayerStats>()
   const stream = createMemo(() => chooseStream(props.camera, props.pixels))
-  const main = createMemo(() => (stream() === 'sub' ? props.camera.streams.main : undefined))
+  const main = () => props.camera.streams.main
+  // Also where the tile shows the main stream already: only the enlarged one has sound.
   const wantsMain = createMemo(() => props.enlarged && main() !== undefined)
-  const onMain = () => wantsMain() && main()?.state === 'live' && large().phase === 'playing'
+  const onMain = createMemo(() => wantsMain() && main()?.state === 'live' && large().phase === 'playing')
+  /** The picture below; the same stream is not decoded twice. */
+  const below = createMemo(() => (onMain() && stream() === 'main' ? undefined : stream()))
+  const hasSound = () => onMain() && (large().media?.getAudioTracks().length ?? 0) > 0
 
   const notice = createMemo(() =>
     onMain() ? null : noticeOf(props.camera.streams[stream()], small(), props.translator),
   )
   const mainMissing = createMemo(() => {
-    if (!wantsMain() || notice() !== null) return undefined
+    if (!wantsMain() || stream() === 'main' || notice() !== null) return undefined
     const why = noticeOf(main(), large(), props.translator)
     return why?.reason ?? undefined
   })
@@ -66,7 +70,7 @@ export function Tile(props: TileProps): JSX.Element {
         props.onEnlarge()
       }}
     >
-      <Show when={stream()} keyed>
+      <Show when={below()} keyed>
         {(name) => (
           <Picture
             camera={props.camera.id}
@@ -103,7 +107,7 @@ export function Tile(props: TileProps): JSX.Element {
             <span class="hint">{props.translator.text('tile.main_missing', { reason: reason() })}</span>
           )}
         </Show>
-        <Show when={props.enlarged}>
+        <Show when={hasSound()}>
           <span class="sound">{props.translator.text(props.muted ? 'tile.sound.off' : 'tile.sound.on')}</span>
         </Show>
       </div>

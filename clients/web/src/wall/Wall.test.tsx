@@ -151,8 +151,31 @@ describe('the wall', () => {
       'Showing the sub-stream: The camera sends H.265; this browser cannot play it',
     )
     expect(page.querySelector('.notice')).toBeNull()
+  })
+
+  it('offers the sound of an enlarged camera that has some', () => {
+    const page = show(bothStreams('gate'))
+    press('m')
+    press('Enter')
+    playing(find('gate', 'main')[0])
+    expect(page.querySelector('.sound')).toBeNull()
+    const media = Object.assign(new MediaStream(), { getAudioTracks: () => [{}] })
+    find('gate', 'main')[0]?.options.onState({ phase: 'playing', media, reason: null })
+    expect(page.querySelector('.sound')?.textContent).toBe('Sound off')
     press('m')
     expect(page.querySelector('.sound')?.textContent).toBe('Sound on')
+  })
+
+  it('plays a camera without a sub-stream once, enlarged or not', () => {
+    show([streamStatus({ stream: 'main' })])
+    playing(players[0])
+    press('Enter')
+    expect(players).toHaveLength(2)
+    playing(players[1])
+    expect(players[0]?.calls).toContain('close')
+    press('Escape')
+    expect(players[1]?.calls).toContain('close')
+    expect(players).toHaveLength(3)
   })
 
   it('shows frames per second and latency on demand', () => {
@@ -258,5 +281,8 @@ describe('the wall', () => {
     show(bothStreams('gate'))
     dispatchEvent(new Event('pagehide'))
     expect(players[0]?.calls).toContain('close')
+    players.forEach((player) => (player.wanted = false))
+    dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+    expect(players[0]?.wanted).toBe(true)
   })
 })

@@ -19,7 +19,7 @@ export function mergeStreams(cameras: readonly Camera[], streams: readonly Strea
     merged.set(status.camera, {
       id: status.camera,
       name: status.name ?? old?.name ?? status.camera,
-      streams: { ...old?.streams, [status.stream]: status },
+      streams: { ...old?.streams, [status.stream]: { ...old?.streams[status.stream], ...status } },
     })
   }
   return [...merged.values()]
