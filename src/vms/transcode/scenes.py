@@ -1,0 +1,124 @@
+"""Scenes of simulated cameras: encoded once, kept in a folder.
+
+A scene is one loop of a stream as Annex B: closed groups of pictures, a key
+frame each second with its parameter sets, no B-frames. The simulator repeats
+it for ever.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from vms.common import InvalidError
+from vms.transcode.street import Street
+
+CODECS = ("h264", "h265")
+# Told in the file's name, so that a change of the drawing makes new files.
+DRAWING = 1
+# The largest picture of H.264 level 5.2 that cameras use.
+MAX_PIXELS = 4096 * 2304
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """What a scene looks like. ``bitrate`` is in bits a second."""
+
+    width: int
+    height: int
+    bitrate: int
+    codec: str = "h264"
+    fps: int = 25
+    seconds: int = 10
+
+    def check(self) -> None:
+        """Refuses what cannot be encoded, naming the value."""
+        if self.codec not in CODECS:
+            allowed = ", ".join(CODECS)
+            raise InvalidError(f"codec {self.codec!r}: one of {allowed} is allowed")
+        odd = self.width % 2 or self.height % 2
+        if odd or min(self.width, self.height) < 64 or self.width * self.height > MAX_PIXELS:
+            size = f"{self.width}x{self.height}"
+            raise InvalidError(f"size {size}: even numbers from 64 up to 4096x2304 are allowed")
+        if not 1 <= self.fps <= 120 or not 1 <= self.seconds <= 120:
+            raise InvalidError(f"{self.fps} fps for {self.seconds} s: 1 to 120 of each is allowed")
+        if not 10_000 <= self.bitrate <= 100_000_000:
+            raise InvalidError(f"bitrate {self.bitrate}: 10 kbit/s to 100 Mbit/s is allowed")
+
+    @property
+    def file_name(self) -> str:
+        shape = f"{self.width}x{self.height}-{self.fps}fps-{self.seconds}s"
+        return f"street{DRAWING}-{shape}-{self.bitrate // 1000}k.{self.codec}"
+
+
+def ensure_scene(folder: Path, spec: SceneSpec, progress: Progress | None = None) -> Path:
+    """The scene's file, made if it is not there. ``progress`` gets 0 to 1.
+
+    The file appears under its name only when it is whole, so several processes
+    may ask at once.
+    """
+    spec.check()
+    target = folder / spec.file_name
+    if target.exists():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".scene-")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _encode(spec, file, progress or _quietly)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _quietly(_share: float) -> None:
+    """Progress that nobody watches."""
+
+
+def _encode(spec: SceneSpec, file: BinaryIO, progress: Progress) -> None:
+    encoder = _encoder(spec)
+    count = spec.fps * spec.seconds
+    street = Street(spec.width, spec.height, spec.fps, count)
+    for number, planes in enumerate(street.frames()):
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts = number
+        file.writelines(bytes(packet) for packet in encoder.encode(frame))
+        progress((number + 1) / count)
+    file.writelines(bytes(packet) for packet in encoder.encode(None))
+
+
+def _encoder(spec: SceneSpec) -> VideoCodecContext:
+    name = {"h264": "libx264", "h265": "libx265"}[spec.codec]
+    encoder = av.CodecContext.create(name, "w")
+    if not isinstance(encoder, VideoCodecContext):
+        raise InvalidError(f"the encoder {name} is not in this build of PyAV")
+    encoder.width, encoder.height = spec.width, spec.height
+    encoder.pix_fmt = "yuv420p"
+    encoder.framerate = Fraction(spec.fps)
+    encoder.time_base = Fraction(1, spec.fps)
+    encoder.bit_rate = spec.bitrate
+    encoder.gop_size = spec.fps
+    encoder.max_b_frames = 0
+    encoder.options = _options(spec)
+    return encoder
+
+
+def _options(spec: SceneSpec) -> dict[str, str]:
+    kbit = spec.bitrate // 1000
+    rate = f"vbv-maxrate={kbit}:vbv-bufsize={kbit}"
+    group = f"keyint={spec.fps}:min-keyint={spec.fps}:scenecut=0:bframes=0"
+    if spec.codec == "h264":
+        # One slice a frame, as cameras send it.
+        return {"preset": "ultrafast", "x264-params": f"{group}:{rate}:sliced-threads=0:slices=1"}
+    quiet = "log-level=error:repeat-headers=1:open-gop=0"
+    return {"preset": "ultrafast", "x265-params": f"{group}:{rate}:{quiet}"}

@@ -1,0 +1,70 @@
+"""Scenes of simulated cameras, decoded again to see what is in them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from vms.common import InvalidError
+from vms.transcode import SceneSpec, ensure_scene
+from vms.transcode.street import BRIGHTEST, Street
+
+SMALL = SceneSpec(width=320, height=180, bitrate=200_000, fps=10, seconds=2)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_scene_is_closed_groups_with_a_key_frame_each_second(tmp_path: Path, codec: str) -> None:
+    path = ensure_scene(tmp_path, replace(SMALL, codec=codec))
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 20
+    assert (frames[0].width, frames[0].height) == (320, 180)
+    keys = [number for number, frame in enumerate(frames) if frame.key_frame]
+    assert keys == [0, 10]
+
+
+def test_a_scene_is_made_once_and_appears_whole(tmp_path: Path) -> None:
+    shares: list[float] = []
+    spec = SMALL
+    path = ensure_scene(tmp_path, spec, shares.append)
+    made = path.stat().st_mtime_ns
+    assert shares[-1] == 1.0
+    assert shares == sorted(shares)
+    assert ensure_scene(tmp_path, spec, shares.append) == path
+    assert path.stat().st_mtime_ns == made
+    assert [entry.name for entry in tmp_path.iterdir()] == [spec.file_name]
+
+
+def test_the_street_moves_and_repeats_without_a_seam() -> None:
+    frames = list(Street(320, 180, fps=10, frames=10).frames())
+    road = slice(120, 165)
+    moved = np.abs(frames[0][road].astype(int) - frames[1][road].astype(int))
+    assert (moved > 40).any(), "the cars drive"
+    assert max(int(frame[:180].max()) for frame in frames) <= BRIGHTEST
+    second_loop = Street(320, 180, fps=10, frames=10)
+    again = next(iter(second_loop.frames()))
+    np.testing.assert_array_equal(frames[0], again)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"codec": "vp8"}, "codec 'vp8'"),
+        ({"width": 321}, "321x180"),
+        ({"height": 10}, "320x10"),
+        ({"width": 8192, "height": 8192}, "8192x8192"),
+        ({"fps": 0}, "0 fps"),
+        ({"seconds": 1000}, "1000 s"),
+        ({"bitrate": 1}, "bitrate 1"),
+    ],
+)
+def test_what_cannot_be_encoded_is_refused_by_name(
+    tmp_path: Path, change: dict[str, Any], word: str
+) -> None:
+    spec = replace(SMALL, **change)
+    with pytest.raises(InvalidError, match=word):
+        ensure_scene(tmp_path, spec)
+    assert not list(tmp_path.iterdir())
