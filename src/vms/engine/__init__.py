@@ -1,0 +1,58 @@
+"""The engine as Python sees it: its model, and a media process over gRPC.
+
+``native`` (the compiled engine in this process) is not part of the face: only
+the media process and the simulator load it.
+"""
+
+from vms.engine.client import EngineClient
+from vms.engine.journal import Journal
+from vms.engine.model import (
+    Addresses,
+    Applied,
+    CameraWish,
+    Description,
+    DesiredState,
+    EngineConfig,
+    Event,
+    EventBatch,
+    FarmConfig,
+    FrontConfig,
+    Reason,
+    RingConfig,
+    RtspConfig,
+    StreamSource,
+    StreamState,
+    StreamStatus,
+    WebRtcConfig,
+)
+from vms.engine.ports import LocalEngine, MediaControl
+from vms.engine.server import EngineServicer, MediaService, serve
+from vms.engine.snapshot import SnapshotStore
+
+__all__ = [
+    "Addresses",
+    "Applied",
+    "CameraWish",
+    "Description",
+    "DesiredState",
+    "EngineClient",
+    "EngineConfig",
+    "EngineServicer",
+    "Event",
+    "EventBatch",
+    "FarmConfig",
+    "FrontConfig",
+    "Journal",
+    "LocalEngine",
+    "MediaControl",
+    "MediaService",
+    "Reason",
+    "RingConfig",
+    "RtspConfig",
+    "SnapshotStore",
+    "StreamSource",
+    "StreamState",
+    "StreamStatus",
+    "WebRtcConfig",
+    "serve",
+]

@@ -1,0 +1,184 @@
+"""What the steering side and the engine tell each other. Plain data, no IO.
+
+The field names are those of the JSON that crosses into the engine.
+"""
+
+import hashlib
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from vms.common import LOCAL_CITY, StreamName
+
+Values = dict[str, str | int | float]
+
+
+class StreamState(StrEnum):
+    """Where a stream's source stands."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"
+    BACKING_OFF = "backing_off"
+    OFF = "off"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a stream is not live: a code with values, so that any language can say it."""
+
+    code: str
+    values: Values = {}
+
+
+class FrontConfig(msgspec.Struct, frozen=True):
+    """The one origin, and where the API workers answer."""
+
+    bind: str
+    api_socket: str
+    open: bool
+
+
+class RtspConfig(msgspec.Struct, frozen=True):
+    """The RTSP listener."""
+
+    bind: str
+
+
+class WebRtcConfig(msgspec.Struct, frozen=True):
+    """The players' WHEP listener and the UDP sockets."""
+
+    http_bind: str
+    udp_bind: tuple[str, ...]
+
+
+class RingConfig(msgspec.Struct, frozen=True):
+    """How much video is kept for viewers who join."""
+
+    stream_bytes: int
+    seconds: int
+    process_bytes: int
+
+
+class EngineConfig(msgspec.Struct, frozen=True):
+    """What an engine is started with."""
+
+    front: FrontConfig
+    rtsp: RtspConfig
+    webrtc: WebRtcConfig
+    backoff_ms: tuple[int, int]
+    no_video_ms: int
+    ring: RingConfig
+
+
+class FarmConfig(msgspec.Struct, frozen=True):
+    """What a simulated camera farm is started with."""
+
+    main: str
+    sub: str
+    cameras: int
+    bind: str = "127.0.0.1"
+    port: int = 0
+    main_fps: float = 25.0
+    sub_fps: float = 25.0
+    user: tuple[str, str] | None = None
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where the engine listens, with the ports that were picked."""
+
+    front: str
+    rtsp: str
+    webrtc: str
+    webrtc_udp: tuple[str, ...]
+
+
+class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a stream comes from. The address may hold a password."""
+
+    url: str
+    transport: Literal["tcp", "udp"] | None = None
+
+    def __repr__(self) -> str:
+        return f"StreamSource(url=..., transport={self.transport!r})"
+
+
+class CameraWish(msgspec.Struct, frozen=True):
+    """One camera as it should run."""
+
+    id: str
+    streams: dict[StreamName, StreamSource]
+    city: str = LOCAL_CITY
+    name: str = ""
+    enabled: bool = True
+
+
+class DesiredState(msgspec.Struct, frozen=True):
+    """Everything that should run. A newer generation replaces the last as a whole."""
+
+    generation: int
+    cameras: tuple[CameraWish, ...]
+
+    def digest(self) -> str:
+        """Return SHA-256 of the cameras: equal states have equal digests."""
+        ordered = sorted(self.cameras, key=lambda camera: camera.id)
+        return hashlib.sha256(msgspec.json.encode(ordered, order="deterministic")).hexdigest()
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What applying a desired state did, as stream names."""
+
+    generation: int
+    started: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+class StreamStatus(msgspec.Struct, frozen=True):
+    """How a stream is doing, now."""
+
+    camera: str
+    stream: StreamName
+    state: StreamState
+    reason: Reason | None = None
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float = 0.0
+    bitrate: int = 0
+    readers: int = 0
+    drops: int = 0
+    reconnects: int = 0
+    clock_offset_ms: int | None = None
+    since_utc_us: int = 0
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A stream's state changed."""
+
+    cursor: int
+    utc_us: int
+    kind: str
+    camera: str
+    stream: StreamName
+    state: StreamState
+    reason: Reason | None = None
+
+
+class EventBatch(msgspec.Struct, frozen=True):
+    """Events in order; ``reset`` says that some before them are gone."""
+
+    epoch: str
+    reset: bool
+    events: tuple[Event, ...]
+
+
+class Description(msgspec.Struct, frozen=True):
+    """Who a media process is and what it holds."""
+
+    engine_version: str
+    epoch: str
+    generation: int
+    digest: str
+    addresses: Addresses
+    cursor: int

@@ -1,0 +1,68 @@
+"""What others need of an engine, near (in this process) and far (over gRPC)."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from vms.engine.model import (
+    Addresses,
+    Applied,
+    Description,
+    DesiredState,
+    Event,
+    EventBatch,
+    StreamStatus,
+)
+
+
+class LocalEngine(Protocol):
+    """An engine inside this process."""
+
+    version: str
+
+    async def start(self) -> Addresses:
+        """Bind every listener and start the engine's threads."""
+        ...
+
+    async def apply(self, desired: DesiredState) -> Applied:
+        """Make what runs equal to what is wished."""
+        ...
+
+    async def streams(self) -> tuple[StreamStatus, ...]:
+        """Return the status of every stream."""
+        ...
+
+    async def metrics(self) -> str:
+        """Return the engine's metrics as Prometheus text."""
+        ...
+
+    def events(self) -> AsyncIterator[tuple[Event, ...]]:
+        """Yield events as they happen, for one reader."""
+        ...
+
+    async def stop(self) -> None:
+        """End every session, listener and thread."""
+        ...
+
+
+class MediaControl(Protocol):
+    """A media process, steered from another one."""
+
+    async def describe(self) -> Description:
+        """Return who answers and what it holds."""
+        ...
+
+    async def apply(self, desired: DesiredState) -> Applied:
+        """Replace the desired state."""
+        ...
+
+    async def streams(self) -> tuple[StreamStatus, ...]:
+        """Return the status of every stream."""
+        ...
+
+    async def metrics(self) -> str:
+        """Return the engine's metrics as Prometheus text."""
+        ...
+
+    def events(self, epoch: str, cursor: int) -> AsyncIterator[EventBatch]:
+        """Yield the journal from ``cursor`` on, then what happens."""
+        ...

@@ -1,0 +1,181 @@
+"""The gRPC face of a media process."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+
+from vms.common import InternalError, VmsError
+from vms.engine import wire
+from vms.engine.journal import Journal
+from vms.engine.model import Addresses, Applied, Description, DesiredState
+from vms.engine.ports import LocalEngine
+from vms.engine.snapshot import SnapshotStore
+from vms.proto.engine_v1 import messages as pb
+from vms.proto.engine_v1 import stubs
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Method = Callable[[Any, Any, Context], Awaitable[Any]]
+
+
+def _errors_as_status(method: Method) -> Method:
+    """Answer an error of our tree with its code, message and values."""
+
+    @functools.wraps(method)
+    async def wrapped(self: object, request: object, context: Context) -> object:
+        try:
+            return await method(self, request, context)
+        except VmsError as error:
+            await _abort(context, error)
+        except Exception:
+            log.exception("call_failed", method=method.__name__)
+            await _abort(context, InternalError(f"{method.__name__} failed; the log says why"))
+
+    return wrapped
+
+
+async def _abort(context: Context, error: VmsError) -> NoReturn:
+    await context.abort(wire.grpc_code(error), error.message, wire.error_metadata(error))
+
+
+class MediaService:
+    """Steers one engine: applies, remembers, journals."""
+
+    def __init__(self, engine: LocalEngine, snapshots: SnapshotStore, journal: Journal) -> None:
+        self._engine = engine
+        self._snapshots = snapshots
+        self._journal = journal
+        self._applying = asyncio.Lock()
+        self._generation = 0
+        self._digest = ""
+        self._addresses: Addresses | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The events of this process."""
+        return self._journal
+
+    async def start(self) -> Addresses:
+        """Start the engine and let it run what it ran last."""
+        self._addresses = await self._engine.start()
+        await self._restore()
+        return self._addresses
+
+    async def _restore(self) -> None:
+        try:
+            desired = await asyncio.to_thread(self._snapshots.load)
+            if desired is not None:
+                await self._engine.apply(desired)
+        except VmsError as error:
+            # Better no cameras than no process: the API applies its state anyway.
+            log.exception("snapshot_not_restored", code=error.code)
+            return
+        if desired is not None:
+            self._generation, self._digest = desired.generation, desired.digest()
+            log.info("snapshot_restored", cameras=len(desired.cameras), generation=self._generation)
+
+    async def record_events(self) -> None:
+        """Move events from the engine into the journal, for ever."""
+        async for events in self._engine.events():
+            for event in events:
+                log.info(
+                    "stream_state",
+                    camera=event.camera,
+                    stream=event.stream.value,
+                    state=event.state.value,
+                    reason=event.reason.code if event.reason else None,
+                )
+            self._journal.extend(events)
+
+    async def apply(self, desired: DesiredState) -> Applied:
+        """Apply and remember; the same state again changes nothing."""
+        async with self._applying:
+            digest = desired.digest()
+            applied = await self._engine.apply(desired)
+            if (desired.generation, digest) != (self._generation, self._digest):
+                await self._remember(desired)
+            self._generation, self._digest = desired.generation, digest
+        log.info(
+            "state_applied",
+            generation=applied.generation,
+            started=len(applied.started),
+            stopped=len(applied.stopped),
+            changed=len(applied.changed),
+        )
+        return applied
+
+    async def _remember(self, desired: DesiredState) -> None:
+        try:
+            await asyncio.to_thread(self._snapshots.save, desired)
+        except OSError:
+            # A full disk must not keep a camera from being watched.
+            log.exception("snapshot_not_saved", generation=desired.generation)
+
+    def describe(self) -> Description:
+        """Return who this is and what it holds."""
+        if self._addresses is None:
+            raise InternalError("the media service was asked before it was started")
+        return Description(
+            engine_version=self._engine.version,
+            epoch=self._journal.epoch,
+            generation=self._generation,
+            digest=self._digest,
+            addresses=self._addresses,
+            cursor=self._journal.next_cursor,
+        )
+
+    @property
+    def engine(self) -> LocalEngine:
+        """The engine that is steered."""
+        return self._engine
+
+
+class EngineServicer(stubs.EngineServicer):
+    """Translates calls; decides nothing."""
+
+    def __init__(self, service: MediaService) -> None:
+        self._service = service
+
+    @_errors_as_status
+    async def Describe(self, _request: pb.DescribeRequest, _context: Context) -> pb.Description:  # noqa: N802
+        """See engine.proto."""
+        return wire.description_to(self._service.describe())
+
+    @_errors_as_status
+    async def Apply(self, request: pb.ApplyRequest, _context: Context) -> pb.ApplyResult:  # noqa: N802
+        """See engine.proto."""
+        return wire.applied_to(await self._service.apply(wire.desired_from(request)))
+
+    @_errors_as_status
+    async def Streams(self, _request: pb.StreamsRequest, _context: Context) -> pb.StreamList:  # noqa: N802
+        """See engine.proto."""
+        return wire.streams_to(await self._service.engine.streams())
+
+    @_errors_as_status
+    async def Metrics(self, _request: pb.MetricsRequest, _context: Context) -> pb.MetricsText:  # noqa: N802
+        """See engine.proto."""
+        return pb.MetricsText(text=await self._service.engine.metrics())
+
+    async def Events(  # noqa: N802
+        self, request: pb.EventsRequest, _context: Context
+    ) -> AsyncIterator[pb.EventBatch]:
+        """See engine.proto."""
+        async for batch in self._service.journal.follow(request.epoch, request.cursor):
+            yield wire.batch_to(batch)
+
+
+async def serve(service: MediaService, socket: Path) -> grpc.aio.Server:
+    """Serve ``service`` on a Unix socket that only this user can open."""
+    socket.unlink(missing_ok=True)
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 << 20)])
+    stubs.add_EngineServicer_to_server(EngineServicer(service), server)
+    server.add_insecure_port(f"unix:{socket.absolute()}")
+    await server.start()
+    socket.chmod(0o600)
+    return server

@@ -1,0 +1,217 @@
+"""Between the model and the messages of ``vms.engine.v1``, both ways."""
+
+from collections.abc import Iterable
+from typing import cast
+
+import grpc
+import msgspec
+
+from vms.common import OUTCOMES, InternalError, Kind, StreamName, UnavailableError, VmsError
+from vms.common import error_of_kind
+from vms.engine import model
+from vms.proto.engine_v1 import messages as pb
+
+ERROR_KEY = "vms-error-bin"
+
+_KIND_OF_CODE = {getattr(grpc.StatusCode, o.grpc_code): kind for kind, o in OUTCOMES.items()}
+
+
+class _ErrorDetail(msgspec.Struct, frozen=True):
+    """What of an error the status code and its message do not carry."""
+
+    kind: str
+    code: str
+    values: model.Values = {}
+
+
+def grpc_code(error: VmsError) -> grpc.StatusCode:
+    """Return the status code of an error's kind."""
+    return cast(grpc.StatusCode, getattr(grpc.StatusCode, error.outcome.grpc_code))
+
+
+def error_metadata(error: VmsError) -> tuple[tuple[str, bytes], ...]:
+    """Return code and values as trailing metadata."""
+    detail = _ErrorDetail(error.kind.value, error.code, error.values)
+    return ((ERROR_KEY, msgspec.json.encode(detail)),)
+
+
+def error_from(error: grpc.aio.AioRpcError) -> VmsError:
+    """Return the error of our tree that a failed call stands for."""
+    message = error.details() or error.code().name
+    for key, value in error.trailing_metadata() or ():
+        if key == ERROR_KEY:
+            detail = msgspec.json.decode(value, type=_ErrorDetail)
+            return error_of_kind(detail.kind, message, code=detail.code, values=detail.values)
+    kind = _KIND_OF_CODE.get(error.code())
+    if kind in {None, Kind.UNAVAILABLE} or error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return UnavailableError(f"the media process does not answer: {message}", code="media_down")
+    return error_of_kind(kind or Kind.INTERNAL, message)
+
+
+def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:
+    """Return a desired state as a request."""
+    cameras = [
+        pb.Camera(
+            id=camera.id,
+            city=camera.city,
+            name=camera.name,
+            enabled=camera.enabled,
+            streams={
+                name.value: pb.StreamSource(url=source.url, transport=source.transport)
+                for name, source in camera.streams.items()
+            },
+        )
+        for camera in desired.cameras
+    ]
+    return pb.ApplyRequest(generation=desired.generation, cameras=cameras)
+
+
+def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
+    """Return the desired state of a request."""
+    return msgspec.convert(
+        {
+            "generation": request.generation,
+            "cameras": [
+                {
+                    "id": camera.id,
+                    "city": camera.city,
+                    "name": camera.name,
+                    "enabled": camera.enabled,
+                    "streams": {
+                        name: {
+                            "url": source.url,
+                            "transport": source.transport if source.HasField("transport") else None,
+                        }
+                        for name, source in camera.streams.items()
+                    },
+                }
+                for camera in request.cameras
+            ],
+        },
+        model.DesiredState,
+    )
+
+
+def applied_to(applied: model.Applied) -> pb.ApplyResult:
+    """Return what applying did as a message."""
+    return pb.ApplyResult(**msgspec.structs.asdict(applied))
+
+
+def applied_from(result: pb.ApplyResult) -> model.Applied:
+    """Return what applying did."""
+    return model.Applied(
+        result.generation, tuple(result.started), tuple(result.stopped), tuple(result.changed)
+    )
+
+
+def description_to(description: model.Description) -> pb.Description:
+    """Return a description as a message."""
+    fields = msgspec.structs.asdict(description)
+    fields["addresses"] = pb.Addresses(**msgspec.structs.asdict(description.addresses))
+    return pb.Description(**fields)
+
+
+def description_from(message: pb.Description) -> model.Description:
+    """Return the description in a message."""
+    at = message.addresses
+    return model.Description(
+        engine_version=message.engine_version,
+        epoch=message.epoch,
+        generation=message.generation,
+        digest=message.digest,
+        addresses=model.Addresses(at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp)),
+        cursor=message.cursor,
+    )
+
+
+def _value_to(value: str | float) -> pb.Value:
+    if isinstance(value, str):
+        return pb.Value(text=value)
+    return pb.Value(whole=value) if isinstance(value, int) else pb.Value(real=value)
+
+
+def _value_from(value: pb.Value) -> str | int | float:
+    kind = value.WhichOneof("kind")
+    if kind is None:
+        raise InternalError("a reason holds a value without content")
+    return cast("str | int | float", getattr(value, kind))
+
+
+def _reason_to(reason: model.Reason | None) -> pb.Reason | None:
+    if reason is None:
+        return None
+    values = {name: _value_to(value) for name, value in reason.values.items()}
+    return pb.Reason(code=reason.code, values=values)
+
+
+def _reason_from(message: pb.StreamStatus | pb.Event) -> model.Reason | None:
+    if not message.HasField("reason"):
+        return None
+    reason = message.reason
+    return model.Reason(
+        reason.code, {name: _value_from(value) for name, value in reason.values.items()}
+    )
+
+
+def streams_to(streams: Iterable[model.StreamStatus]) -> pb.StreamList:
+    """Return the status of streams as a message."""
+    return pb.StreamList(
+        streams=[
+            pb.StreamStatus(**msgspec.structs.asdict(status) | {"reason": _reason_to(status.reason)})
+            for status in streams
+        ]
+    )
+
+
+_OPTIONAL = ("codec", "width", "height", "clock_offset_ms")
+
+
+def _status_from(message: pb.StreamStatus) -> model.StreamStatus:
+    optional = {name: getattr(message, name) for name in _OPTIONAL if message.HasField(name)}
+    return model.StreamStatus(
+        camera=message.camera,
+        stream=StreamName(message.stream),
+        state=model.StreamState(message.state),
+        reason=_reason_from(message),
+        fps=message.fps,
+        bitrate=message.bitrate,
+        readers=message.readers,
+        drops=message.drops,
+        reconnects=message.reconnects,
+        since_utc_us=message.since_utc_us,
+        **optional,
+    )
+
+
+def streams_from(message: pb.StreamList) -> tuple[model.StreamStatus, ...]:
+    """Return the status of streams in a message."""
+    return tuple(_status_from(status) for status in message.streams)
+
+
+def batch_to(batch: model.EventBatch) -> pb.EventBatch:
+    """Return a batch of events as a message."""
+    return pb.EventBatch(
+        epoch=batch.epoch,
+        reset=batch.reset,
+        events=[
+            pb.Event(**msgspec.structs.asdict(event) | {"reason": _reason_to(event.reason)})
+            for event in batch.events
+        ],
+    )
+
+
+def batch_from(message: pb.EventBatch) -> model.EventBatch:
+    """Return the batch of events in a message."""
+    events = tuple(
+        model.Event(
+            cursor=event.cursor,
+            utc_us=event.utc_us,
+            kind=event.kind,
+            camera=event.camera,
+            stream=StreamName(event.stream),
+            state=model.StreamState(event.state),
+            reason=_reason_from(event),
+        )
+        for event in message.events
+    )
+    return model.EventBatch(message.epoch, message.reset, events)
