@@ -60,6 +60,28 @@ export async function statsOf(page) {
   return page.evaluate(async () => (await window.__vms?.stats()) ?? [])
 }
 
+/** @typedef {Awaited<ReturnType<typeof statsOf>>} Stats */
+
+/**
+ * Waits until the statistics are as wanted, and returns them.
+ *
+ * @param {Page} page
+ * @param {(stats: Stats) => boolean} wanted
+ * @param {number} [timeout]
+ */
+export async function statsWhere(page, wanted, timeout = 30_000) {
+  const until = Date.now() + timeout
+  for (;;) {
+    const stats = await statsOf(page)
+    if (wanted(stats)) return stats
+    if (Date.now() > until) throw new Error(`after ${timeout} ms the page is at ${JSON.stringify(stats)}`)
+    await page.waitForTimeout(50)
+  }
+}
+
+/** @param {Stats[number]} tile */
+export const isPlaying = (tile) => tile.phase === 'playing' && (tile.framesDecoded ?? 0) > 0
+
 /**
  * Waits until so many tiles have decoded pictures, and returns their statistics.
  *
@@ -67,17 +89,8 @@ export async function statsOf(page) {
  * @param {number} count
  * @param {number} [timeout]
  */
-export async function pictures(page, count, timeout = 30_000) {
-  await page.waitForFunction(
-    async (wanted) => {
-      const stats = (await window.__vms?.stats()) ?? []
-      const playing = stats.filter((tile) => tile.phase === 'playing' && (tile.framesDecoded ?? 0) > 0)
-      return playing.length >= wanted
-    },
-    count,
-    { timeout, polling: 100 },
-  )
-  return statsOf(page)
+export function pictures(page, count, timeout) {
+  return statsWhere(page, (stats) => stats.filter(isPlaying).length >= count, timeout)
 }
 
 /**

@@ -23,15 +23,32 @@ const STOP_LIMIT_MS = 15_000
  */
 
 /**
- * Runs `vms demo` with so many simulated cameras until it is stopped.
+ * The product with so many simulated cameras.
  *
  * @param {number} cameras
+ */
+export function startDemo(cameras) {
+  return start(['demo', '--cameras', String(cameras)])
+}
+
+/**
+ * The product with these cameras, each `ID=URL[,SUB_URL]`.
+ *
+ * @param {string[]} cameras
+ */
+export function startUp(...cameras) {
+  return start(['up', '--open', ...cameras.flatMap((camera) => ['--camera', camera])])
+}
+
+/**
+ * Runs `vms` until it is stopped.
+ *
+ * @param {string[]} args
  * @returns {Promise<Product>}
  */
-export async function startDemo(cameras) {
+async function start(args) {
   const data = await mkdtemp(join(tmpdir(), 'vms-browser-'))
-  const args = ['demo', '--data', data, '--cameras', String(cameras)]
-  const child = spawn(VMS, args, { cwd: ROOT, env: { ...process.env, ...FREE_PORTS }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(VMS, [...args, '--data', data], { cwd: ROOT, env: { ...process.env, ...FREE_PORTS }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   const keep = (/** @type {Buffer} */ text) => {
     output = (output + text.toString()).slice(-20_000)

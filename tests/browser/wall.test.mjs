@@ -1,8 +1,8 @@
 // The product as a person meets it: real processes, a real Chromium.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { assertMoving, openWall, pictures, screenshot, startBrowser, statsOf } from './page.mjs'
-import { startDemo } from './product.mjs'
+import { assertMoving, isPlaying, openWall, pictures, screenshot, startBrowser, statsOf, statsWhere } from './page.mjs'
+import { startDemo, startUp } from './product.mjs'
 
 const LATEST_FIRST_PICTURE_MS = 5000
 
@@ -57,10 +57,9 @@ describe('the wall', () => {
     await page.keyboard.press('ArrowDown')
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-camera')), 'cam6')
     await page.keyboard.press('Enter')
-    await page.waitForFunction(async () =>
-      (await window.__vms?.stats())?.some((tile) => tile.stream === 'main' && (tile.framesDecoded ?? 0) > 25),
-    )
-    const main = (await statsOf(page)).find((tile) => tile.stream === 'main')
+    const played = (/** @type {import('./page.mjs').Stats} */ stats) =>
+      stats.find((tile) => tile.stream === 'main' && (tile.framesDecoded ?? 0) > 25)
+    const main = played(await statsWhere(page, (stats) => played(stats) !== undefined))
     assert.deepEqual([main?.camera, main?.width, main?.height], ['cam6', 1920, 1080])
     await page.keyboard.press('i')
     await page.waitForSelector('.enlarged .details')
@@ -111,14 +110,27 @@ describe('the wall', () => {
     await assertMoving(page)
     await page.waitForSelector('.offline', { state: 'detached' })
     process.kill(pids.media, 'SIGKILL')
-    await page.waitForFunction(async () => {
-      const stats = (await window.__vms?.stats()) ?? []
-      return stats.every((tile) => (tile.framesDecoded ?? 0) === 0 || tile.phase !== 'playing')
-    })
+    await statsWhere(page, (stats) => !stats.some(isPlaying))
     const killed = Date.now()
     await pictures(page, 16, 60_000)
     console.log(`all pictures back ${Date.now() - killed} ms after they were gone`)
     await assertMoving(page)
     await page.context().close()
+  })
+})
+
+describe('a wall without pictures', () => {
+  it('says why, in the language of the page', async () => {
+    // Nothing listens on port 1 of this machine.
+    const dark = await startUp('dark=rtsp://127.0.0.1:1/live')
+    try {
+      const { page, complaints } = await openWall(browser, dark.address, 'pt-BR')
+      await page.waitForSelector('.notice.bad')
+      assert.equal(await page.textContent('.notice span'), 'A câmera recusou a conexão')
+      await screenshot(page, 'no-picture')
+      await done(page, complaints)
+    } finally {
+      await dark.stop()
+    }
   })
 })

@@ -6,8 +6,8 @@ const main = streamStatus({ stream: 'main', width: 1920, height: 1080 })
 const sub = streamStatus()
 
 describe('camerasOf', () => {
-  it('groups streams by camera in the order of the list', () => {
-    const cameras = camerasOf([streamStatus({ camera: 'b', name: 'Bridge' }), main, sub])
+  it('groups streams by camera', () => {
+    const cameras = camerasOf([main, streamStatus({ camera: 'b', name: 'Bridge' }), sub])
     expect(cameras.map((camera) => [camera.id, camera.name])).toEqual([
       ['b', 'Bridge'],
       ['gate', 'gate'],
@@ -16,8 +16,16 @@ describe('camerasOf', () => {
   })
 })
 
+describe('the order of cameras', () => {
+  it('is that of their names as people count', () => {
+    const ids = ['cam10', 'cam2', 'cam1'].map((camera) => streamStatus({ camera }))
+    const same = ['y', 'x'].map((camera) => streamStatus({ camera, name: 'Door' }))
+    expect(camerasOf([...same, ...ids]).map((camera) => camera.id)).toEqual(['cam1', 'cam2', 'cam10', 'x', 'y'])
+  })
+})
+
 describe('mergeStreams', () => {
-  it('puts new values in, keeps the rest, adds new cameras last', () => {
+  it('puts new values in, keeps the rest, adds new cameras', () => {
     const before = camerasOf([streamStatus({ name: 'Gate' }), main])
     const after = mergeStreams(before, [streamStatus({ state: 'stalled' }), streamStatus({ camera: 'new' })])
     expect(after.map((camera) => camera.id)).toEqual(['gate', 'new'])

@@ -6,12 +6,12 @@ export interface Camera {
   readonly streams: Readonly<Partial<Record<StreamName, StreamStatus>>>
 }
 
-/** Groups streams by camera, in the order in which the server lists them. */
+/** Groups streams by camera, in the order of their names. */
 export function camerasOf(streams: readonly StreamStatus[]): Camera[] {
   return mergeStreams([], streams)
 }
 
-/** The cameras with these streams put in; cameras not seen before come last. */
+/** The cameras with these streams put in. */
 export function mergeStreams(cameras: readonly Camera[], streams: readonly StreamStatus[]): Camera[] {
   const merged = new Map(cameras.map((camera) => [camera.id, camera]))
   for (const status of streams) {
@@ -22,7 +22,14 @@ export function mergeStreams(cameras: readonly Camera[], streams: readonly Strea
       streams: { ...old?.streams, [status.stream]: { ...old?.streams[status.stream], ...status } },
     })
   }
-  return [...merged.values()]
+  return [...merged.values()].sort(byName)
+}
+
+/** As people count: 2 comes before 10. */
+const collator = new Intl.Collator(undefined, { numeric: true })
+
+function byName(one: Camera, other: Camera): number {
+  return collator.compare(one.name, other.name) || collator.compare(one.id, other.id)
 }
 
 /** Tiles more than this many times wider than the sub-stream show the main stream. */
