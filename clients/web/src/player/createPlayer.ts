@@ -1,5 +1,5 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, untrack, type Accessor } from 'solid-js'
-import { makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
+import { IDLE, makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
 import { register } from './registry'
 import type { PlayerStats } from './stats'
 
@@ -26,7 +26,7 @@ export interface ReactivePlayer {
 /** Plays a stream for as long as its owner lives. */
 export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const { camera, stream } = options
-  const [state, setState] = createSignal<PlayerState>({ phase: 'idle', media: null, reason: null })
+  const [state, setState] = createSignal(IDLE)
   const [stats, setStats] = createSignal<PlayerStats>()
   const player = (options.make ?? makePlayer)({
     url: `/api/v1/streams/${encodeURIComponent(camera)}/${stream}/whep`,

@@ -81,7 +81,7 @@ describe('makePlayer', () => {
     expect(sessions).toHaveLength(1)
     const media = {} as MediaStream
     sessions[0]?.options.onMedia(media)
-    expect(states.at(-1)).toEqual({ phase: 'joining', media, reason: null })
+    expect(states.at(-1)).toEqual({ phase: 'joining', media, moving: false, reason: null })
     player.shown(180)
     player.shown(220)
     expect(phase()).toBe('playing')
@@ -95,6 +95,7 @@ describe('makePlayer', () => {
     await pass(20, 25)
     expect(sessions).toHaveLength(1)
     expect(stats.at(-1)?.fps).toBe(25)
+    expect(states.at(-1)?.moving).toBe(true)
     expect((await player.stats())?.framesDecoded).toBe(500)
   })
 
@@ -122,7 +123,7 @@ describe('makePlayer', () => {
     player.want(false)
     await pass(60)
     expect(sessions).toHaveLength(1)
-    expect(phase()).toBe('playing')
+    expect(states.at(-1)).toMatchObject({ phase: 'playing', moving: false })
   })
 
   it('waits longer for the first picture once connected', async () => {

@@ -9,6 +9,8 @@ export type Phase = 'idle' | 'joining' | 'playing' | 'waiting'
 export interface PlayerState {
   readonly phase: Phase
   readonly media: MediaStream | null
+  /** Frames have come of late: what is shown is live, whatever else is said of the stream. */
+  readonly moving: boolean
   /** Why there is no picture; null while all is well or not yet known. */
   readonly reason: Reason | null
 }
@@ -44,11 +46,13 @@ export interface Player {
 }
 
 const SAMPLE_EVERY = 1000
+/** A picture that has not changed for so long (ms) no longer counts as live by itself. */
+const MOVING = 2500
 /** Without a frame for so long (ms), a session that should have pictures is made anew. */
 const PATIENCE = { joining: 5000, firstFrame: 15_000, frames: 5000, doubt: 1500 }
 /** A refusal that only a change of the camera can lift is not asked again before. */
 const REFUSED_DELAY = 30_000
-const IDLE: PlayerState = { phase: 'idle', media: null, reason: null }
+export const IDLE: PlayerState = { phase: 'idle', media: null, moving: false, reason: null }
 
 /** Plays one stream and goes on doing so, whatever happens to camera, server or network. */
 export function makePlayer(options: PlayerOptions): Player {
@@ -107,7 +111,7 @@ export function makePlayer(options: PlayerOptions): Player {
 
   function fail(reason: Reason, delay = backoff.next()): void {
     leave()
-    set({ phase: 'waiting', media: null, reason })
+    set({ phase: 'waiting', media: null, moving: false, reason })
     retry = setTimeout(() => {
       if (wanted) join()
       else set(IDLE)
@@ -140,6 +144,8 @@ export function makePlayer(options: PlayerOptions): Player {
       options.onStats?.(compare(current, before))
       before = current
     }
+    const moving = state.phase === 'playing' && now() - lastFrame < MOVING
+    if (moving !== state.moving) set({ moving })
     const overdue = now() - lastFrame > patience
     if (session !== undefined && wanted && overdue) fail({ code: 'no_frames', values: {} })
   }
@@ -168,7 +174,7 @@ export function makePlayer(options: PlayerOptions): Player {
     patience = PATIENCE.frames
     if (state.phase === 'playing') return
     backoff.reset()
-    set({ phase: 'playing', reason: null })
+    set({ phase: 'playing', moving: true, reason: null })
   }
 
   async function stats(): Promise<PlayerStats | undefined> {

@@ -3,6 +3,7 @@ import type { StreamName, StreamStatus } from '../api/streams'
 import { createPlayer, type CreatePlayerOptions } from '../player/createPlayer'
 import type { PlayerState } from '../player/player'
 import type { PlayerStats } from '../player/stats'
+import { isVisible } from './notice'
 
 export interface PictureProps {
   readonly camera: string
@@ -40,7 +41,7 @@ export function Picture(props: PictureProps): JSX.Element {
   return (
     <video
       class="picture"
-      classList={{ showing: props.status?.state === 'live' && player.state().phase === 'playing' }}
+      classList={{ showing: isVisible(props.status, player.state()) }}
       ref={(video) => {
         player.attach(video)
       }}

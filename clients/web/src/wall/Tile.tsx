@@ -1,11 +1,11 @@
 import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
 import type { CreatePlayerOptions } from '../player/createPlayer'
-import type { PlayerState } from '../player/player'
+import { IDLE } from '../player/player'
 import type { PlayerStats } from '../player/stats'
 import type { Translator } from '../i18n/translate'
 import { chooseStream, type Camera } from './cameras'
 import { Details } from './Details'
-import { noticeOf, type Notice } from './notice'
+import { isVisible, noticeOf, type Notice } from './notice'
 import { Picture } from './Picture'
 
 export interface TileProps {
@@ -24,8 +24,6 @@ export interface TileProps {
   ref(element: HTMLElement): void
 }
 
-const IDLE: PlayerState = { phase: 'idle', media: null, reason: null }
-
 /** One camera: its picture, or why there is none. Enlarged, the main stream takes over once it plays. */
 export function Tile(props: TileProps): JSX.Element {
   const [small, setSmall] = createSignal(IDLE)
@@ -36,7 +34,7 @@ export function Tile(props: TileProps): JSX.Element {
   const main = () => props.camera.streams.main
   // Also where the tile shows the main stream already: only the enlarged one has sound.
   const wantsMain = createMemo(() => props.enlarged && main() !== undefined)
-  const onMain = createMemo(() => wantsMain() && main()?.state === 'live' && large().phase === 'playing')
+  const onMain = createMemo(() => wantsMain() && isVisible(main(), large()))
   /** The picture below; the same stream is not decoded twice. */
   const below = createMemo(() => (onMain() && stream() === 'main' ? undefined : stream()))
   const hasSound = () => onMain() && (large().media?.getAudioTracks().length ?? 0) > 0

@@ -60,7 +60,7 @@ function press(key: string): void {
 }
 
 const playing = (player: MadePlayer | undefined) => {
-  player?.options.onState({ phase: 'playing', media: null, reason: null })
+  player?.options.onState({ phase: 'playing', media: null, moving: true, reason: null })
 }
 const find = (camera: string, stream: string) =>
   players.filter((player) => player.url === `/api/v1/streams/${camera}/${stream}/whep`)
@@ -146,7 +146,7 @@ describe('the wall', () => {
     playing(find('gate', 'sub')[0])
     page.querySelector<HTMLElement>('.tile')?.click()
     const reason = { code: 'no_common_codec', values: { camera: 'H.265' } }
-    find('gate', 'main')[0]?.options.onState({ phase: 'waiting', media: null, reason })
+    find('gate', 'main')[0]?.options.onState({ phase: 'waiting', media: null, moving: true, reason })
     expect(page.querySelector('.hint')?.textContent).toBe(
       'Showing the sub-stream: The camera sends H.265; this browser cannot play it',
     )
@@ -160,7 +160,7 @@ describe('the wall', () => {
     playing(find('gate', 'main')[0])
     expect(page.querySelector('.sound')).toBeNull()
     const media = Object.assign(new MediaStream(), { getAudioTracks: () => [{}] })
-    find('gate', 'main')[0]?.options.onState({ phase: 'playing', media, reason: null })
+    find('gate', 'main')[0]?.options.onState({ phase: 'playing', media, moving: true, reason: null })
     expect(page.querySelector('.sound')?.textContent).toBe('Sound off')
     press('m')
     expect(page.querySelector('.sound')?.textContent).toBe('Sound on')

@@ -7,6 +7,7 @@ const sub = streamStatus()
 
 describe('camerasOf', () => {
   it('groups streams by camera', () => {
+    expect(camerasOf([{ ...main, name: '' }])[0]?.name).toBe('gate')
     const cameras = camerasOf([main, streamStatus({ camera: 'b', name: 'Bridge' }), sub])
     expect(cameras.map((camera) => [camera.id, camera.name])).toEqual([
       ['b', 'Bridge'],

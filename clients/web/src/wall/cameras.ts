@@ -18,7 +18,7 @@ export function mergeStreams(cameras: readonly Camera[], streams: readonly Strea
     const old = merged.get(status.camera)
     merged.set(status.camera, {
       id: status.camera,
-      name: status.name ?? old?.name ?? status.camera,
+      name: [status.name, old?.name].find((name) => name !== undefined && name !== '') ?? status.camera,
       streams: { ...old?.streams, [status.stream]: { ...old?.streams[status.stream], ...status } },
     })
   }

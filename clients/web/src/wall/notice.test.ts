@@ -5,10 +5,11 @@ import type { PlayerState } from '../player/player'
 import { noticeOf } from './notice'
 
 const english = makeTranslator('en')
-const playing: PlayerState = { phase: 'playing', media: null, reason: null }
+const playing: PlayerState = { phase: 'playing', media: null, moving: true, reason: null }
 const refused: PlayerState = {
   phase: 'waiting',
   media: null,
+  moving: false,
   reason: { code: 'no_common_codec', values: { camera: 'H.265' } },
 }
 
@@ -27,11 +28,16 @@ describe('noticeOf', () => {
   })
 
   it.each([
-    ['connecting', 'busy'],
     ['stalled', 'warn'],
     ['off', 'off'],
   ] as const)('gives %s the tone %s', (state, tone) => {
     expect(noticeOf(streamStatus({ state }), playing, english)).toMatchObject({ tone, reason: null })
+  })
+
+  it('goes on showing a picture that moves while the API only gets to know the cameras', () => {
+    const connecting = streamStatus({ state: 'connecting' })
+    expect(noticeOf(connecting, playing, english)).toBeNull()
+    expect(noticeOf(connecting, { ...playing, moving: false }, english)).toMatchObject({ tone: 'busy' })
   })
 
   it("says the player's reason where the camera is well", () => {
@@ -43,8 +49,8 @@ describe('noticeOf', () => {
   })
 
   it('is busy until something is known', () => {
-    expect(noticeOf(undefined, playing, english)).toMatchObject({ tone: 'busy', title: 'Connecting' })
-    const joining: PlayerState = { phase: 'joining', media: null, reason: null }
+    expect(noticeOf(undefined, { ...playing, moving: false }, english)).toMatchObject({ tone: 'busy', title: 'Connecting' })
+    const joining: PlayerState = { phase: 'joining', media: null, moving: false, reason: null }
     expect(noticeOf(streamStatus(), joining, english)).toMatchObject({ tone: 'busy', title: 'Opening' })
   })
 })

@@ -13,18 +13,29 @@ export interface Notice {
 
 const TONES: Readonly<Record<string, Tone>> = { connecting: 'busy', stalled: 'warn', backing_off: 'bad', off: 'off' }
 
+/**
+ * Whether the player's picture is to be seen. A stream may be said to be
+ * connecting only because the API itself has just started; a picture that
+ * still moves is then shown on.
+ */
+export function isVisible(status: StreamStatus | undefined, player: PlayerState): boolean {
+  if (player.phase !== 'playing') return false
+  const state = status?.state ?? 'connecting'
+  return state === 'live' || (state === 'connecting' && player.moving)
+}
+
 /** What a tile says instead of a picture; null while the picture is there. */
 export function noticeOf(
   status: StreamStatus | undefined,
   player: PlayerState,
   translator: Translator,
 ): Notice | null {
+  if (isVisible(status, player)) return null
   const state = status?.state ?? 'connecting'
   if (state !== 'live') {
     const reason = status?.reason ? translator.reason(status.reason) : null
     return { tone: TONES[state] ?? 'warn', title: translator.text(`state.${state}`), reason }
   }
-  if (player.phase === 'playing') return null
   if (player.reason === null) return { tone: 'busy', title: translator.text('state.joining'), reason: null }
   return { tone: 'warn', title: translator.text('state.waiting'), reason: translator.reason(player.reason) }
 }
