@@ -102,10 +102,7 @@ pub fn access_units(codec: &Codec, stream: &[u8]) -> Vec<AnnexBUnit> {
             _ => true,
         };
         if has_slice && starts_next {
-            units.push(AnnexBUnit {
-                key,
-                data: data.split().freeze(),
-            });
+            units.push(AnnexBUnit { key, data: data.split().freeze() });
             key = false;
             has_slice = false;
         }
@@ -118,10 +115,7 @@ pub fn access_units(codec: &Codec, stream: &[u8]) -> Vec<AnnexBUnit> {
         }
     }
     if has_slice {
-        units.push(AnnexBUnit {
-            key,
-            data: data.freeze(),
-        });
+        units.push(AnnexBUnit { key, data: data.freeze() });
     }
     units
 }
@@ -162,8 +156,8 @@ mod tests {
     #[test]
     fn pictures_of_several_slices_stay_together() {
         let data = [
-            0, 0, 1, 0x09, 0xf0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 0x88, 0, 0, 1,
-            0x65, 0x08, 0, 0, 1, 0x41, 0x9a, 0, 0, 1, 0x06, 5,
+            0, 0, 1, 0x09, 0xf0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x65, 0x08, 0, 0, 1,
+            0x41, 0x9a, 0, 0, 1, 0x06, 5,
         ];
         let units = access_units(&Codec::H264, &data);
         assert_eq!(units.len(), 2);

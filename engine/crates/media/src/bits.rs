@@ -94,11 +94,7 @@ impl<'a> BitReader<'a> {
     /// A signed Exp-Golomb value.
     pub fn se(&mut self) -> Option<i32> {
         let code = i64::from(self.ue()?);
-        let value = if code % 2 == 1 {
-            (code + 1) / 2
-        } else {
-            -(code / 2)
-        };
+        let value = if code % 2 == 1 { (code + 1) / 2 } else { -(code / 2) };
         i32::try_from(value).ok()
     }
 }
@@ -109,13 +105,7 @@ mod tests {
 
     #[test]
     fn escaping_is_undone_by_unescaping() {
-        for rbsp in [
-            &[0u8, 0, 0, 0, 0, 1][..],
-            &[1, 0, 0, 3, 0, 0, 2],
-            &[0, 0, 3],
-            &[5, 6, 7],
-            &[],
-        ] {
+        for rbsp in [&[0u8, 0, 0, 0, 0, 1][..], &[1, 0, 0, 3, 0, 0, 2], &[0, 0, 3], &[5, 6, 7], &[]] {
             let escaped = escape(rbsp);
             assert!(!escaped.windows(3).any(|w| w[..2] == [0, 0] && w[2] < 3));
             assert_eq!(unescape(&escaped).as_ref(), rbsp);

@@ -80,16 +80,9 @@ enum Inner {
 impl Depacketiser {
     /// A depacketiser for a track of the camera's SDP; `fmtp` with or without
     /// its payload type, or empty.
-    pub fn new(
-        codec: &Codec,
-        clock_rate: u32,
-        channels: u8,
-        fmtp: &str,
-    ) -> Result<Self, UnknownCodec> {
+    pub fn new(codec: &Codec, clock_rate: u32, channels: u8, fmtp: &str) -> Result<Self, UnknownCodec> {
         Ok(Self(match codec {
-            Codec::H264 | Codec::H265 => {
-                Inner::Video(Box::new(video::Video::new(codec, clock_rate, fmtp)))
-            }
+            Codec::H264 | Codec::H265 => Inner::Video(Box::new(video::Video::new(codec, clock_rate, fmtp))),
             Codec::Aac => Inner::Aac(audio::Aac::new(fmtp)),
             Codec::Pcma | Codec::Pcmu => Inner::Pcm(audio::Pcm::new(channels)),
             Codec::Opus => Inner::Opus(audio::Opus::default()),
@@ -99,12 +92,7 @@ impl Depacketiser {
 
     /// Takes one packet; what became complete is added to `out`, what was
     /// given up to `drops`.
-    pub fn push(
-        &mut self,
-        packet: RtpPacket<'_>,
-        out: &mut Vec<AccessUnit>,
-        drops: &mut Vec<DropReason>,
-    ) {
+    pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         match &mut self.0 {
             Inner::Video(video) => video.push(packet, out, drops),
             Inner::Aac(aac) => aac.push(packet, out, drops),

@@ -25,8 +25,6 @@ pub use depacketise::{
     AccessUnit, Depacketiser, DropReason, MAX_UNIT_BYTES, MAX_UNIT_PACKETS, RtpPacket, UnknownCodec,
 };
 pub use frame::{Codec, Frame, Timing, Track, TrackKind};
-pub use packetise::{
-    InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise,
-};
+pub use packetise::{InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise};
 pub use params::{ParameterSets, VideoInfo};
 pub use sei::{UTC_SEI_UUID, find_utc, utc_sei_h264, utc_sei_h265};

@@ -46,10 +46,7 @@ fn h264(nal: &[u8]) -> Kind {
     let first = nal.get(1).is_some_and(|b| b & 0x80 != 0);
     match header & 0x1f {
         1 | 2 => Kind::Slice { first, key: false },
-        3 | 4 => Kind::Slice {
-            first: false,
-            key: false,
-        },
+        3 | 4 => Kind::Slice { first: false, key: false },
         5 => Kind::Slice { first, key: true },
         6 => Kind::Sei,
         7 => Kind::Sps,
@@ -73,10 +70,7 @@ fn h265(nal: &[u8]) -> Kind {
     match h0 >> 1 & 0x3f {
         // Further layers repeat the picture's first-slice flag.
         0..=31 if layer > 0 => Kind::Ignored,
-        t @ 0..=31 => Kind::Slice {
-            first,
-            key: (16..=21).contains(&t),
-        },
+        t @ 0..=31 => Kind::Slice { first, key: (16..=21).contains(&t) },
         32 => Kind::Vps,
         33 => Kind::Sps,
         34 => Kind::Pps,
@@ -100,9 +94,7 @@ pub fn is_h264_intra_slice(nal: &[u8]) -> bool {
     let head = &nal[1..nal.len().min(16)];
     let rbsp = crate::bits::unescape(head);
     let mut bits = crate::bits::BitReader::new(&rbsp);
-    bits.ue()
-        .and_then(|_| bits.ue())
-        .is_some_and(|t| t == 2 || t == 7)
+    bits.ue().and_then(|_| bits.ue()).is_some_and(|t| t == 2 || t == 7)
 }
 
 #[cfg(test)]
@@ -112,27 +104,9 @@ mod tests {
     #[test]
     fn h264_kinds() {
         let kind = |bytes: &[u8]| kind(&Codec::H264, bytes);
-        assert_eq!(
-            kind(&[0x65, 0x88]),
-            Kind::Slice {
-                first: true,
-                key: true
-            }
-        );
-        assert_eq!(
-            kind(&[0x41, 0x08]),
-            Kind::Slice {
-                first: false,
-                key: false
-            }
-        );
-        assert_eq!(
-            kind(&[0x03, 0x88]),
-            Kind::Slice {
-                first: false,
-                key: false
-            }
-        );
+        assert_eq!(kind(&[0x65, 0x88]), Kind::Slice { first: true, key: true });
+        assert_eq!(kind(&[0x41, 0x08]), Kind::Slice { first: false, key: false });
+        assert_eq!(kind(&[0x03, 0x88]), Kind::Slice { first: false, key: false });
         assert_eq!(kind(&[0x06]), Kind::Sei);
         assert_eq!(kind(&[0x67]), Kind::Sps);
         assert_eq!(kind(&[0x68]), Kind::Pps);
@@ -147,20 +121,8 @@ mod tests {
     #[test]
     fn h265_kinds() {
         let kind = |t: u8, layer: u8, b: u8| kind(&Codec::H265, &[t << 1, layer << 3 | 1, b]);
-        assert_eq!(
-            kind(19, 0, 0x80),
-            Kind::Slice {
-                first: true,
-                key: true
-            }
-        );
-        assert_eq!(
-            kind(1, 0, 0),
-            Kind::Slice {
-                first: false,
-                key: false
-            }
-        );
+        assert_eq!(kind(19, 0, 0x80), Kind::Slice { first: true, key: true });
+        assert_eq!(kind(1, 0, 0), Kind::Slice { first: false, key: false });
         assert_eq!(kind(1, 1, 0x80), Kind::Ignored);
         assert_eq!(kind(32, 0, 0), Kind::Vps);
         assert_eq!(kind(33, 0, 0), Kind::Sps);

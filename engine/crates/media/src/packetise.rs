@@ -38,11 +38,7 @@ pub struct InterleavedHeader {
 #[must_use]
 pub fn packet_count(codec: &Codec, data: &Bytes) -> u32 {
     let fragments = |len: usize, header: usize, prefix: usize| -> usize {
-        if len <= MAX_PAYLOAD {
-            1
-        } else {
-            (len - header).div_ceil(MAX_PAYLOAD - prefix)
-        }
+        if len <= MAX_PAYLOAD { 1 } else { (len - header).div_ceil(MAX_PAYLOAD - prefix) }
     };
     let count = match codec {
         Codec::H264 => nals(data).map(|nal| fragments(nal.len(), 1, 2)).sum(),
@@ -68,10 +64,7 @@ pub fn packetise(codec: &Codec, data: &Bytes) -> Vec<RtpPayload> {
             scratch[prefix.len()..len].copy_from_slice(body);
             Arc::from(&scratch[..len])
         };
-        payloads.push(RtpPayload {
-            marker: false,
-            bytes,
-        });
+        payloads.push(RtpPayload { marker: false, bytes });
     });
     if let Some(last) = payloads.last_mut() {
         last.marker = true;
@@ -148,14 +141,9 @@ fn h265_nal(nal: &[u8], emit: &mut impl FnMut(&[u8], &[u8])) {
         return emit(&[], nal);
     }
     let header = [nal[0] & 0x81 | 49 << 1, nal[1]];
-    fragments(
-        &nal[2..],
-        MAX_PAYLOAD - 3,
-        nal[0] >> 1 & 0x3f,
-        |fu, body| {
-            emit(&[header[0], header[1], fu], body);
-        },
-    );
+    fragments(&nal[2..], MAX_PAYLOAD - 3, nal[0] >> 1 & 0x3f, |fu, body| {
+        emit(&[header[0], header[1], fu], body);
+    });
 }
 
 /// Start bit on the first fragment, end bit on the last; the type on all.

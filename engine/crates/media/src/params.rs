@@ -155,11 +155,7 @@ pub(crate) fn parameters(fmtp: &str) -> impl Iterator<Item = (String, &str)> {
     let fmtp = fmtp.trim();
     // A payload type in front is passed over.
     let rest = fmtp.trim_start_matches(|c: char| c.is_ascii_digit());
-    let body = if rest.len() < fmtp.len() && (rest.is_empty() || rest.starts_with(' ')) {
-        rest
-    } else {
-        fmtp
-    };
+    let body = if rest.len() < fmtp.len() && (rest.is_empty() || rest.starts_with(' ')) { rest } else { fmtp };
     body.split(';').filter_map(|part| {
         let (name, value) = part.split_once('=')?;
         let value = value.trim().trim_matches('"');

@@ -12,13 +12,7 @@ use crate::params::parameters;
 const MAX_AAC_FRAME: usize = 0x1fff;
 
 fn unit(timestamp: i64, discontinuity: bool, data: &[u8]) -> AccessUnit {
-    AccessUnit {
-        timestamp,
-        dts: timestamp,
-        key: true,
-        discontinuity,
-        data: Bytes::copy_from_slice(data),
-    }
+    AccessUnit { timestamp, dts: timestamp, key: true, discontinuity, data: Bytes::copy_from_slice(data) }
 }
 
 /// AAC in mpeg4-generic packets.
@@ -44,14 +38,8 @@ struct Partial {
 impl Aac {
     pub fn new(fmtp: &str) -> Self {
         // AAC-hbr, which is what cameras send that say nothing.
-        let mut aac = Self {
-            size_bits: 13,
-            index_bits: 3,
-            delta_bits: 3,
-            samples: 1024,
-            partial: None,
-            discontinuity: false,
-        };
+        let mut aac =
+            Self { size_bits: 13, index_bits: 3, delta_bits: 3, samples: 1024, partial: None, discontinuity: false };
         for (name, value) in parameters(fmtp) {
             let bits = value.parse::<u32>().ok().filter(|bits| *bits <= 16);
             match (name.as_str(), bits) {
@@ -65,12 +53,7 @@ impl Aac {
         aac
     }
 
-    pub fn push(
-        &mut self,
-        packet: RtpPacket<'_>,
-        out: &mut Vec<AccessUnit>,
-        drops: &mut Vec<DropReason>,
-    ) {
+    pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         if packet.loss > 0 {
             self.discontinuity = true;
             if self.partial.take().is_some() {
@@ -88,17 +71,10 @@ impl Aac {
         }
     }
 
-    fn mpeg4_generic(
-        &mut self,
-        timestamp: i64,
-        payload: &[u8],
-        out: &mut Vec<AccessUnit>,
-    ) -> Result<(), &'static str> {
+    fn mpeg4_generic(&mut self, timestamp: i64, payload: &[u8], out: &mut Vec<AccessUnit>) -> Result<(), &'static str> {
         let (header_bits, rest) = payload.split_first_chunk::<2>().ok_or("short payload")?;
         let header_bits = usize::from(u16::from_be_bytes(*header_bits));
-        let (headers, mut body) = rest
-            .split_at_checked(header_bits.div_ceil(8))
-            .ok_or("headers cut short")?;
+        let (headers, mut body) = rest.split_at_checked(header_bits.div_ceil(8)).ok_or("headers cut short")?;
         let mut bits = BitReader::new(headers);
         let mut used = 0;
         let mut time = timestamp;
@@ -136,11 +112,7 @@ impl Aac {
             .partial
             .take()
             .filter(|partial| partial.timestamp == timestamp && partial.size == size)
-            .unwrap_or_else(|| Partial {
-                timestamp,
-                size,
-                data: Vec::with_capacity(size),
-            });
+            .unwrap_or_else(|| Partial { timestamp, size, data: Vec::with_capacity(size) });
         partial.data.extend_from_slice(body);
         match partial.data.len() {
             len if len < size => self.partial = Some(partial),
@@ -151,12 +123,7 @@ impl Aac {
     }
 
     /// Bare ADTS frames where RFC 3640 headers belong.
-    fn adts(
-        &mut self,
-        timestamp: i64,
-        payload: &[u8],
-        out: &mut Vec<AccessUnit>,
-    ) -> Result<(), &'static str> {
+    fn adts(&mut self, timestamp: i64, payload: &[u8], out: &mut Vec<AccessUnit>) -> Result<(), &'static str> {
         let mut rest = payload;
         let mut time = timestamp;
         while !rest.is_empty() {
@@ -190,8 +157,7 @@ fn adts_lengths(data: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let header = if data[1] & 1 == 1 { 7 } else { 9 };
-    let len =
-        usize::from(data[3] & 3) << 11 | usize::from(data[4]) << 3 | usize::from(data[5] >> 5);
+    let len = usize::from(data[3] & 3) << 11 | usize::from(data[4]) << 3 | usize::from(data[5] >> 5);
     (len > header).then_some((header, len))
 }
 
@@ -230,18 +196,10 @@ pub struct Pcm {
 
 impl Pcm {
     pub fn new(channels: u8) -> Self {
-        Self {
-            channels: usize::from(channels.max(1)),
-            discontinuity: false,
-        }
+        Self { channels: usize::from(channels.max(1)), discontinuity: false }
     }
 
-    pub fn push(
-        &mut self,
-        packet: RtpPacket<'_>,
-        out: &mut Vec<AccessUnit>,
-        drops: &mut Vec<DropReason>,
-    ) {
+    pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         self.discontinuity |= packet.loss > 0;
         if packet.payload.is_empty() {
             drops.push(DropReason::BadPacket("empty payload"));
@@ -264,12 +222,7 @@ pub struct Opus {
 }
 
 impl Opus {
-    pub fn push(
-        &mut self,
-        packet: RtpPacket<'_>,
-        out: &mut Vec<AccessUnit>,
-        drops: &mut Vec<DropReason>,
-    ) {
+    pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         self.discontinuity |= packet.loss > 0;
         if packet.payload.is_empty() {
             drops.push(DropReason::BadPacket("empty payload"));

@@ -126,10 +126,7 @@ mod tests {
     #[test]
     fn without_reordering_decode_is_presentation() {
         let mut clock = DecodeClock::new(90_000);
-        assert_eq!(
-            run(&mut clock, &[0, 3600, 7200, 10_800]),
-            [0, 3600, 7200, 10_800]
-        );
+        assert_eq!(run(&mut clock, &[0, 3600, 7200, 10_800]), [0, 3600, 7200, 10_800]);
         assert!(!clock.reorders());
     }
 
@@ -171,10 +168,7 @@ mod tests {
     #[test]
     fn a_clock_jump_starts_afresh() {
         let mut clock = DecodeClock::new(90_000);
-        assert_eq!(
-            run(&mut clock, &[9_000_000, 9_003_600, 0, 3600]),
-            [9_000_000, 9_003_600, 0, 3600]
-        );
+        assert_eq!(run(&mut clock, &[9_000_000, 9_003_600, 0, 3600]), [9_000_000, 9_003_600, 0, 3600]);
         assert!(!clock.reorders());
         assert_eq!(clock.next(i64::MAX), i64::MAX);
         assert_eq!(clock.next(i64::MIN), i64::MIN);

@@ -87,10 +87,7 @@ impl Unit {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         buffer.shrink_to(KEEP_BUFFER);
-        *self = Self {
-            buffer,
-            ..Self::default()
-        };
+        *self = Self { buffer, ..Self::default() };
     }
 }
 
@@ -167,12 +164,7 @@ impl Video {
         Some(info)
     }
 
-    pub fn push(
-        &mut self,
-        packet: RtpPacket<'_>,
-        out: &mut Vec<AccessUnit>,
-        drops: &mut Vec<DropReason>,
-    ) {
+    pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         let mut sink = Sink { out, drops };
         if packet.loss > 0 {
             self.lost();
@@ -245,8 +237,7 @@ impl Video {
             }
         }
         if !rest.is_empty() {
-            sink.drops
-                .push(DropReason::BadPacket("aggregate cut short"));
+            sink.drops.push(DropReason::BadPacket("aggregate cut short"));
         }
     }
 
@@ -267,17 +258,9 @@ impl Video {
     }
 
     fn hides_start_code(&mut self, nal: &[u8]) -> bool {
-        let searched = if self.clean_nals < SEARCHED_NALS {
-            nal
-        } else {
-            &nal[..nal.len().min(SEARCHED_HEAD)]
-        };
+        let searched = if self.clean_nals < SEARCHED_NALS { nal } else { &nal[..nal.len().min(SEARCHED_HEAD)] };
         let found = annexb::find_start_code(searched, 0).is_some();
-        self.clean_nals = if found {
-            0
-        } else {
-            self.clean_nals.saturating_add(1)
-        };
+        self.clean_nals = if found { 0 } else { self.clean_nals.saturating_add(1) };
         found
     }
 
@@ -337,8 +320,7 @@ impl Video {
             self.unit.spoil(reason);
         }
         self.unit.has_slice = true;
-        self.unit.key |= key
-            || self.unit.recovery && self.codec == Codec::H264 && nal::is_h264_intra_slice(head);
+        self.unit.key |= key || self.unit.recovery && self.codec == Codec::H264 && nal::is_h264_intra_slice(head);
     }
 
     /// Why a unit begins without its picture's first slice.
@@ -361,15 +343,12 @@ impl Video {
             Kind::Sps => &self.sets.sps,
             Kind::Pps => &self.sets.pps,
             Kind::Sei => {
-                self.unit.recovery |=
-                    self.codec == Codec::H264 && sei::is_exact_recovery_point(nal);
+                self.unit.recovery |= self.codec == Codec::H264 && sei::is_exact_recovery_point(nal);
                 return;
             }
             _ => return,
         };
-        if known.as_deref() != Some(nal)
-            && self.sets.update(&self.codec, &Bytes::copy_from_slice(nal))
-        {
+        if known.as_deref() != Some(nal) && self.sets.update(&self.codec, &Bytes::copy_from_slice(nal)) {
             self.sets_changed();
         }
     }
@@ -388,24 +367,11 @@ impl Video {
     }
 
     fn fragment(&mut self, piece: &Piece<'_>, time: i64, sink: &mut Sink<'_>) {
-        let Piece::Fragment {
-            start,
-            end,
-            header,
-            header_len,
-            body,
-        } = *piece
-        else {
+        let Piece::Fragment { start, end, header, header_len, body } = *piece else {
             return;
         };
         if start {
-            self.fragment = Some(Fragment {
-                at: 0,
-                header,
-                header_len,
-                opened: false,
-                timestamp: time,
-            });
+            self.fragment = Some(Fragment { at: 0, header, header_len, opened: false, timestamp: time });
         } else if self.fragment.is_none() {
             return self.orphan(time, sink);
         }
@@ -422,11 +388,8 @@ impl Video {
         if self.unit.has_slice && time != self.unit.timestamp {
             self.flush(sink);
         }
-        let reason = if self.loss {
-            DropReason::LostPackets
-        } else {
-            DropReason::BadPacket("fragment without its start")
-        };
+        let reason =
+            if self.loss { DropReason::LostPackets } else { DropReason::BadPacket("fragment without its start") };
         if !self.unit.has_slice {
             self.unit.timestamp = time;
         }

@@ -78,11 +78,7 @@ impl Sps {
             height,
             frame_mbs_only,
             fps: vui.fps,
-            max_reorder: if never_reorders {
-                Some(0)
-            } else {
-                vui.max_reorder
-            },
+            max_reorder: if never_reorders { Some(0) } else { vui.max_reorder },
         })
     }
 
@@ -92,12 +88,7 @@ impl Sps {
             width: self.width,
             height: self.height,
             fps: self.fps,
-            profile: format!(
-                "{} {}.{}",
-                profile_name(profile, constraints),
-                level / 10,
-                level % 10
-            ),
+            profile: format!("{} {}.{}", profile_name(profile, constraints), level / 10, level % 10),
             codec_string: format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
             profile_level_id: self.profile_level_id,
             reorder_frames: self.max_reorder.unwrap_or(0) > 0,
@@ -121,10 +112,7 @@ fn profile_name(profile: u8, constraints: u8) -> String {
 }
 
 fn has_chroma_info(profile: u8) -> bool {
-    matches!(
-        profile,
-        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
-    )
+    matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 
 fn chroma_info(bits: &mut BitReader<'_>) -> Option<Crop> {
@@ -212,9 +200,7 @@ fn read_vui(bits: &mut BitReader<'_>, vui: &mut Vui) -> Option<()> {
         let scale = bits.bits(32)?;
         bits.bit()?;
         // Two fields a frame.
-        vui.fps = units
-            .checked_mul(2)
-            .and_then(|units| frame_rate(scale, units));
+        vui.fps = units.checked_mul(2).and_then(|units| frame_rate(scale, units));
     }
     let nal_hrd = bits.bit()?;
     if nal_hrd {

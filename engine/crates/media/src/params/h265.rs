@@ -53,12 +53,7 @@ pub fn info(sps: &[u8], vps: Option<&[u8]>) -> Option<VideoInfo> {
         width,
         height,
         fps,
-        profile: format!(
-            "{} {}.{}",
-            profile_name(tier.profile),
-            tier.level / 30,
-            tier.level % 30 / 3
-        ),
+        profile: format!("{} {}.{}", profile_name(tier.profile), tier.level / 30, tier.level % 30 / 3),
         codec_string: codec_string(&tier),
         profile_level_id: [0; 3],
         reorder_frames: rest.max_reorder > 0,
@@ -88,11 +83,7 @@ fn codec_string(tier: &Tier) -> String {
         if tier.high { 'H' } else { 'L' },
         tier.level
     );
-    let used = tier
-        .constraints
-        .iter()
-        .rposition(|&b| b != 0)
-        .map_or(0, |at| at + 1);
+    let used = tier.constraints.iter().rposition(|&b| b != 0).map_or(0, |at| at + 1);
     for byte in &tier.constraints[..used] {
         text.push_str(&format!(".{byte:X}"));
     }
@@ -119,14 +110,7 @@ fn profile_tier_level(bits: &mut BitReader<'_>, sub_layers: u32) -> Option<Tier>
     for (profile, level) in present {
         bits.skip(if profile { 88 } else { 0 } + if level { 8 } else { 0 })?;
     }
-    Some(Tier {
-        space,
-        high,
-        profile,
-        compatibility,
-        constraints,
-        level,
-    })
+    Some(Tier { space, high, profile, compatibility, constraints, level })
 }
 
 #[derive(Default)]

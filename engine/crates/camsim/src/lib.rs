@@ -1,0 +1,28 @@
+//! A simulated camera farm with faults on command.
+//!
+//! Data flow: `scene` packetises an Annex B file once; `server` answers RTSP
+//! and puts sessions on a stream; `pacer` ticks each playing stream at its
+//! camera's rate; `session` writes a frame to one client, one write a frame
+//! over TCP, after `mangle` has spoilt it where a [`Fault`] says so.
+//!
+//! Everything runs on one thread: a farm of 200 cameras costs a fifth of a
+//! core. What is absent: encoding (the scenes come from files), audio other
+//! than the silence of the audio-only fault, RTSP session time-outs (a session
+//! ends with its connection).
+
+#![forbid(unsafe_code)]
+
+mod auth;
+mod config;
+mod farm;
+mod fault;
+mod mangle;
+mod pacer;
+mod scene;
+mod sdp;
+mod server;
+mod session;
+
+pub use config::{FarmConfig, FarmError};
+pub use farm::{Farm, FarmStats};
+pub use fault::{BadSdp, Fault};
