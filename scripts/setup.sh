@@ -61,11 +61,14 @@ web() {
 engine() {
   local want
   want=$(hash_of engine Cargo.toml Cargo.lock rust-toolchain.toml pyproject.toml)
-  # A wheel built elsewhere from the same sources saves the compiler's minutes.
   if ! .venv/bin/python -c 'import vms._engine' 2>/dev/null || ! is_fresh engine "$want"; then
     scripts/require.sh cargo cc
     say "building the engine (minutes the first time; kept in $CARGO_TARGET_DIR)"
-    VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin develop --release --uv --locked --quiet
+    local log
+    log=$(mktemp)
+    VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" \
+      .venv/bin/maturin develop --release --uv --locked >"$log" 2>&1 || { cat "$log" >&2 && rm -f "$log" && exit 1; }
+    rm -f "$log"
     stamp engine "$want"
   fi
 }
