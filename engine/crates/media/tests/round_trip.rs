@@ -51,7 +51,8 @@ fn picture(rng: &mut StdRng, codec: &Codec, key: bool) -> Bytes {
         (false, false) => [0x02, 1],
     };
     for slice in 0..rng.random_range(1..5) {
-        put(&nal(rng, header, if slice == 0 { 0x88 } else { 0x08 }));
+        // Slices of type P, lest a random SEI makes a key frame of them.
+        put(&nal(rng, header, if slice == 0 { if h264 { 0x9a } else { 0x88 } } else { 0x46 }));
     }
     Bytes::from(data)
 }
@@ -79,7 +80,7 @@ fn video_comes_back_as_it_was() {
             let units = back(&codec, &frames);
             assert_eq!(units.len(), frames.len());
             for (number, (unit, (timestamp, data))) in units.iter().zip(&frames).enumerate() {
-                assert_eq!(unit.data, data, "{codec:?} seed {seed} frame {number}");
+                assert!(unit.data == *data, "{codec:?} seed {seed} frame {number}");
                 assert_eq!(unit.timestamp, *timestamp);
                 // The random parameter sets may declare reordering.
                 assert!(unit.dts <= unit.timestamp);
@@ -103,7 +104,7 @@ fn audio_comes_back_as_it_was() {
             .collect();
         let units = back(&codec, &frames);
         let came: Vec<_> = units.into_iter().map(|unit| (unit.timestamp, unit.data)).collect();
-        assert_eq!(came, frames, "{codec:?}");
+        assert!(came == frames, "{codec:?}");
     }
 }
 
@@ -197,6 +198,6 @@ fn real_streams_come_back_as_they_were() {
         let came = back(&codec, &frames);
         let expected: Vec<_> = units.into_iter().map(|unit| (unit.key, unit.data)).collect();
         let came: Vec<_> = came.into_iter().map(|unit| (unit.key, unit.data)).collect();
-        assert_eq!(came, expected, "{name}");
+        assert!(came == expected, "{name}");
     }
 }
