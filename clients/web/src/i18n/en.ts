@@ -7,7 +7,6 @@ export const en = {
   'wall.loading': 'Connecting to the server…',
   'wall.count': '{live} of {all} live',
   'wall.offline': 'The server does not answer. Trying again…',
-  'wall.back': 'Back to all cameras',
   'open.banner': 'Open mode: anyone on this machine can watch',
   'language.label': 'Language',
   'tile.enlarge': 'Enlarge {name}',

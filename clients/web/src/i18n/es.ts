@@ -8,7 +8,6 @@ export const es: Catalogue = {
   'wall.loading': 'Conectando con el servidor…',
   'wall.count': '{live} de {all} en vivo',
   'wall.offline': 'El servidor no responde. Reintentando…',
-  'wall.back': 'Volver a todas las cámaras',
   'open.banner': 'Modo abierto: cualquiera en este equipo puede mirar',
   'language.label': 'Idioma',
   'tile.enlarge': 'Ampliar {name}',

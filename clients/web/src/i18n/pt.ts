@@ -8,7 +8,6 @@ export const pt: Catalogue = {
   'wall.loading': 'Conectando ao servidor…',
   'wall.count': '{live} de {all} ao vivo',
   'wall.offline': 'O servidor não responde. Tentando de novo…',
-  'wall.back': 'Voltar a todas as câmeras',
   'open.banner': 'Modo aberto: qualquer pessoa nesta máquina pode assistir',
   'language.label': 'Idioma',
   'tile.enlarge': 'Ampliar {name}',
