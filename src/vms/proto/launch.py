@@ -100,6 +100,8 @@ class SimulatorLaunch(Message, frozen=True):
     sub_fps: float = 25.0
     user: str | None = None
     password: str | None = None
+    # (camera counted from 1, fault as JSON), put on at the start.
+    faults: tuple[tuple[int, str], ...] = ()
     log: LogSettings = LogSettings()
 
 

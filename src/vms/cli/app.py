@@ -1,0 +1,179 @@
+"""The ``vms`` command: what one may say to it."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vms.cli.become import become
+from vms.cli.config import config_app
+from vms.cli.options import Options
+from vms.cli.scenes import farm, make_scenes, parse_fault
+from vms.cli.settings import Flags, launch_of
+from vms.cli.texts import Texts
+from vms.cli.version import show_version
+from vms.common import InvalidError
+from vms.proto import Announcement, ApiLaunch, LogSettings, SimulateLaunch, SupervisorLaunch
+
+ROLES = ("api", "media")
+LATER_ROLES = ("ai", "edge", "gateway", "ingest", "replicator", "storage", "stream")
+MOST_CAMERAS = 10_000
+
+
+def build_app(texts: Texts) -> typer.Typer:
+    """Return the command in one language."""
+    app = typer.Typer(
+        name="vms",
+        help=texts("app.help"),
+        no_args_is_help=True,
+        # Its tracebacks show the values of variables, and those hold passwords.
+        pretty_exceptions_enable=False,
+    )
+    options = Options(texts)
+    _add_up(app, texts, options)
+    _add_demo(app, texts, options)
+    _add_run(app, texts, options)
+    _add_simulate(app, texts, options)
+    app.add_typer(config_app(texts, options), name="config")
+
+    @app.command("version", help=texts("version.help"))
+    def version(*, as_json: Annotated[bool, options("json")] = False) -> None:
+        show_version(texts, as_json=as_json)
+
+    return app
+
+
+def _announcement(texts: Texts, *, as_json: bool) -> Announcement:
+    return Announcement(text=texts("up.ready"), json=as_json)
+
+
+def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
+    @app.command("up", help=texts("up.help"))
+    def up(
+        *,
+        data: Annotated[Path | None, options("data")] = None,
+        open_: Annotated[bool, options("open")] = False,
+        camera: Annotated[list[str] | None, options("camera")] = None,
+        port: Annotated[int | None, options.port("port")] = None,
+        rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
+        webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
+        webrtc_udp_port: Annotated[int | None, options.port("webrtc_udp_port")] = None,
+        log_level: Annotated[str | None, options("log_level")] = None,
+        log_format: Annotated[str | None, options("log_format")] = None,
+        as_json: Annotated[bool, options("json")] = False,
+    ) -> None:
+        flags = Flags(
+            cameras=tuple(camera or ()),
+            port=port,
+            rtsp_port=rtsp_port,
+            webrtc_port=webrtc_port,
+            webrtc_udp_port=webrtc_udp_port,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        launch = launch_of(data, flags, open_=open_)
+        orders = SupervisorLaunch(launch=launch, announcement=_announcement(texts, as_json=as_json))
+        become("vms.services.supervisor", orders)
+
+
+def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
+    @app.command("demo", help=texts("demo.help"))
+    def demo(
+        *,
+        cameras: Annotated[int, options("cameras", min=1, max=MOST_CAMERAS, show_default=True)] = 6,
+        data: Annotated[Path | None, options("data")] = None,
+        codec: Annotated[str, options("codec", show_default=True)] = "h264",
+        size: Annotated[str, options("size", show_default=True)] = "1080p",
+        port: Annotated[int | None, options.port("port")] = None,
+        rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
+        webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
+        webrtc_udp_port: Annotated[int | None, options.port("webrtc_udp_port")] = None,
+        log_level: Annotated[str | None, options("log_level")] = None,
+        log_format: Annotated[str | None, options("log_format")] = None,
+        as_json: Annotated[bool, options("json")] = False,
+    ) -> None:
+        flags = Flags(
+            port=port,
+            rtsp_port=rtsp_port,
+            webrtc_port=webrtc_port,
+            webrtc_udp_port=webrtc_udp_port,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        folder = data or Path(tempfile.gettempdir()) / f"vms-demo-{_user()}"
+        launch = launch_of(folder, flags, open_=True)
+        simulator = farm(cameras, make_scenes(codec, size, texts), log=launch.log)
+        orders = SupervisorLaunch(
+            launch=launch,
+            announcement=_announcement(texts, as_json=as_json),
+            simulator=simulator,
+        )
+        become("vms.services.supervisor", orders)
+
+
+def _add_run(app: typer.Typer, texts: Texts, options: Options) -> None:
+    @app.command("run", help=texts("run.help"))
+    def run(
+        role: Annotated[str, typer.Argument(help=texts("argument.role"))],
+        *,
+        data: Annotated[Path | None, options("data")] = None,
+        open_: Annotated[bool, options("open")] = False,
+        camera: Annotated[list[str] | None, options("camera")] = None,
+    ) -> None:
+        check_role(role)
+        launch = launch_of(data, Flags(cameras=tuple(camera or ())), open_=open_)
+        become(f"vms.services.{role}", launch if role == "media" else ApiLaunch(launch=launch))
+
+
+def check_role(role: str) -> None:
+    """Refuse a role that there is not, or not yet."""
+    if role not in ROLES:
+        later = role in LATER_ROLES
+        raise InvalidError(
+            f"the role {role} {'comes later' if later else 'does not exist'}; "
+            f"so far there are: {', '.join(ROLES)}",
+            code="role_later" if later else "role_unknown",
+            values={"role": role, "roles": ", ".join(ROLES)},
+        )
+
+
+def _add_simulate(app: typer.Typer, texts: Texts, options: Options) -> None:
+    @app.command("simulate", help=texts("simulate.help"))
+    def simulate(
+        *,
+        cameras: Annotated[int, options("cameras", min=1, max=MOST_CAMERAS, show_default=True)] = 6,
+        host: Annotated[str, options("host", show_default=True)] = "127.0.0.1",
+        port: Annotated[int, options("simulator_port", min=0, max=65535, show_default=True)] = 8654,
+        codec: Annotated[str, options("codec", show_default=True)] = "h264",
+        size: Annotated[str, options("size", show_default=True)] = "1080p",
+        user: Annotated[str | None, options("user")] = None,
+        password: Annotated[str | None, options("password")] = None,
+        fault: Annotated[list[str] | None, options("fault")] = None,
+        as_json: Annotated[bool, options("json")] = False,
+    ) -> None:
+        faults = tuple(parse_fault(text) for text in fault or ())
+        simulator = farm(
+            cameras,
+            make_scenes(codec, size, texts),
+            log=LogSettings(level="warning"),
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            faults=faults,
+        )
+        # The count is known here; the address only when the farm listens.
+        words = texts("simulate.ready").replace("{count}", str(cameras))
+        announcement = Announcement(text=words, json=as_json)
+        become(
+            "vms.services.simulator",
+            SimulateLaunch(simulator=simulator, announcement=announcement),
+        )
+
+
+def _user() -> str:
+    # A folder of its own for each user: /tmp is shared.
+    import getpass  # noqa: PLC0415 - only the demo asks
+
+    return getpass.getuser()

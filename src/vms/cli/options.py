@@ -1,0 +1,44 @@
+"""The options that several commands share, in the language of the screen."""
+
+from typing import Any
+
+import typer
+
+from vms.cli.texts import Texts
+
+_FLAGS = {
+    "data": "--data",
+    "open": "--open",
+    "camera": "--camera",
+    "port": "--port",
+    "rtsp_port": "--rtsp-port",
+    "webrtc_port": "--webrtc-port",
+    "webrtc_udp_port": "--webrtc-udp-port",
+    "log_level": "--log-level",
+    "log_format": "--log-format",
+    "json": "--json",
+    "cameras": "--cameras",
+    "codec": "--codec",
+    "size": "--size",
+    "host": "--host",
+    "simulator_port": "--port",
+    "user": "--user",
+    "password": "--password",
+    "fault": "--fault",
+}
+
+
+class Options:
+    """Makes one option after another."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def __call__(self, name: str, **more: Any) -> Any:  # noqa: ANN401 - typer's own type is private
+        """Return the option ``name`` with its help."""
+        more.setdefault("show_default", False)
+        return typer.Option(_FLAGS[name], help=self._texts(f"option.{name}"), **more)
+
+    def port(self, name: str) -> Any:  # noqa: ANN401 - typer's own type is private
+        """Return an option that takes a port."""
+        return self(name, min=0, max=65535)

@@ -1,0 +1,124 @@
+"""The scenes of simulated cameras: made once, with progress shown."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from vms.cli.texts import Texts
+from vms.common import InvalidError
+from vms.proto import LogSettings, SimulatorLaunch
+from vms.transcode import SceneSpec, ensure_scene
+
+FPS = 25
+SIZES = {"1080p": (1920, 1080, 4_000_000), "4k": (3840, 2160, 16_000_000)}
+SUB_SIZE = (640, 360, 500_000)
+
+
+def scenes_folder() -> Path:
+    """Return where scenes are kept."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "vms" / "scenes"
+
+
+def specs(codec: str, size: str) -> tuple[SceneSpec, SceneSpec]:
+    """Return main and sub-stream."""
+    if size not in SIZES:
+        raise InvalidError(
+            f"size {size}: allowed are {', '.join(SIZES)}",
+            code="size_unknown",
+            values={"value": size, "allowed": ", ".join(SIZES)},
+        )
+    return (
+        SceneSpec(*SIZES[size], codec=codec, fps=FPS),
+        SceneSpec(*SUB_SIZE, codec=codec, fps=FPS),
+    )
+
+
+def make_scenes(codec: str, size: str, texts: Texts) -> tuple[Path, Path]:
+    """Return the files of main and sub-stream, making what is missing."""
+    main, sub = specs(codec, size)
+    folder = scenes_folder()
+    console = Console(file=sys.stderr)
+    missing = [spec for spec in (main, sub) if not (folder / spec.file_name).exists()]
+    if missing and not console.is_terminal:
+        console.print(texts("scenes.making"))
+    with Progress(console=console, transient=True, disable=not missing) as progress:
+        task = progress.add_task(texts("scenes.making"), total=float(len(missing) or 1))
+
+        def make(spec: SceneSpec, done: int) -> Path:
+            return ensure_scene(
+                folder, spec, lambda share: progress.update(task, completed=done + share)
+            )
+
+        paths = [make(spec, number) for number, spec in enumerate((main, sub))]
+    return paths[0], paths[1]
+
+
+def farm(
+    cameras: int,
+    scenes: tuple[Path, Path],
+    *,
+    log: LogSettings,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    user: str | None = None,
+    password: str | None = None,
+    faults: tuple[tuple[int, str], ...] = (),
+) -> SimulatorLaunch:
+    """Return the orders of a farm."""
+    return SimulatorLaunch(
+        main=str(scenes[0]),
+        sub=str(scenes[1]),
+        host=host,
+        port=port,
+        cameras=cameras,
+        main_fps=float(FPS),
+        sub_fps=float(FPS),
+        user=user,
+        password=password,
+        faults=faults,
+        log=log,
+    )
+
+
+# The value's name in a fault that has one, as the simulator reads it.
+_FAULT_VALUES = {
+    "bad_sdp": "form",
+    "clock_jump": "seconds",
+    "close": "after_s",
+    "delay": "ms",
+    "drop": "percent",
+    "reorder": "percent",
+}
+
+
+def parse_fault(text: str) -> tuple[int, str]:
+    """Read ``N=KIND[:VALUE]`` or ``N=JSON`` into a camera's number and a fault as JSON."""
+    number, equals, fault = text.partition("=")
+    kind, colon, value = fault.partition(":")
+    is_json = fault.startswith("{")
+    if not (equals and number.isdecimal() and fault) or (
+        colon and not is_json and kind not in _FAULT_VALUES
+    ):
+        raise InvalidError(
+            f"--fault {text}: write N=KIND, N=KIND:VALUE or N=JSON",
+            code="fault_invalid",
+            values={"value": text},
+        )
+    return int(number), fault if is_json else _fault_json(kind, value)
+
+
+def _fault_json(kind: str, value: str) -> str:
+    fault: dict[str, str | float] = {"kind": kind}
+    if value:
+        fault[_FAULT_VALUES[kind]] = value if kind == "bad_sdp" else _number(value)
+    return json.dumps(fault)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number

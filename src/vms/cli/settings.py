@@ -1,0 +1,72 @@
+"""From flags to the orders of processes."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vms import config
+from vms.cameras import parse_camera
+from vms.common import InvalidError
+from vms.proto import Launch
+
+
+class Flags(msgspec.Struct, frozen=True, kw_only=True):
+    """The flags that change settings; nothing where a flag was not given."""
+
+    cameras: tuple[str, ...] = ()
+    port: int | None = None
+    rtsp_port: int | None = None
+    webrtc_port: int | None = None
+    webrtc_udp_port: int | None = None
+    log_level: str | None = None
+    log_format: str | None = None
+
+    def overrides(self) -> dict[str, Any]:
+        """Return the flags in the shape of the settings file."""
+        given = {
+            ("api", "port"): self.port,
+            ("rtsp", "port"): self.rtsp_port,
+            ("webrtc", "port"): self.webrtc_port,
+            ("webrtc", "udp_port"): self.webrtc_udp_port,
+            ("log", "level"): self.log_level,
+            ("log", "format"): self.log_format,
+        }
+        found: dict[str, Any] = {}
+        for (section, key), value in given.items():
+            if value is not None:
+                found.setdefault(section, {})[key] = value
+        if self.cameras:
+            found["cameras"] = [parse_camera(text) for text in self.cameras]
+        return found
+
+
+def launch_of(data: Path | None, flags: Flags, *, open_: bool) -> Launch:
+    """Return checked orders, or say why they are refused."""
+    if not open_:
+        raise InvalidError(
+            "vms up runs only with --open so far: there is nobody to sign in yet",
+            code="open_required",
+        )
+    folder = data or config.default_data()
+    launch = config.launch(config.load(folder, flags.overrides()), folder, open_=open_)
+    refuse_foreign_listeners(launch)
+    return launch
+
+
+def refuse_foreign_listeners(launch: Launch) -> None:
+    """With ``--open`` every listener is on loopback."""
+    hosts = [
+        ("api.host", launch.api.host),
+        ("rtsp.host", launch.rtsp.host),
+        ("webrtc.host", launch.webrtc.host),
+        *(("webrtc.udp_hosts", host) for host in launch.webrtc.udp_hosts),
+    ]
+    for key, value in hosts:
+        if not ip_address(value).is_loopback:
+            raise InvalidError(
+                f"{key} = {value}: with --open only loopback is allowed",
+                code="not_loopback",
+                values={"key": key, "value": value},
+            )

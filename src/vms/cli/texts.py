@@ -1,0 +1,226 @@
+"""What the command line says, in three languages. The language follows LANG.
+
+Every language has the same keys with the same places to fill; a test holds
+that. Errors have texts under ``error.CODE``; an error without one is said in
+the English words it carries.
+"""
+
+import os
+from collections.abc import Mapping
+
+from vms.common import VmsError
+
+EN: Mapping[str, str] = {
+    "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
+    "up.help": "Run everything on this machine: media, API and web page.",
+    "demo.help": "Run everything with simulated cameras.",
+    "run.help": "Run one role in the foreground: media or api.",
+    "config.help": "Settings: show, check, example.",
+    "config.show.help": "Print the settings that hold; passwords are masked.",
+    "config.check.help": "Check the settings and say what is wrong.",
+    "config.example.help": "Print an example vms.toml with every default.",
+    "simulate.help": "Serve simulated cameras by RTSP.",
+    "version.help": "Print the version.",
+    "option.data": "Data folder; everything is kept under it.",
+    "option.open": "Ask nobody for a name. Only on loopback; so far the only mode.",
+    "option.camera": "Add a camera: ID=URL or ID=URL,SUB_URL. May be repeated.",
+    "option.port": "TCP port of page and API; 0 picks a free one.",
+    "option.rtsp_port": "TCP port of RTSP; 0 picks a free one.",
+    "option.webrtc_port": "TCP port of WHEP; 0 picks a free one.",
+    "option.webrtc_udp_port": "UDP port of WebRTC; 0 picks a free one.",
+    "option.log_level": "The least that is logged: debug, info, warning or error.",
+    "option.log_format": "auto, human or json.",
+    "option.json": "Print data as JSON.",
+    "option.cameras": "How many simulated cameras.",
+    "option.codec": "h264 or h265.",
+    "option.size": "Size of the main stream: 1080p or 4k.",
+    "option.host": "Address to listen on.",
+    "option.simulator_port": "TCP port of the simulated cameras; 0 picks a free one.",
+    "option.user": "User name that the simulated cameras ask for.",
+    "option.password": "Password that the simulated cameras ask for.",
+    "option.fault": "Put a fault on a camera: N=KIND or N=JSON. May be repeated.",
+    "argument.role": "media or api.",
+    "up.ready": (
+        "VMS Enterprise is ready.\n"
+        "  Page    {api}\n"
+        "  RTSP    {rtsp}/CAMERA[/sub]\n"
+        "  WHEP    {webrtc}/CAMERA[/sub]/whep\n"
+        "  Data    {data}\n"
+        "Open mode: anyone on this machine can watch. Ctrl-C stops it."
+    ),
+    "simulate.ready": (
+        "{count} simulated cameras: rtsp://{rtsp}/cam1 to cam{count}, "
+        "sub-streams at /camN/sub. Ctrl-C stops them."
+    ),
+    "scenes.making": "Making the scenes of the simulated cameras (once)",
+    "version.line": "VMS Enterprise {version}, engine {engine}",
+    "version.engine_missing": "not built",
+    "config.fine": "{data}: the settings are fine, {count} cameras.",
+    "error.line": "Error: {message}",
+    "error.open_required": (
+        "without --open nobody could watch: signing in is not built yet. "
+        "vms up --open asks nobody for a name and listens on loopback only."
+    ),
+    "error.not_loopback": "{key} = {value}: with --open only loopback is allowed (127.0.0.1, ::1).",
+    "error.role_unknown": "there is no role {role}; so far there are: {roles}.",
+    "error.role_later": "the role {role} comes later; so far there are: {roles}.",
+    "error.size_unknown": "size {value}: allowed are {allowed}.",
+    "error.fault_invalid": "--fault {value}: write N=KIND or N=JSON, such as 2=stall.",
+    "error.data_in_use": "another vms up runs on {data}; stop it or choose another --data.",
+    "error.config_refused": "the settings are refused:{problems}",
+    "error.config_unknown_environment": "unknown environment variable: {names}.",
+    "error.data_folder": "the data folder {data} cannot be made.",
+}
+
+PT: Mapping[str, str] = {
+    "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
+    "up.help": "Roda tudo nesta máquina: mídia, API e página.",
+    "demo.help": "Roda tudo com câmeras simuladas.",
+    "run.help": "Roda um papel em primeiro plano: media ou api.",
+    "config.help": "Configuração: mostrar, conferir, exemplo.",
+    "config.show.help": "Mostra a configuração que vale; senhas são escondidas.",
+    "config.check.help": "Confere a configuração e diz o que está errado.",
+    "config.example.help": "Mostra um vms.toml de exemplo com todos os padrões.",
+    "simulate.help": "Serve câmeras simuladas por RTSP.",
+    "version.help": "Mostra a versão.",
+    "option.data": "Pasta de dados; tudo fica dentro dela.",
+    "option.open": "Não pede nome a ninguém. Só em loopback; por ora o único modo.",
+    "option.camera": "Acrescenta uma câmera: ID=URL ou ID=URL,SUB_URL. Pode repetir.",
+    "option.port": "Porta TCP da página e da API; 0 escolhe uma livre.",
+    "option.rtsp_port": "Porta TCP do RTSP; 0 escolhe uma livre.",
+    "option.webrtc_port": "Porta TCP do WHEP; 0 escolhe uma livre.",
+    "option.webrtc_udp_port": "Porta UDP do WebRTC; 0 escolhe uma livre.",
+    "option.log_level": "O mínimo que vai para o log: debug, info, warning ou error.",
+    "option.log_format": "auto, human ou json.",
+    "option.json": "Mostra os dados como JSON.",
+    "option.cameras": "Quantas câmeras simuladas.",
+    "option.codec": "h264 ou h265.",
+    "option.size": "Tamanho do fluxo principal: 1080p ou 4k.",
+    "option.host": "Endereço em que escuta.",
+    "option.simulator_port": "Porta TCP das câmeras simuladas; 0 escolhe uma livre.",
+    "option.user": "Usuário que as câmeras simuladas pedem.",
+    "option.password": "Senha que as câmeras simuladas pedem.",
+    "option.fault": "Põe uma falha numa câmera: N=TIPO ou N=JSON. Pode repetir.",
+    "argument.role": "media ou api.",
+    "up.ready": (
+        "O VMS Enterprise está pronto.\n"
+        "  Página  {api}\n"
+        "  RTSP    {rtsp}/CÂMERA[/sub]\n"
+        "  WHEP    {webrtc}/CÂMERA[/sub]/whep\n"
+        "  Dados   {data}\n"
+        "Modo aberto: qualquer um nesta máquina pode assistir. Ctrl-C encerra."
+    ),
+    "simulate.ready": (
+        "{count} câmeras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
+        "subfluxos em /camN/sub. Ctrl-C encerra."
+    ),
+    "scenes.making": "Criando as cenas das câmeras simuladas (uma vez)",
+    "version.line": "VMS Enterprise {version}, motor {engine}",
+    "version.engine_missing": "não compilado",
+    "config.fine": "{data}: a configuração está certa, {count} câmeras.",
+    "error.line": "Erro: {message}",
+    "error.open_required": (
+        "sem --open ninguém poderia assistir: a entrada com nome ainda não existe. "
+        "vms up --open não pede nome a ninguém e escuta só em loopback."
+    ),
+    "error.not_loopback": "{key} = {value}: com --open só loopback é permitido (127.0.0.1, ::1).",
+    "error.role_unknown": "não há o papel {role}; por ora há: {roles}.",
+    "error.role_later": "o papel {role} vem mais tarde; por ora há: {roles}.",
+    "error.size_unknown": "tamanho {value}: são permitidos {allowed}.",
+    "error.fault_invalid": "--fault {value}: escreva N=TIPO ou N=JSON, como 2=stall.",
+    "error.data_in_use": "outro vms up roda em {data}; encerre-o ou escolha outro --data.",
+    "error.config_refused": "a configuração foi recusada:{problems}",
+    "error.config_unknown_environment": "variável de ambiente desconhecida: {names}.",
+    "error.data_folder": "a pasta de dados {data} não pode ser criada.",
+}
+
+ES: Mapping[str, str] = {
+    "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
+    "up.help": "Ejecuta todo en esta máquina: medios, API y página.",
+    "demo.help": "Ejecuta todo con cámaras simuladas.",
+    "run.help": "Ejecuta un papel en primer plano: media o api.",
+    "config.help": "Configuración: mostrar, comprobar, ejemplo.",
+    "config.show.help": "Muestra la configuración vigente; las contraseñas se ocultan.",
+    "config.check.help": "Comprueba la configuración y dice qué está mal.",
+    "config.example.help": "Muestra un vms.toml de ejemplo con todos los valores por defecto.",
+    "simulate.help": "Sirve cámaras simuladas por RTSP.",
+    "version.help": "Muestra la versión.",
+    "option.data": "Carpeta de datos; todo se guarda en ella.",
+    "option.open": "No pide nombre a nadie. Solo en loopback; por ahora el único modo.",
+    "option.camera": "Añade una cámara: ID=URL o ID=URL,SUB_URL. Se puede repetir.",
+    "option.port": "Puerto TCP de la página y la API; 0 elige uno libre.",
+    "option.rtsp_port": "Puerto TCP de RTSP; 0 elige uno libre.",
+    "option.webrtc_port": "Puerto TCP de WHEP; 0 elige uno libre.",
+    "option.webrtc_udp_port": "Puerto UDP de WebRTC; 0 elige uno libre.",
+    "option.log_level": "Lo mínimo que se registra: debug, info, warning o error.",
+    "option.log_format": "auto, human o json.",
+    "option.json": "Muestra los datos como JSON.",
+    "option.cameras": "Cuántas cámaras simuladas.",
+    "option.codec": "h264 o h265.",
+    "option.size": "Tamaño del flujo principal: 1080p o 4k.",
+    "option.host": "Dirección en la que escucha.",
+    "option.simulator_port": "Puerto TCP de las cámaras simuladas; 0 elige uno libre.",
+    "option.user": "Usuario que piden las cámaras simuladas.",
+    "option.password": "Contraseña que piden las cámaras simuladas.",
+    "option.fault": "Pone un fallo en una cámara: N=TIPO o N=JSON. Se puede repetir.",
+    "argument.role": "media o api.",
+    "up.ready": (
+        "VMS Enterprise está listo.\n"
+        "  Página  {api}\n"
+        "  RTSP    {rtsp}/CÁMARA[/sub]\n"
+        "  WHEP    {webrtc}/CÁMARA[/sub]/whep\n"
+        "  Datos   {data}\n"
+        "Modo abierto: cualquiera en esta máquina puede mirar. Ctrl-C lo detiene."
+    ),
+    "simulate.ready": (
+        "{count} cámaras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
+        "subflujos en /camN/sub. Ctrl-C las detiene."
+    ),
+    "scenes.making": "Creando las escenas de las cámaras simuladas (una vez)",
+    "version.line": "VMS Enterprise {version}, motor {engine}",
+    "version.engine_missing": "no compilado",
+    "config.fine": "{data}: la configuración es correcta, {count} cámaras.",
+    "error.line": "Error: {message}",
+    "error.open_required": (
+        "sin --open nadie podría mirar: la entrada con nombre aún no existe. "
+        "vms up --open no pide nombre a nadie y escucha solo en loopback."
+    ),
+    "error.not_loopback": "{key} = {value}: con --open solo se permite loopback (127.0.0.1, ::1).",
+    "error.role_unknown": "no existe el papel {role}; por ahora hay: {roles}.",
+    "error.role_later": "el papel {role} llega más tarde; por ahora hay: {roles}.",
+    "error.size_unknown": "tamaño {value}: se permiten {allowed}.",
+    "error.fault_invalid": "--fault {value}: escriba N=TIPO o N=JSON, como 2=stall.",
+    "error.data_in_use": "otro vms up usa {data}; deténgalo o elija otro --data.",
+    "error.config_refused": "la configuración fue rechazada:{problems}",
+    "error.config_unknown_environment": "variable de entorno desconocida: {names}.",
+    "error.data_folder": "no se puede crear la carpeta de datos {data}.",
+}
+
+CATALOGUE: Mapping[str, Mapping[str, str]] = {"en": EN, "es": ES, "pt": PT}
+
+
+class Texts:
+    """The catalogue in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in CATALOGUE else "en"
+        self._texts = CATALOGUE[self.language]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text with its places filled."""
+        return self._texts[key].format(**values) if values else self._texts[key]
+
+    def error(self, error: VmsError) -> str:
+        """Return what an error says to a person."""
+        words = self._texts.get(f"error.{error.code}")
+        message = words.format_map(error.values) if words is not None else error.message
+        return self("error.line", message=message)
+
+
+def language_of(environ: Mapping[str, str] | None = None) -> str:
+    """Return the language that the environment asks for, such as ``pt``."""
+    found = os.environ if environ is None else environ
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := found.get(name):
+            return value.partition("_")[0].partition(".")[0].lower()
+    return "en"

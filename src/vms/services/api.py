@@ -1,0 +1,83 @@
+"""An API worker: the application on the front's Unix socket."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from vms.api import create_app
+from vms.cameras import camera_of, desired_state
+from vms.common import SystemClock
+from vms.engine import EngineClient
+from vms.ingest import IngestWatch
+from vms.proto import ApiLaunch
+from vms.services import child
+from vms.services.listen import listen_unix
+from vms.services.paths import api_socket, media_socket
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+GRACE_S = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it serves, and leaves signals to us."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: the process has its own way to stop."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to serve, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+async def run(orders: ApiLaunch, post: child.Post) -> None:
+    """Serve until told to stop."""
+    data = Path(orders.launch.data)
+    stop = child.stop_signal()
+    clock = SystemClock()
+    desired = desired_state(map(camera_of, orders.launch.cameras), generation=1)
+    handle = post.socket
+    listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
+    async with EngineClient(media_socket(data)) as media:
+        app = create_app(IngestWatch(media, desired, clock), clock, open_=orders.launch.open)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        server = Server(config, on_ready=lambda: post.ready({}))
+        await _serve_until(server, listener, stop)
+    log.info("api_stopped", worker=orders.worker)
+
+
+async def _serve_until(server: Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await child.until(stop, serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+if __name__ == "__main__":
+    sys.exit(child.main("api", ApiLaunch, lambda orders: orders.launch.log, run))

@@ -1,0 +1,145 @@
+"""The child's side of being started: its orders, its parent, its report.
+
+Orders come as JSON on standard input. With ``--ready-fd N`` a report goes to
+that pipe; without it a person started the process and reads the terminal.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from vms.common import InvalidError, VmsError
+from vms.proto import Announcement, Failed, LogSettings, Ready, Report
+from vms.telemetry import configure_logging, get_logger
+
+log = get_logger(__name__)
+
+Orders = TypeVar("Orders", bound=msgspec.Struct)
+
+PR_SET_PDEATHSIG = 1
+
+
+class Post:
+    """Where a process says that it is ready, or why it cannot be."""
+
+    def __init__(self, handle: int | None, socket: int | None = None) -> None:
+        self._handle = handle
+        self.socket = socket
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether a supervisor listens."""
+        return self._handle is not None
+
+    def ready(self, addresses: dict[str, str]) -> None:
+        """Say that every listener is bound."""
+        self._send(Ready(addresses))
+
+    def failed(self, error: VmsError) -> None:
+        """Say why this process cannot run."""
+        self._send(Failed(error.kind.value, error.code, error.message, error.values))
+
+    def _send(self, report: Report) -> None:
+        if self._handle is not None:
+            # A parent that is gone needs no report; its end ends this process too.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._handle, msgspec.json.encode(report) + b"\n")
+
+
+def announce(announcement: Announcement, addresses: dict[str, str], whole: object) -> None:
+    """Tell a person, or a program, that all is ready."""
+    if announcement.json:
+        text = msgspec.json.encode(whole).decode()
+    else:
+        text = announcement.text.format_map(addresses)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def follow_parent() -> None:
+    """Ask the kernel to end this process when its parent dies, however it dies."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):  # not Linux: the supervisor stops us
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+    """Return when ``stop`` is set; a task that ends before ends the process with its error."""
+    waiting = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in done - {waiting}:
+        await task
+
+
+def main(
+    process: str,
+    orders_type: type[Orders],
+    log_of: Callable[[Orders], LogSettings],
+    serve: Callable[[Orders, Post], Awaitable[None]],
+) -> int:
+    """Run one process; returns its exit code."""
+    post = _arguments()
+    os.umask(0o077)
+    try:
+        orders = _read_orders(orders_type)
+        settings = log_of(orders)
+        configure_logging(process, level=settings.level, log_format=settings.format)
+        if post.has_parent:
+            follow_parent()
+        asyncio.run(_serve(serve, orders, post))
+    except VmsError as error:
+        post.failed(error)
+        if not post.has_parent:
+            sys.stderr.write(f"{error.message}\n")
+        return error.outcome.exit_code
+    return 0
+
+
+async def _serve(
+    serve: Callable[[Orders, Post], Awaitable[None]], orders: Orders, post: Post
+) -> None:
+    try:
+        await serve(orders, post)
+    except VmsError as error:
+        if post.has_parent:
+            log.error("process_failed", code=error.code, detail=error.message)  # noqa: TRY400
+        raise
+
+
+def _arguments() -> Post:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ready-fd", type=int, help="pipe for the report")
+    parser.add_argument("--socket-fd", type=int, help="listening socket to serve on")
+    given = parser.parse_args()
+    return Post(given.ready_fd, given.socket_fd)
+
+
+def _read_orders(orders_type: type[Orders]) -> Orders:
+    raw = sys.stdin.buffer.read()
+    try:
+        return msgspec.json.decode(raw, type=orders_type)
+    except msgspec.MsgspecError as error:
+        raise InvalidError(
+            f"the orders on standard input are refused: {error}; start roles with vms run ROLE",
+            code="orders_invalid",
+        ) from None

@@ -1,0 +1,103 @@
+"""The media process: the engine, steered over gRPC.
+
+It brings back what it ran last before anybody asks, so that video flows with
+the API down.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+from vms.engine import (
+    EngineConfig,
+    FrontConfig,
+    Journal,
+    MediaService,
+    RingConfig,
+    RtspConfig,
+    SnapshotStore,
+    WebRtcConfig,
+    serve,
+)
+from vms.engine.native import NativeEngine
+from vms.proto import Launch, WebRtcSettings
+from vms.services import child
+from vms.services.paths import api_socket, media_socket
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+GRACE_S = 0.3
+
+
+def engine_config(launch: Launch) -> EngineConfig:
+    """Return what the engine is started with."""
+    webrtc = launch.webrtc
+    udp_port = webrtc.udp_port or _udp_port_for_all(webrtc)
+    return EngineConfig(
+        front=FrontConfig(
+            bind=bind_text(launch.api.host, launch.api.port),
+            api_socket=str(api_socket(Path(launch.data))),
+            open=launch.open,
+        ),
+        rtsp=RtspConfig(bind_text(launch.rtsp.host, launch.rtsp.port)),
+        webrtc=WebRtcConfig(
+            http_bind=bind_text(webrtc.host, webrtc.port),
+            udp_bind=tuple(bind_text(host, udp_port) for host in webrtc.udp_hosts),
+        ),
+        backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
+        no_video_ms=launch.source.no_video_ms,
+        ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
+    )
+
+
+def bind_text(host: str, port: int) -> str:
+    """Return ``host:port`` as the engine reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _udp_port_for_all(webrtc: WebRtcSettings) -> int:
+    """Return 0 for one address; for several, a port that is free on each of them."""
+    if len(webrtc.udp_hosts) == 1:
+        return 0
+    with contextlib.ExitStack() as stack:
+        port = 0
+        for host in webrtc.udp_hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            probe = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+            probe.bind((host, port))
+            port = int(probe.getsockname()[1])
+    return port
+
+
+async def run(launch: Launch, post: child.Post) -> None:
+    """Serve until told to stop."""
+    data = Path(launch.data)
+    stop = child.stop_signal()
+    engine = NativeEngine(engine_config(launch))
+    service = MediaService(engine, SnapshotStore(data / "media"), Journal(secrets.token_hex(8)))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(engine.stop)
+        addresses = await service.start()
+        recording = asyncio.create_task(service.record_events())
+        stack.callback(recording.cancel)
+        server = await serve(service, media_socket(data))
+        stack.push_async_callback(server.stop, GRACE_S)
+        post.ready(
+            {
+                "front": addresses.front,
+                "rtsp": addresses.rtsp,
+                "webrtc": addresses.webrtc,
+                "webrtc_udp": ",".join(addresses.webrtc_udp),
+            }
+        )
+        log.info("media_ready", front=addresses.front, rtsp=addresses.rtsp)
+        await child.until(stop, recording)
+    log.info("media_stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(child.main("media", Launch, lambda launch: launch.log, run))

@@ -1,0 +1,271 @@
+"""``vms up``: starts the media process and the API workers, and keeps them.
+
+The supervisor binds the API's Unix socket itself and hands it to the workers,
+so that requests wait through a worker's restart instead of failing. Ports that
+were picked are kept: a restarted media process gets the same ones.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from vms.common import Clock, ConflictError, SystemClock, UnavailableError
+from vms.proto import (
+    ApiLaunch,
+    CameraEntry,
+    Launch,
+    Ready,
+    SimulateLaunch,
+    SimulatorLaunch,
+    SupervisorLaunch,
+)
+from vms.services import child
+from vms.services.listen import listen_unix
+from vms.services.paths import api_socket, lock_file, make_data_folder, write_atomic
+from vms.services.tree import Child, Role, stop_all
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+RUN_FILE = "run.json"
+ANSWER_LIMIT_S = 20.0
+ASK_EVERY_S = 0.05
+# SIGTERM stops everything within 5 s; what is left of them is for the kernel.
+STOP_LIMIT_S = 4.0
+
+
+class Pids(msgspec.Struct, frozen=True):
+    """The processes, by role."""
+
+    media: int
+    api: list[int]
+
+
+class RunFile(msgspec.Struct, frozen=True):
+    """``run.json``: what runs and where it answers. Scripts read it."""
+
+    pids: Pids
+    addresses: dict[str, str]
+
+
+def keep_ports(launch: Launch, ready: Ready) -> Launch:
+    """Return the orders with the ports that were picked instead of 0."""
+    port = {name: _port(address) for name, address in ready.addresses.items()}
+    replace = msgspec.structs.replace
+    return replace(
+        launch,
+        api=replace(launch.api, port=port["front"]),
+        rtsp=replace(launch.rtsp, port=port["rtsp"]),
+        webrtc=replace(launch.webrtc, port=port["webrtc"], udp_port=port["webrtc_udp"]),
+    )
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def public_addresses(ready: Ready) -> dict[str, str]:
+    """Return the addresses that people and scripts use."""
+    return {
+        "api": f"http://{ready.addresses['front']}",
+        "rtsp": f"rtsp://{ready.addresses['rtsp']}",
+        "webrtc": f"http://{ready.addresses['webrtc']}",
+    }
+
+
+def simulated(farm: SimulatorLaunch, address: str) -> tuple[CameraEntry, ...]:
+    """Return the cameras of a farm that listens on ``address``."""
+    login = f"{farm.user}:{farm.password or ''}@" if farm.user is not None else ""
+    base = f"rtsp://{login}{address}"
+    return tuple(
+        CameraEntry(
+            id=f"cam{n}", name=f"Cam {n}", url=f"{base}/cam{n}", sub_url=f"{base}/cam{n}/sub"
+        )
+        for n in range(1, farm.cameras + 1)
+    )
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """The tree of one installation."""
+
+    orders: SupervisorLaunch
+    clock: Clock
+    launch: Launch = field(init=False)
+    addresses: dict[str, str] = field(default_factory=dict)
+    media: Child | None = None
+    workers: list[Child] = field(default_factory=list)
+    farm: Child | None = None
+    farm_orders: SimulateLaunch | None = None
+
+    def __post_init__(self) -> None:
+        self.launch = self.orders.launch
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return Path(self.launch.data)
+
+    @property
+    def children(self) -> list[Child]:
+        """Every process there is."""
+        return [c for c in (self.media, *self.workers, self.farm) if c is not None]
+
+    async def start(self) -> None:
+        """Start everything; returns when the API answers through the front."""
+        if self.orders.simulator is not None:
+            await self._start_farm(SimulateLaunch(simulator=self.orders.simulator))
+        listener = listen_unix(api_socket(self.data))
+        self.media = Child(Role("media", "vms.services.media", lambda: self.launch), self.clock)
+        self.workers = [
+            Child(self._worker(number, listener.fileno()), self.clock)
+            for number in range(self.launch.api.workers)
+        ]
+        ready, *_ = await asyncio.gather(
+            self.media.start(), *(worker.start() for worker in self.workers)
+        )
+        self._on_media(ready)
+        await _answers(ready.addresses["front"])
+        self.write_run_file()
+
+    def _worker(self, number: int, socket: int) -> Role:
+        return Role(
+            "api",
+            "vms.services.api",
+            lambda: ApiLaunch(launch=self.launch, worker=number),
+            socket,
+        )
+
+    async def _start_farm(self, orders: SimulateLaunch) -> None:
+        self.farm_orders = orders
+        self.farm = Child(
+            Role("simulator", "vms.services.simulator", lambda: self.farm_orders or orders),
+            self.clock,
+        )
+        address = (await self.farm.start()).addresses["rtsp"]
+        replace = msgspec.structs.replace
+        farm = replace(orders.simulator, port=_port(address))
+        self.farm_orders = replace(orders, simulator=farm)
+        cameras = (*self.launch.cameras, *simulated(farm, address))
+        self.launch = replace(self.launch, cameras=cameras)
+
+    def _on_media(self, ready: Ready) -> None:
+        self.launch = keep_ports(self.launch, ready)
+        self.addresses = public_addresses(ready)
+
+    def run_file(self) -> RunFile:
+        """Return what runs, as scripts read it."""
+        media = self.media.pid if self.media is not None else 0
+        return RunFile(Pids(media, [worker.pid for worker in self.workers]), self.addresses)
+
+    def write_run_file(self) -> None:
+        """Replace ``run.json``."""
+        text = msgspec.json.format(msgspec.json.encode(self.run_file()), indent=2).decode()
+        write_atomic(self.data / RUN_FILE, text + "\n")
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Restart what ends, until told to stop."""
+
+        def back(ready: Ready) -> None:
+            if ready.addresses.get("front"):
+                self._on_media(ready)
+            self.write_run_file()
+
+        keeping = [asyncio.create_task(each.keep(back)) for each in self.children]
+        try:
+            await child.until(stop, *keeping)
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+
+
+async def _answers(front: str) -> None:
+    """Return when the API answers through the front."""
+    try:
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            while not await _is_ready(front):  # noqa: ASYNC110 - another process answers
+                await asyncio.sleep(ASK_EVERY_S)
+    except TimeoutError:
+        raise UnavailableError(
+            f"the API did not answer at {front} within {ANSWER_LIMIT_S:.0f} s; its log says why",
+            code="api_late",
+        ) from None
+
+
+async def _is_ready(front: str) -> bool:
+    host, _, port = front.rpartition(":")
+    request = f"GET /health/ready HTTP/1.1\r\nHost: {front}\r\nConnection: close\r\n\r\n"
+    try:
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except OSError:
+        return False
+    try:
+        writer.write(request.encode())
+        status = await reader.readline()
+    except OSError:
+        return False
+    finally:
+        writer.close()
+    return b" 200 " in status
+
+
+@contextlib.contextmanager
+def _one_a_folder(data: Path) -> Iterator[None]:
+    """Hold the lock of the data folder."""
+    with lock_file(data).open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                f"another vms up runs on {data}; stop it or choose another --data",
+                code="data_in_use",
+                values={"data": str(data)},
+            ) from None
+        yield
+
+
+async def run(orders: SupervisorLaunch, _post: child.Post) -> None:
+    """Run the tree until told to stop."""
+    stop = child.stop_signal()
+    data = make_data_folder(orders.launch.data)
+    supervisor = Supervisor(orders, SystemClock())
+    with _one_a_folder(data):
+        run_file = data / RUN_FILE
+        run_file.unlink(missing_ok=True)
+        try:
+            await _run_tree(supervisor, stop)
+        finally:
+            await stop_all(supervisor.children, STOP_LIMIT_S)
+            run_file.unlink(missing_ok=True)
+    log.info("stopped")
+
+
+async def _run_tree(supervisor: Supervisor, stop: asyncio.Event) -> None:
+    if supervisor.launch.open:
+        log.warning(
+            "open_mode", detail="nobody is asked for a name; listeners are on loopback only"
+        )
+    starting = asyncio.create_task(supervisor.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return
+    await starting
+    words = {**supervisor.addresses, "data": str(supervisor.data)}
+    child.announce(supervisor.orders.announcement, words, supervisor.run_file())
+    await supervisor.keep(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(child.main("supervisor", SupervisorLaunch, lambda orders: orders.launch.log, run))
