@@ -15,12 +15,12 @@ const PLAYOUT_DELAY_URI: &str = "http://www.webrtc.org/experiments/rtp-hdrext/pl
 /// Ids above 14 need the two-byte form, which costs every packet.
 const MAX_EXTENSION_ID: u8 = 14;
 
-/// Why no answer can be given.
+/// What is missing for an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    NoVideoLine,
-    NoCameraVideo,
-    NoCommonCodec {
+    VideoLine,
+    CameraVideo,
+    CommonCodec {
         camera: String,
         offered: Vec<String>,
     },
@@ -66,18 +66,18 @@ pub fn negotiate(
 ) -> Result<Agreement, Refusal> {
     let camera = track_of(tracks, |t| t.kind == TrackKind::Video && t.codec.is_video());
     let Some((track_index, track)) = camera else {
-        return Err(Refusal::NoCameraVideo);
+        return Err(Refusal::CameraVideo);
     };
     let lines = || lines_of(offer, OfferKind::Video);
     if lines().next().is_none() {
-        return Err(Refusal::NoVideoLine);
+        return Err(Refusal::VideoLine);
     }
     let video = lines()
         .find_map(|(index, media)| {
             let format = video_format(media, &track.codec, profile)?;
             Some(line(index, media, format, track_index, track))
         })
-        .ok_or_else(|| Refusal::NoCommonCodec {
+        .ok_or_else(|| Refusal::CommonCodec {
             camera: track.codec.rtpmap().to_owned(),
             offered: lines()
                 .flat_map(|(_, media)| codec_names(media))

@@ -419,15 +419,15 @@ fn credentials(shard: usize) -> IceCreds {
 
 fn refused(key: &StreamKey, refusal: Refusal) -> WhepError {
     match refusal {
-        Refusal::NoVideoLine => WhepError::new(
+        Refusal::VideoLine => WhepError::new(
             WhepErrorKind::Invalid,
             "the offer has no video line that receives",
         ),
-        Refusal::NoCameraVideo => WhepError::new(
+        Refusal::CameraVideo => WhepError::new(
             WhepErrorKind::Unavailable,
             format!("{key} has no picture yet; try again in a second"),
         ),
-        Refusal::NoCommonCodec { camera, offered } => {
+        Refusal::CommonCodec { camera, offered } => {
             let list = if offered.is_empty() {
                 "none".to_owned()
             } else {

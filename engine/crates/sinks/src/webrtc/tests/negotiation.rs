@@ -127,7 +127,7 @@ fn a_high_camera_takes_a_lower_profile_rather_than_none() {
 fn no_common_codec_names_both_sides() {
     let offer = Offer::parse(&browser_offer()).expect("an offer");
     let refusal = negotiate(&offer, &video(Codec::H265), None).expect_err("no H.265 here");
-    let Refusal::NoCommonCodec { camera, offered } = refusal else {
+    let Refusal::CommonCodec { camera, offered } = refusal else {
         panic!("{refusal:?}")
     };
     assert_eq!(camera, "H265");
@@ -137,7 +137,7 @@ fn no_common_codec_names_both_sides() {
     let offer = Offer::parse(&only_mode_0).expect("an offer");
     assert!(matches!(
         negotiate(&offer, &video(Codec::H264), None),
-        Err(Refusal::NoCommonCodec { .. })
+        Err(Refusal::CommonCodec { .. })
     ));
 }
 
@@ -191,12 +191,12 @@ fn sound_is_taken_where_both_have_it() {
 #[test]
 fn what_cannot_be_sent_is_said() {
     let offer = Offer::parse(&browser_offer()).expect("an offer");
-    assert_eq!(negotiate(&offer, &[], None), Err(Refusal::NoCameraVideo));
+    assert_eq!(negotiate(&offer, &[], None), Err(Refusal::CameraVideo));
     let sending = browser_offer().replace("a=recvonly", "a=sendonly");
     let offer = Offer::parse(&sending).expect("an offer");
     assert_eq!(
         negotiate(&offer, &video(Codec::H264), None),
-        Err(Refusal::NoVideoLine)
+        Err(Refusal::VideoLine)
     );
 }
 
