@@ -7,7 +7,7 @@
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use vms_camsim::{Farm, FarmConfig, FarmError};
+use vms_camsim::{Farm, FarmConfig, FarmError, Fault};
 use vms_engine::{DesiredState, EngineConfig, Error, Kind};
 
 pyo3::import_exception!(vms.common, InvalidError);
@@ -134,12 +134,13 @@ impl Simulator {
         })
     }
 
+    /// Sets the fault of a camera (from 1; 0 is all), as JSON; `null` takes it
+    /// back.
     fn fault(&self, py: Python<'_>, camera: usize, fault: &[u8]) -> PyResult<()> {
-        let fault = std::str::from_utf8(fault)
-            .map_err(|error| InvalidError::new_err(format!("a fault is JSON in UTF-8: {error}")))?
-            .to_owned();
+        let fault: Option<Fault> =
+            serde_json::from_slice(fault).map_err(|error| InvalidError::new_err(format!("not a fault: {error}")))?;
         py.detach(|| match self.running.lock().as_ref() {
-            Some(farm) => farm.fault(camera, &fault).map_err(|error| raise_farm(&error)),
+            Some(farm) => farm.set_fault(camera, fault).map_err(|error| raise_farm(&error)),
             None => Err(UnavailableError::new_err("the simulator is not running: call start() first")),
         })
     }
