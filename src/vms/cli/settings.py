@@ -50,9 +50,17 @@ def launch_of(data: Path | None, flags: Flags, *, open_: bool) -> Launch:
             code="open_required",
         )
     folder = data or config.default_data()
-    launch = config.launch(config.load(folder, flags.overrides()), folder, open_=open_)
+    launch = orders_of(config.load(folder, flags.overrides()), folder, open_=open_)
     refuse_foreign_listeners(launch)
     return launch
+
+
+def orders_of(settings: config.Settings, data: Path, *, open_: bool) -> Launch:
+    """Return settings as the plain message that processes are started with."""
+    plain = settings.model_dump(mode="json")
+    for camera in plain["cameras"]:
+        camera["name"] = camera["name"] or camera["id"]
+    return msgspec.convert({**plain, "data": str(data.absolute()), "open": open_}, Launch)
 
 
 def refuse_foreign_listeners(launch: Launch) -> None:

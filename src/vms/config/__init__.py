@@ -5,7 +5,6 @@ from vms.config.load import (
     FILE_NAME,
     default_data,
     environment_names,
-    launch,
     load,
     shown,
 )
@@ -20,7 +19,6 @@ __all__ = [
     "default_data",
     "environment_names",
     "example",
-    "launch",
     "load",
     "reference",
     "shown",

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -23,7 +22,6 @@ from pydantic_settings import (
 
 from vms.common import InvalidError
 from vms.config.model import SECTIONS, Camera, Settings
-from vms.proto import Launch
 from vms.telemetry import MASK, redact, redact_text
 
 FILE_NAME = "vms.toml"
@@ -58,14 +56,6 @@ def load(data: Path, flags: Overrides | None = None) -> Settings:
         raise _refusal(data, [_explain(item) for item in error.errors()]) from None
     except SettingsError as error:
         raise _refusal(data, [redact_text(str(error))]) from None
-
-
-def launch(settings: Settings, data: Path, *, open_: bool) -> Launch:
-    """Return the settings as the plain message that processes are started with."""
-    plain = settings.model_dump(mode="json")
-    for camera in plain["cameras"]:
-        camera["name"] = camera["name"] or camera["id"]
-    return msgspec.convert({**plain, "data": str(data.absolute()), "open": open_}, Launch)
 
 
 def shown(settings: Settings) -> dict[str, Any]:

@@ -19,6 +19,8 @@ log = get_logger(__name__)
 RETRY_S = 0.1
 # Reports are at most so old when they are asked for.
 FRESH_S = 0.25
+# How long the first asker waits for the first contact with the media process.
+FIRST_CONTACT_S = 1.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -45,6 +47,7 @@ class IngestWatch:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._tried = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -72,6 +75,8 @@ class IngestWatch:
 
     async def streams(self) -> list[StreamView]:
         """Return every stream, asked for anew where the last report is old."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), FIRST_CONTACT_S)
         if self._connected and not self._is_fresh():
             # When it just went away, the board's last word is the answer.
             with contextlib.suppress(UnavailableError):
@@ -87,6 +92,7 @@ class IngestWatch:
         self._cursor = described.cursor
         await self._refresh(force=True)
         self._connected = True
+        self._tried.set()
         log.info("media_connected", epoch=described.epoch, generation=described.generation)
         epoch = described.epoch
         async for batch in self._media.events(epoch, self._cursor):
@@ -130,6 +136,7 @@ class IngestWatch:
         else:
             log.debug("media_away", code=error.code, detail=error.message)
         self._connected = False
+        self._tried.set()
         self._read_at = float("-inf")
         self._board.media_down(self._clock.utc_us())
         self._tell()

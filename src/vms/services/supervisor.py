@@ -8,6 +8,7 @@ were picked are kept: a restarted media process gets the same ones.
 import asyncio
 import contextlib
 import fcntl
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ class Supervisor:
     workers: list[Child] = field(default_factory=list)
     farm: Child | None = None
     farm_orders: SimulateLaunch | None = None
+    # Held open for the workers that come after: requests wait in it.
+    listener: socket.socket | None = None
 
     def __post_init__(self) -> None:
         self.launch = self.orders.launch
@@ -121,10 +124,10 @@ class Supervisor:
         """Start everything; returns when the API answers through the front."""
         if self.orders.simulator is not None:
             await self._start_farm(SimulateLaunch(simulator=self.orders.simulator))
-        listener = listen_unix(api_socket(self.data))
+        self.listener = listen_unix(api_socket(self.data))
         self.media = Child(Role("media", "vms.services.media", lambda: self.launch), self.clock)
         self.workers = [
-            Child(self._worker(number, listener.fileno()), self.clock)
+            Child(self._worker(number, self.listener.fileno()), self.clock)
             for number in range(self.launch.api.workers)
         ]
         ready, *_ = await asyncio.gather(
@@ -134,12 +137,12 @@ class Supervisor:
         await _answers(ready.addresses["front"])
         self.write_run_file()
 
-    def _worker(self, number: int, socket: int) -> Role:
+    def _worker(self, number: int, handle: int) -> Role:
         return Role(
             "api",
             "vms.services.api",
             lambda: ApiLaunch(launch=self.launch, worker=number),
-            socket,
+            handle,
         )
 
     async def _start_farm(self, orders: SimulateLaunch) -> None:
