@@ -36,7 +36,7 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   })
   const forget = register({ camera, stream, phase: () => state().phase, stats: player.stats, marks: player.marks })
   const goodbye = (): void => {
-    player.close()
+    player.close(true)
   }
   const again = (event: PageTransitionEvent): void => {
     if (event.persisted) player.want(untrack(options.wanted))

@@ -42,7 +42,8 @@ export interface Player {
   readonly shown: (time: number) => void
   readonly marks: () => Marks
   readonly stats: () => Promise<PlayerStats | undefined>
-  readonly close: () => void
+  /** `leaving`: the page itself is closing. */
+  readonly close: (leaving?: boolean) => void
 }
 
 const SAMPLE_EVERY = 1000
@@ -118,12 +119,12 @@ export function makePlayer(options: PlayerOptions): Player {
     }, delay)
   }
 
-  function leave(): void {
+  function leave(leaving = false): void {
     clearTimeout(retry)
     clearInterval(sampler)
     retry = undefined
     before = undefined
-    session?.close()
+    session?.close(leaving)
     session = undefined
   }
 
@@ -182,9 +183,9 @@ export function makePlayer(options: PlayerOptions): Player {
     return current === undefined ? undefined : compare(current, before)
   }
 
-  function close(): void {
+  function close(leaving = false): void {
     wanted = false
-    leave()
+    leave(leaving)
     state = IDLE
   }
 

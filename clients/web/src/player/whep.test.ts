@@ -63,15 +63,25 @@ describe('makeWhep', () => {
     expect(states).toEqual(['connected'])
   })
 
-  it('ends the session at its own address', async () => {
+  it('ends the session at its own address, and only then hangs up', async () => {
     const session = open()
     await session.opened
     session.close()
-    session.close()
+    expect(peer.done).not.toContain('closed')
+    await Promise.resolve()
     expect(deletes()).toEqual(['http://localhost:3000/api/v1/whep/abc'])
     expect(requests.at(-1)?.init?.keepalive).toBe(true)
+    expect(peer.done).toContain('closed')
     peer.become('closed')
     expect(states).toEqual([])
+  })
+
+  it('hangs up at once when the page is closing', async () => {
+    const session = open()
+    await session.opened
+    session.close(true)
+    expect(peer.done).toContain('closed')
+    expect(deletes()).toHaveLength(1)
   })
 
   it('ends a session whose answer comes after it was closed', async () => {

@@ -16,7 +16,8 @@ export interface WhepSession {
   readonly peer: RTCPeerConnection
   /** Settles once the server has answered; rejects with a Problem. */
   readonly opened: Promise<void>
-  close(): void
+  /** `leaving`: the page itself is closing, nothing can be waited for. */
+  close(leaving?: boolean): void
 }
 
 /**
@@ -46,31 +47,39 @@ export function makeWhep(options: WhepOptions): WhepSession {
     const set = peer.setLocalDescription(offer)
     const answer = await post(send, options.url, offer.sdp ?? '')
     session = answer.session
-    await set
     if (closed) {
       end()
       return
     }
+    await set
     await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
   }
 
   function end(): void {
     const address = session
     session = undefined
-    if (address === undefined) return
-    // With keepalive the goodbye also leaves when the page itself is closing. When it
-    // does not arrive, the server frees the session by itself as one that vanished.
-    send(address, { method: 'DELETE', keepalive: true }).catch(() => undefined)
+    // The peer's own goodbye ends the session too, so it comes second: the server
+    // would not know the session any more.
+    const hangUp = () => {
+      peer.close()
+    }
+    if (address === undefined) {
+      hangUp()
+    } else {
+      // With keepalive it also leaves when the page itself is closing. When it does
+      // not arrive, the server frees the session by itself as one that vanished.
+      send(address, { method: 'DELETE', keepalive: true }).then(hangUp, hangUp)
+    }
   }
 
   return {
     peer,
     opened: open(),
-    close() {
+    close(leaving = false) {
       closed = true
       peer.ontrack = peer.onconnectionstatechange = null
-      peer.close()
       end()
+      if (leaving) peer.close()
     },
   }
 }
