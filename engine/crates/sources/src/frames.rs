@@ -23,18 +23,18 @@ impl TrackFrames {
         Some(Self { track, depacketiser, clock, units: Vec::new(), drops: Vec::new() })
     }
 
-    /// Takes a packet that came at `arrival`; gives each whole frame to `out`
-    /// and each loss to `lost`.
+    /// Takes a packet; gives each whole frame to `out` and each loss to `lost`.
+    /// `arrival` reads the clock, which only a packet that ends a frame needs.
     pub fn push(
         &mut self,
         packet: RtpPacket<'_>,
-        arrival: Timing,
+        arrival: impl Fn() -> Timing,
         mut out: impl FnMut(Frame),
         mut lost: impl FnMut(DropReason),
     ) {
         self.depacketiser.push(packet, &mut self.units, &mut self.drops);
         for unit in self.units.drain(..) {
-            let timing = self.clock.time_of(unit.timestamp, arrival);
+            let timing = self.clock.time_of(unit.timestamp, arrival());
             out(Frame {
                 track: self.track.id,
                 kind: self.track.kind,

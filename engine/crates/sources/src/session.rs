@@ -147,7 +147,6 @@ impl Session {
     }
 
     fn take_rtp(&mut self, packet: &retina::rtp::ReceivedPacket) {
-        let arrival = self.clock.now();
         let Some(Some(track)) = self.tracks.get_mut(packet.stream_id()) else { return };
         let rtp = RtpPacket {
             timestamp: packet.timestamp().timestamp(),
@@ -158,7 +157,7 @@ impl Session {
         let queue = std::cell::RefCell::new(&mut self.queue);
         track.push(
             rtp,
-            arrival,
+            || self.clock.now(),
             |frame| queue.borrow_mut().push_back(Item::Frame(frame)),
             |drop| queue.borrow_mut().push_back(Item::Lost(drop)),
         );
