@@ -1,0 +1,213 @@
+"""`make bench`: measures the product and prints the table of docs/benchmarks.md.
+
+Figures are CPU seconds of the media process and ratios within one run, because
+wall times of a shared machine say little. The load comes from `vms-load` and
+from the simulated cameras, each in a process of its own, over loopback.
+
+    benchmarks/run.py [ROW ...]      only the rows named
+    BENCH_SECONDS=20                 how long each row is measured
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from product import ROOT, Product, Usage, product, simulator
+
+SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
+MEBI = 1 << 20
+# A core this full is what limits the run.
+SATURATED = 0.9
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    work: str
+    measured: str
+    target: str
+    limit: str
+
+
+def load(kind: str, *args: str) -> dict[str, Any]:
+    """Runs the load client and returns its report."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    command = [str(target / "release" / "vms-load"), kind, *args, "--seconds", f"{SECONDS:.0f}"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=SECONDS * 4 + 120
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return report
+
+
+def what_limits(*cores: tuple[str, float]) -> str:
+    """Names the fullest process, where one is full."""
+    name, used = max(cores, key=lambda pair: pair[1])
+    total = sum(used for _, used in cores)
+    if total >= SATURATED * (os.cpu_count() or 1):
+        return f"the machine ({total:.2f} cores in all)"
+    return f"{name} at {used:.2f} core" if used >= SATURATED else "nothing"
+
+
+def ingest(cameras: int, size: str, target: str) -> Row:
+    """Cameras taken in, nobody watching."""
+    with simulator(cameras, size=size) as (farm, farm_pid), product(farm, 0) as empty:
+        base = Usage.of(empty.media_pid)
+    with simulator(cameras, size=size) as (farm, farm_pid), product(farm, cameras) as running:
+        running.wait_live(cameras)
+        time.sleep(3)
+        before, farm_before = Usage.of(running.media_pid), Usage.of(farm_pid)
+        time.sleep(SECONDS)
+        after, farm_after = Usage.of(running.media_pid), Usage.of(farm_pid)
+        groups = running.hub_bytes()
+        drops = sum(int(str(item["drops"])) for item in running.streams())
+    cores, farm_cores = after.cores_since(before), farm_after.cores_since(farm_before)
+    each = (after.rss_bytes - base.rss_bytes - groups) / cameras / MEBI
+    measured = (
+        f"{cores:.3f} core; {each:.2f} MB a camera beside {groups / MEBI:.0f} MB of groups; "
+        f"{drops} frames lost; simulator {farm_cores:.3f} core"
+    )
+    limit = what_limits(("media", cores), ("simulator", farm_cores))
+    return Row(f"ingest, {cameras} cameras {size}", measured, target, limit)
+
+
+def webrtc(viewers: int, stream: str, target: str) -> Row:
+    """WebRTC viewers of one camera."""
+    with simulator(1) as (farm, farm_pid), product(farm, 1, (stream,)) as running:
+        running.wait_live(1)
+        farm_before = Usage.of(farm_pid)
+        whep = f"{running.addresses['webrtc']}/cam1/whep"
+        pid = str(running.media_pid)
+        report = load("webrtc", "--whep", whep, "--viewers", str(viewers), "--pid", pid)
+        farm_cores = Usage.of(farm_pid).cores_since(farm_before)
+    rate = report["viewer_mbit"]["median"]
+    return viewers_row(
+        f"WebRTC out, {viewers} viewers x {rate:.1f} Mbit/s", report, farm_cores, target
+    )
+
+
+def rtsp(readers: int, target: str) -> Row:
+    """RTSP readers of one camera over TCP."""
+    with simulator(1) as (farm, farm_pid), product(farm, 1) as running:
+        running.wait_live(1)
+        farm_before = Usage.of(farm_pid)
+        url, pid = f"{running.addresses['rtsp']}/cam1", str(running.media_pid)
+        report = load("rtsp", "--url", url, "--readers", str(readers), "--pid", pid)
+        farm_cores = Usage.of(farm_pid).cores_since(farm_before)
+    rate = report["viewer_mbit"]["median"]
+    return viewers_row(
+        f"RTSP/TCP out, {readers} readers x {rate:.1f} Mbit/s", report, farm_cores, target
+    )
+
+
+def viewers_row(work: str, report: dict[str, Any], farm_cores: float, target: str) -> Row:
+    """The line of a run of the load client."""
+    process = report["process"]
+    joins = process["join_cpu_seconds"] / max(report["viewers"], 1) * 1000
+    measured = (
+        f"{process['cpu_ms_per_mbit']:.3f} ms of CPU a Mbit ({process['cores']:.2f} core, "
+        f"{report['received_mbit']:.0f} Mbit/s); "
+        f"{process['rss_bytes_per_viewer'] / MEBI:.2f} MB a viewer; "
+        f"{joins:.2f} ms of CPU a join; {report['starved']} starved; "
+        f"latency P50 {report['latency_ms']['p50']:.1f}, P95 {report['latency_ms']['p95']:.1f} ms; "
+        f"first key frame P50 {report['first_key_ms']['p50']:.0f}, "
+        f"P95 {report['first_key_ms']['p95']:.0f} ms"
+    )
+    own = report["own_cpu_seconds"] / (report["seconds"] + report["join_seconds"])
+    limit = what_limits(
+        ("media", process["cores"]), ("load client", own), ("simulator", farm_cores)
+    )
+    return Row(work, measured, target, limit)
+
+
+def reconnects(total: int) -> Row:
+    """Cameras that hang up again and again."""
+    cameras = 50
+    fault = '0={"kind":"close","after_s":0.1}'
+    extra = "[source]\nbackoff_min_ms = 10\nbackoff_max_ms = 20\n"
+    with (
+        simulator(cameras, faults=(fault,)) as (farm, _),
+        product(farm, cameras, extra=extra) as running,
+    ):
+        # The first ones warm up what stays allocated.
+        _wait_reconnects(running, total // 10)
+        first, before = running.reconnects(), Usage.of(running.media_pid)
+        _wait_reconnects(running, first + total)
+        after = Usage.of(running.media_pid)
+    each = (after.cpu_s - before.cpu_s) / total * 1000
+    measured = (
+        f"memory {before.rss_bytes / MEBI:.1f} -> {after.rss_bytes / MEBI:.1f} MB, "
+        f"handles {before.handles} -> {after.handles}; {each:.2f} ms of CPU each"
+    )
+    return Row(f"{total} reconnects", measured, "memory and handles flat", "nothing")
+
+
+def _wait_reconnects(running: Product, count: int) -> None:
+    while running.reconnects() < count:
+        time.sleep(0.2)
+
+
+ROWS: dict[str, Callable[[], Row]] = {
+    "ingest": lambda: ingest(100, "1080p", "<= 0.06 core; <= 0.6 MB a camera"),
+    "ingest-4k": lambda: ingest(50, "4k", "taken in without loss"),
+    "webrtc-200": lambda: webrtc(200, "main", "<= 0.30 ms; <= 0.45 MB; first key P95 <= 100 ms"),
+    "webrtc-100": lambda: webrtc(100, "main", "latency P95 <= 4 ms"),
+    "webrtc-1000": lambda: webrtc(1000, "sub", "<= 0.55 core at 1 Mbit/s each; <= 2.5 ms a join"),
+    "rtsp-100": lambda: rtsp(100, "<= 0.08 ms; latency P95 <= 4 ms"),
+    "rtsp-400": lambda: rtsp(400, "<= 0.08 ms"),
+    "reconnects": lambda: reconnects(10_000),
+}
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    return f"{model}, {os.cpu_count()} cores, {memory} GiB, Linux {platform.release()}"
+
+
+def commit() -> str:
+    """The state of the tree."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> int:
+    """Measures the rows named, or all."""
+    names = sys.argv[1:] or list(ROWS)
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        print(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
+        return 2
+    print(f"Machine: {machine()}\nCommit: {commit()}\nEach row measured for {SECONDS:.0f} s\n")
+    print("| work | measured | target | what saturated |\n|---|---|---|---|", flush=True)
+    failed = 0
+    for name in names:
+        try:
+            row = ROWS[name]()
+            print(f"| {row.work} | {row.measured} | {row.target} | {row.limit} |", flush=True)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            failed += 1
+            print(f"| {name} | not measured: {error} | | |", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
