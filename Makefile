@@ -135,6 +135,7 @@ clean: ## Remove what was built in this checkout (caches outside it stay)
 
 .PHONY: bench
 bench: setup ## Measure speed and memory, print the table of docs/benchmarks.md
+	cargo build --release --quiet --locked -p vms-load
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Help
