@@ -142,3 +142,41 @@ impl Frame {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codecs_keep_their_names_through_sdp() {
+        for codec in [Codec::H264, Codec::H265, Codec::Aac, Codec::Pcma, Codec::Pcmu, Codec::Opus] {
+            assert_eq!(Codec::from_rtpmap(&codec.rtpmap().to_lowercase()), codec);
+            assert_eq!(codec.is_video(), matches!(codec.name(), "h264" | "h265"));
+        }
+        let unknown = Codec::from_rtpmap(" X-SMART ");
+        assert_eq!((unknown.name(), unknown.rtpmap()), ("X-SMART", "X-SMART"));
+        assert_eq!(Codec::from_rtpmap("HEVC"), Codec::H265);
+        assert_eq!(Codec::Aac.name(), "aac");
+    }
+
+    #[test]
+    fn a_frame_yields_its_nal_units_as_far_as_lengths_fit() {
+        let mut frame = Frame {
+            track: 0,
+            kind: TrackKind::Video,
+            codec: Codec::H264,
+            epoch: 0,
+            number: 0,
+            key: true,
+            discontinuity: false,
+            dts: 0,
+            pts: 0,
+            timing: Timing::default(),
+            data: Bytes::from_static(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41, 0, 0, 0, 9, 1]),
+        };
+        let nals: Vec<_> = frame.nals().collect();
+        assert_eq!(nals, [&[0x65u8, 1][..], &[0x41]]);
+        frame.data = Bytes::from_static(&[0, 0]);
+        assert_eq!(frame.nals().count(), 0);
+    }
+}

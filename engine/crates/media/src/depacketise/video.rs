@@ -35,7 +35,7 @@ pub enum Piece<'a> {
 const KEEP_BUFFER: usize = 1 << 20;
 /// NAL units searched from end to end for start codes before a camera is
 /// trusted to send none.
-const SEARCHED_NALS: u32 = 512;
+const SEARCHED_NALS: u32 = 128;
 /// How much of later NAL units is still searched: cameras that send Annex B
 /// put the parameter sets in front.
 const SEARCHED_HEAD: usize = 256;
