@@ -29,19 +29,22 @@ def _camera_id(text: str) -> str:
 
 
 def _camera_url(text: str) -> str:
+    # First, and without the parser's words: it would take part of a password for a port.
+    if "#" in text:
+        raise ValueError("holds a #; in a password write it as %23")
+    if any(char.isspace() or not char.isprintable() for char in text):
+        raise ValueError("holds a space or a control character; write it as %XX")
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"is not an address: {error}") from error
+    except ValueError:
+        raise ValueError(
+            "is not an address; write rtsp://HOST[:PORT]/PATH, in a password / as %2F"
+        ) from None
     if parts.scheme != "rtsp":
         raise ValueError("must begin with rtsp://")
     if not host:
         raise ValueError("names no host; write rtsp://HOST[:PORT]/PATH")
-    if parts.fragment or "#" in text:
-        raise ValueError("holds a #; in a password write it as %23")
-    if any(char.isspace() or not char.isprintable() for char in text):
-        raise ValueError("holds a space or a control character; write it as %XX")
     return text
 
 

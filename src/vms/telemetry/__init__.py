@@ -9,7 +9,7 @@ from vms.telemetry.metrics import (
     ProcessMetrics,
     Registry,
 )
-from vms.telemetry.redact import MASK, redact, redact_text
+from vms.telemetry.redaction import MASK, redact, redact_text
 
 __all__ = [
     "CONTENT_TYPE",

@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from vms.telemetry.redact import redact, redact_text
+from vms.telemetry.redaction import redact, redact_text
 
 LogFormat = Literal["auto", "human", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -15,9 +15,10 @@ _SECRET_NAME = re.compile(
     r"(?i)(?:^|_|-)(?:pass(?:word|wd|phrase)?|secret|token|authorization|cookie|api_?key|"
     r"private_?key|credentials?)(?:$|_|-)"
 )
-# The user name may be empty; the password ends at the LAST @ before a slash or space,
-# because cameras' passwords hold unescaped @ signs more often than one would think.
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@\"']*):([^\s/\"']*)@")
+# The password reaches to the LAST @ of the word: cameras' passwords hold unescaped @
+# and / more often than one would think, and hiding too much beats telling a part.
+# Digits and a slash are a port, not a password.
+_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@\"']*):(?!\d{1,5}[/?])[^\s\"']*@")
 _PAIR = re.compile(
     r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|(?:access_|refresh_)?token|api_?key|response)"
     r"([\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)([^\s&\"',;}]+)"

@@ -1,0 +1,78 @@
+"""Messages survive the way there and back."""
+
+import grpc
+import msgspec
+import pytest
+from doubles import ADDRESSES, desired, event, status, wish
+
+from vms.common import BY_KIND, Kind, StreamName, error_of_kind
+from vms.engine import Applied, Description, EventBatch, Reason, StreamSource, StreamState
+from vms.engine import wire
+
+REASON = Reason("unknown_codec", {"codec": "AV1", "count": 3, "ratio": 0.5})
+
+
+def test_a_desired_state() -> None:
+    state = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enabled=False))
+    udp = msgspec.structs.replace(
+        state.cameras[0], streams={StreamName.MAIN: StreamSource("rtsp://h/", "udp")}
+    )
+    state = msgspec.structs.replace(state, cameras=(*state.cameras, udp))
+    assert wire.desired_from(wire.desired_to(state)) == state
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        status(),
+        status("yard", StreamName.SUB, StreamState.BACKING_OFF, REASON),
+        msgspec.structs.replace(
+            status(), codec=None, width=None, height=None, clock_offset_ms=None, fps=0.0
+        ),
+    ],
+)
+def test_the_status_of_a_stream(report: object) -> None:
+    assert wire.streams_from(wire.streams_to([report])) == (report,)  # type: ignore[list-item]
+
+
+def test_a_batch_of_events() -> None:
+    batch = EventBatch("one", True, (event(3), event(4, reason=REASON)))
+    assert wire.batch_from(wire.batch_to(batch)) == batch
+
+
+def test_a_description_and_a_result() -> None:
+    description = Description("1.0", "one", 7, "ab", ADDRESSES, 9)
+    assert wire.description_from(wire.description_to(description)) == description
+    applied = Applied(7, ("a/main",), ("b/sub",), ("c/main",))
+    assert wire.applied_from(wire.applied_to(applied)) == applied
+
+
+class _Failed(grpc.aio.AioRpcError):
+    """A failed call as the client library raises it."""
+
+    def __init__(self, code: grpc.StatusCode, trailing: tuple[tuple[str, bytes], ...]) -> None:
+        metadata = grpc.aio.Metadata(*trailing)
+        super().__init__(code, grpc.aio.Metadata(), metadata, details="camera gate failed")
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_an_error_of_each_kind(kind: Kind) -> None:
+    error = error_of_kind(kind, "camera gate failed", code="x", values={"camera": "gate"})
+    failed = _Failed(wire.grpc_code(error), wire.error_metadata(error))
+    back = wire.error_from(failed)
+    assert type(back) is BY_KIND[kind]
+    assert (back.code, back.values, back.message) == ("x", {"camera": "gate"}, error.message)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, Kind.UNAVAILABLE),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Kind.UNAVAILABLE),
+        (grpc.StatusCode.CANCELLED, Kind.UNAVAILABLE),
+        (grpc.StatusCode.INVALID_ARGUMENT, Kind.INVALID),
+        (grpc.StatusCode.INTERNAL, Kind.INTERNAL),
+    ],
+)
+def test_a_failure_of_grpc_itself(code: grpc.StatusCode, kind: Kind) -> None:
+    assert wire.error_from(_Failed(code, ())).kind == kind

@@ -1,0 +1,96 @@
+"""The board: what is known of streams, and who hears of a change."""
+
+from doubles import UTC_US, desired, event, status, wish
+from vms.common import StreamName
+from vms.engine import Reason, StreamState
+from vms.ingest import MEDIA_DOWN, StreamBoard
+
+TWO = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enabled=False))
+
+
+def board() -> StreamBoard:
+    made = StreamBoard()
+    made.expect(TWO, UTC_US)
+    return made
+
+
+def test_streams_are_there_before_anybody_reported() -> None:
+    views = board().views()
+    assert [(v.camera, v.stream, v.state) for v in views] == [
+        ("gate", "main", StreamState.CONNECTING),
+        ("gate", "sub", StreamState.CONNECTING),
+        ("yard", "main", StreamState.OFF),
+    ]
+    assert [v.name for v in views] == ["Gate", "Gate", "Yard"]
+
+
+def test_a_report_replaces_all_and_keeps_the_names() -> None:
+    it = board()
+    it.replace([status("gate"), status("new")])
+    assert [(v.camera, v.name) for v in it.views()] == [("gate", "Gate"), ("new", "new")]
+
+
+def test_a_new_state_is_a_change_and_new_numbers_are_not() -> None:
+    it = board()
+    it.replace([status("gate")])
+    seen = it.version
+    it.replace([status("gate", bitrate=5)])
+    assert (it.version, it.changed_since(seen)) == (seen, [])
+    assert it.views()[0].bitrate == 5
+    it.note([event(1, "gate", StreamState.STALLED, Reason("no_video"))])
+    (changed,) = it.changed_since(seen)
+    assert (changed.state, changed.reason) == (StreamState.STALLED, Reason("no_video"))
+    assert it.changed_since(it.version) == []
+
+
+def test_who_missed_steps_gets_the_last_word() -> None:
+    it = board()
+    seen = it.version
+    it.note([event(n, "gate", state) for n, state in enumerate(StreamState)])
+    (changed,) = it.changed_since(seen)
+    assert changed.state == list(StreamState)[-1]
+
+
+def test_layout_moves_only_when_streams_come_or_go() -> None:
+    it = board()
+    it.replace([status("gate")])
+    layout = it.layout
+    it.note([event(1, "gate")])
+    it.replace([status("gate")])
+    assert it.layout == layout
+    it.replace([status("gate"), status("yard")])
+    assert it.layout > layout
+
+
+def test_an_event_of_an_unknown_stream_is_left() -> None:
+    it = board()
+    seen = it.version
+    it.note([event(1, "elsewhere")])
+    assert it.version == seen
+
+
+def test_without_a_media_process_streams_say_so() -> None:
+    it = board()
+    it.replace([status("gate"), status("yard", state=StreamState.OFF)])
+    it.media_down(UTC_US + 5)
+    gate, yard = it.views()
+    assert (gate.state, gate.reason, gate.fps, gate.bitrate) == (
+        StreamState.CONNECTING,
+        MEDIA_DOWN,
+        None,
+        0,
+    )
+    assert yard.state == StreamState.OFF
+
+
+def test_frames_a_second_are_told_of_live_streams_alone() -> None:
+    it = board()
+    it.replace([status("gate", state=StreamState.STALLED), status("yard")])
+    assert [v.fps for v in it.views()] == [None, 25.0]
+
+
+def test_known_streams_stay_as_they_are_when_the_wish_is_the_same() -> None:
+    it = board()
+    it.replace([status("gate")])
+    it.expect(desired(wish("gate")), UTC_US)
+    assert it.views()[0].state == StreamState.LIVE
