@@ -13,11 +13,11 @@ export CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
-cd engine
-for target in $(cargo +nightly fuzz list); do
+targets=$(cargo +nightly fuzz list --fuzz-dir engine/fuzz)
+for target in $targets; do
   # No sanitizer: the parsers have no unsafe code, so what can be found is a panic,
   # an overflow (debug assertions are on) or a run without end.
-  if cargo +nightly fuzz run --sanitizer none "$target" -- \
+  if cargo +nightly fuzz run --fuzz-dir engine/fuzz --sanitizer none "$target" -- \
     -max_total_time="$FUZZ_SECONDS" -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1; then
     passed=$((passed + 1))
     printf '%-24s %s runs\n' "$target" "$(awk '/number_of_executed_units/ {print $2}' "$log")"

@@ -9,7 +9,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 packages_of() {
   case "$1" in
     cc) echo build-essential cmake ;;
-    chromium) echo chromium fonts-noto-core ;;
+    chromium) echo chromium fonts-liberation ;;
     ffmpeg) echo ffmpeg ;;
     python3) echo python3 python3-venv ;;
   esac
