@@ -134,8 +134,9 @@ clean: ## Remove what was built in this checkout (caches outside it stay)
 ##@ Measure
 
 .PHONY: bench
-bench: setup ## Measure speed and memory, print the table of docs/benchmarks.md
+bench: setup chromium ## Measure speed and memory, print the table of docs/benchmarks.md
 	cargo build --release --quiet --locked -p vms-load
+	cargo build --release --locked -p vms-load
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 ##@ Help
