@@ -171,11 +171,11 @@ impl<'a> Tally<'a> {
 
     /// The viewer's figures at its end.
     pub fn finish(mut self) {
-        if self.run.measuring() || self.run.ended() {
-            if let Some(last) = self.last_frame {
-                let silent = last.elapsed().saturating_sub(Duration::from_millis(500));
-                self.figures.longest_gap = self.figures.longest_gap.max(silent);
-            }
+        if (self.run.measuring() || self.run.ended())
+            && let Some(last) = self.last_frame
+        {
+            let silent = last.elapsed().saturating_sub(Duration::from_millis(500));
+            self.figures.longest_gap = self.figures.longest_gap.max(silent);
         }
         self.run.finished(self.figures);
     }

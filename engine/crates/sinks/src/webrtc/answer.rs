@@ -20,10 +20,7 @@ const MAX_EXTENSION_ID: u8 = 14;
 pub enum Refusal {
     VideoLine,
     CameraVideo,
-    CommonCodec {
-        camera: String,
-        offered: Vec<String>,
-    },
+    CommonCodec { camera: String, offered: Vec<String> },
 }
 
 /// One line that is sent.
@@ -59,11 +56,7 @@ pub type ProfileLevel = Option<[u8; 3]>;
 ///
 /// # Errors
 /// Says what is missing on which side.
-pub fn negotiate(
-    offer: &Offer,
-    tracks: &[Track],
-    profile: ProfileLevel,
-) -> Result<Agreement, Refusal> {
+pub fn negotiate(offer: &Offer, tracks: &[Track], profile: ProfileLevel) -> Result<Agreement, Refusal> {
     let camera = track_of(tracks, |t| t.kind == TrackKind::Video && t.codec.is_video());
     let Some((track_index, track)) = camera else {
         return Err(Refusal::CameraVideo);
@@ -79,20 +72,14 @@ pub fn negotiate(
         })
         .ok_or_else(|| Refusal::CommonCodec {
             camera: track.codec.rtpmap().to_owned(),
-            offered: lines()
-                .flat_map(|(_, media)| codec_names(media))
-                .fold(Vec::new(), unique),
+            offered: lines().flat_map(|(_, media)| codec_names(media)).fold(Vec::new(), unique),
         })?;
     let audio = audio_line(offer, tracks, &video);
     Ok(Agreement { video, audio })
 }
 
 fn lines_of(offer: &Offer, kind: OfferKind) -> impl Iterator<Item = (usize, &OfferMedia)> {
-    offer
-        .media
-        .iter()
-        .enumerate()
-        .filter(move |(_, m)| m.kind == kind && m.receives)
+    offer.media.iter().enumerate().filter(move |(_, m)| m.kind == kind && m.receives)
 }
 
 fn track_of(tracks: &[Track], wanted: impl Fn(&Track) -> bool) -> Option<(usize, &Track)> {
@@ -106,18 +93,12 @@ fn audio_line(offer: &Offer, tracks: &[Track], video: &Line) -> Option<Line> {
     if !bundled(&video.mid) {
         return None;
     }
-    tracks
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| t.kind == TrackKind::Audio)
-        .find_map(|(track_index, track)| {
-            lines_of(offer, OfferKind::Audio)
-                .filter(|(_, media)| bundled(&media.mid))
-                .find_map(|(index, media)| {
-                    let format = audio_format(media, track)?;
-                    Some(line(index, media, format, track_index, track))
-                })
+    tracks.iter().enumerate().filter(|(_, t)| t.kind == TrackKind::Audio).find_map(|(track_index, track)| {
+        lines_of(offer, OfferKind::Audio).filter(|(_, media)| bundled(&media.mid)).find_map(|(index, media)| {
+            let format = audio_format(media, track)?;
+            Some(line(index, media, format, track_index, track))
         })
+    })
 }
 
 fn audio_format<'a>(media: &'a OfferMedia, track: &Track) -> Option<&'a OfferFormat> {
@@ -131,40 +112,18 @@ fn audio_format<'a>(media: &'a OfferMedia, track: &Track) -> Option<&'a OfferFor
         return None;
     }
     let name = track.codec.rtpmap().to_ascii_uppercase();
-    media
-        .formats
-        .iter()
-        .find(|f| f.name == name && f.clock_rate == clock_rate)
+    media.formats.iter().find(|f| f.name == name && f.clock_rate == clock_rate)
 }
 
-fn video_format<'a>(
-    media: &'a OfferMedia,
-    codec: &Codec,
-    profile: ProfileLevel,
-) -> Option<&'a OfferFormat> {
+fn video_format<'a>(media: &'a OfferMedia, codec: &Codec, profile: ProfileLevel) -> Option<&'a OfferFormat> {
     let name = codec.rtpmap();
-    let formats = media
-        .formats
-        .iter()
-        .filter(|f| f.name == name && f.clock_rate == 90_000);
+    let formats = media.formats.iter().filter(|f| f.name == name && f.clock_rate == 90_000);
     match codec {
         // Frames are cut into fragments, which mode 0 does not allow.
         Codec::H264 => formats
             .filter(|f| f.parameter("packetization-mode") == Some("1"))
-            .reduce(|best, f| {
-                if h264_fit(f, profile) > h264_fit(best, profile) {
-                    f
-                } else {
-                    best
-                }
-            }),
-        Codec::H265 => formats.reduce(|best, f| {
-            if h265_fit(f) > h265_fit(best) {
-                f
-            } else {
-                best
-            }
-        }),
+            .reduce(|best, f| if h264_fit(f, profile) > h264_fit(best, profile) { f } else { best }),
+        Codec::H265 => formats.reduce(|best, f| if h265_fit(f) > h265_fit(best) { f } else { best }),
         _ => None,
     }
 }
@@ -173,10 +132,8 @@ fn video_format<'a>(
 /// read the real profile from the parameter sets, and refusing a picture that
 /// would have played helps nobody.
 fn h264_fit(format: &OfferFormat, profile: ProfileLevel) -> u8 {
-    let offered = format
-        .parameter("profile-level-id")
-        .and_then(|id| u32::from_str_radix(id, 16).ok())
-        .unwrap_or(0x42_0010);
+    let offered =
+        format.parameter("profile-level-id").and_then(|id| u32::from_str_radix(id, 16).ok()).unwrap_or(0x42_0010);
     let offered_idc = (offered >> 16) as u8;
     let Some([camera_idc, _, _]) = profile else {
         return u8::from(offered_idc == 0x42);
@@ -203,13 +160,7 @@ fn h265_fit(format: &OfferFormat) -> u8 {
     u8::from(format.parameter("profile-id").is_none_or(|id| id == "1"))
 }
 
-fn line(
-    index: usize,
-    media: &OfferMedia,
-    format: &OfferFormat,
-    track_index: usize,
-    track: &Track,
-) -> Line {
+fn line(index: usize, media: &OfferMedia, format: &OfferFormat, track_index: usize, track: &Track) -> Line {
     let usable = |id: &u8| (1..=MAX_EXTENSION_ID).contains(id);
     // The library keeps 16 bytes of a MID; browsers use one or two.
     let short_mid = media.mid.as_ref().is_some_and(|m| m.len() <= 16);
@@ -225,14 +176,8 @@ fn line(
         rtx: media.rtx_of(format.pt).filter(|_| video),
         fmtp: format.fmtp.clone(),
         mid: media.mid.clone(),
-        mid_extension: media
-            .extension(MID_URI)
-            .filter(usable)
-            .filter(|_| short_mid),
-        playout_delay: media
-            .extension(PLAYOUT_DELAY_URI)
-            .filter(usable)
-            .filter(|_| video),
+        mid_extension: media.extension(MID_URI).filter(usable).filter(|_| short_mid),
+        playout_delay: media.extension(PLAYOUT_DELAY_URI).filter(usable).filter(|_| video),
     }
 }
 
@@ -286,18 +231,13 @@ pub fn write(offer: &Offer, agreed: &Agreement, local: &Local) -> String {
     sdp.line(format_args!("s=-"));
     sdp.line(format_args!("t=0 0"));
     sdp.line(format_args!("a=ice-lite"));
-    let sent: Vec<&Line> = [Some(&agreed.video), agreed.audio.as_ref()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let sent: Vec<&Line> = [Some(&agreed.video), agreed.audio.as_ref()].into_iter().flatten().collect();
     let bundled = |line: &&&Line| line.mid.as_ref().is_some_and(|m| offer.bundle.contains(m));
     let mut group: Vec<&&Line> = sent.iter().filter(bundled).collect();
     group.sort_by_key(|line| line.index);
     if !group.is_empty() {
-        let mids: String = group
-            .iter()
-            .filter_map(|l| l.mid.as_deref())
-            .fold(String::new(), |all, mid| all + " " + mid);
+        let mids: String =
+            group.iter().filter_map(|l| l.mid.as_deref()).fold(String::new(), |all, mid| all + " " + mid);
         sdp.line(format_args!("a=group:BUNDLE{mids}"));
     }
     if offer.extmap_allow_mixed {
@@ -324,10 +264,7 @@ impl Sdp {
     }
 
     fn refused(&mut self, media: &OfferMedia) {
-        self.line(format_args!(
-            "m={} 0 {} {}",
-            media.media, media.proto, media.first_format
-        ));
+        self.line(format_args!("m={} 0 {} {}", media.media, media.proto, media.first_format));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
         if let Some(mid) = &media.mid {
             self.line(format_args!("a=mid:{mid}"));
@@ -338,10 +275,7 @@ impl Sdp {
     fn sent(&mut self, media: &OfferMedia, line: &Line, local: &Local, first: bool) {
         let video = media.kind == OfferKind::Video;
         let rtx = line.rtx.map(|pt| format!(" {pt}")).unwrap_or_default();
-        self.line(format_args!(
-            "m={} 9 {} {}{rtx}",
-            media.media, media.proto, line.pt
-        ));
+        self.line(format_args!("m={} 9 {} {}{rtx}", media.media, media.proto, line.pt));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
         self.line(format_args!("a=rtcp:9 IN IP4 0.0.0.0"));
         self.transport(local, first);
@@ -359,11 +293,7 @@ impl Sdp {
         self.line(format_args!("a=rtcp-mux"));
         self.line(format_args!("a=rtcp-rsize"));
         self.formats(line, video);
-        if let Some(ssrcs) = if video {
-            Some(local.video)
-        } else {
-            local.audio
-        } {
+        if let Some(ssrcs) = if video { Some(local.video) } else { local.audio } {
             self.ssrcs(ssrcs, &local.cname);
         }
     }
@@ -384,16 +314,8 @@ impl Sdp {
 
     fn formats(&mut self, line: &Line, video: bool) {
         let pt = line.pt;
-        let channels = if line.channels > 1 {
-            format!("/{}", line.channels)
-        } else {
-            String::new()
-        };
-        self.line(format_args!(
-            "a=rtpmap:{pt} {}/{}{channels}",
-            line.codec.rtpmap(),
-            line.clock_rate
-        ));
+        let channels = if line.channels > 1 { format!("/{}", line.channels) } else { String::new() };
+        self.line(format_args!("a=rtpmap:{pt} {}/{}{channels}", line.codec.rtpmap(), line.clock_rate));
         if video {
             self.line(format_args!("a=rtcp-fb:{pt} nack"));
             self.line(format_args!("a=rtcp-fb:{pt} nack pli"));

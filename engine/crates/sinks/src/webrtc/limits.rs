@@ -32,15 +32,8 @@ pub struct HalfOpenPermit {
 impl HalfOpen {
     #[must_use]
     pub fn new(max: usize, max_per_ip: usize) -> Self {
-        let inner = HalfOpenInner {
-            total: Arc::default(),
-            by_ip: Mutex::default(),
-            max,
-            max_per_ip,
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = HalfOpenInner { total: Arc::default(), by_ip: Mutex::default(), max, max_per_ip };
+        Self { inner: Arc::new(inner) }
     }
 
     #[must_use]
@@ -60,10 +53,7 @@ impl HalfOpen {
         }
         by_ip.insert(ip, of_ip + 1);
         self.inner.total.store(total + 1, Ordering::Relaxed);
-        Some(HalfOpenPermit {
-            inner: self.inner.clone(),
-            ip,
-        })
+        Some(HalfOpenPermit { inner: self.inner.clone(), ip })
     }
 }
 
@@ -97,10 +87,7 @@ pub struct BurstShare {
 impl BurstBudget {
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self {
-            limit,
-            used: Arc::default(),
-        }
+        Self { limit, used: Arc::default() }
     }
 
     /// `None` when the machine is busy catching others up; the viewer then
@@ -108,10 +95,7 @@ impl BurstBudget {
     #[must_use]
     pub fn share(&self, bits: u64) -> Option<BurstShare> {
         let used = self.used.fetch_add(bits, Ordering::AcqRel);
-        let share = BurstShare {
-            bits,
-            used: self.used.clone(),
-        };
+        let share = BurstShare { bits, used: self.used.clone() };
         // The first one is always let through, however fast its stream.
         (used == 0 || used + bits <= self.limit).then_some(share)
     }

@@ -33,8 +33,7 @@ impl<const N: usize> Histogram<N> {
 
     pub fn add(&self, value: u64) {
         let slot = self.bounds.iter().position(|bound| value <= *bound);
-        slot.map_or(&self.above, |i| &self.counts[i])
-            .fetch_add(1, Ordering::Relaxed);
+        slot.map_or(&self.above, |i| &self.counts[i]).fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
@@ -103,8 +102,7 @@ impl Counters {
     }
 
     pub fn rtt(&self, rtt: Duration) {
-        self.rtt_ms
-            .add(u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX));
+        self.rtt_ms.add(u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX));
     }
 
     #[must_use]

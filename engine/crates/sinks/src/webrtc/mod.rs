@@ -97,10 +97,7 @@ pub struct Answer {
 pub enum WhepErrorKind {
     Invalid,
     NotFound,
-    NoCommonCodec {
-        camera: String,
-        offered: Vec<String>,
-    },
+    NoCommonCodec { camera: String, offered: Vec<String> },
     TooMany,
     Unavailable,
 }
@@ -115,10 +112,7 @@ pub struct WhepError {
 
 impl WhepError {
     fn new(kind: WhepErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 
@@ -146,11 +140,7 @@ impl WebRtc {
     /// # Errors
     /// When an address cannot be bound or a thread not started.
     pub fn start(config: WebRtcConfig, hub: Hub) -> io::Result<Self> {
-        let sockets = config
-            .bind
-            .iter()
-            .map(|a| SharedSocket::bind(*a))
-            .collect::<io::Result<Vec<_>>>()?;
+        let sockets = config.bind.iter().map(|a| SharedSocket::bind(*a)).collect::<io::Result<Vec<_>>>()?;
         let candidates = candidates(&sockets, &config.advertise);
         let half_open = HalfOpen::new(config.max_half_open, config.max_half_open_per_ip);
         let shared = Shared {
@@ -162,9 +152,8 @@ impl WebRtc {
             burst_bits: u64::from(config.join_burst_mbit) * 1_000_000,
             vanish_after: config.vanish_after,
         };
-        let mailboxes = (0..shard_count(config.shards))
-            .map(|_| Mailbox::new().map(Arc::new))
-            .collect::<io::Result<Vec<_>>>()?;
+        let mailboxes =
+            (0..shard_count(config.shards)).map(|_| Mailbox::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
         let inner = Inner {
             identity: Identity::new().map_err(io::Error::other)?,
             hub,
@@ -177,19 +166,12 @@ impl WebRtc {
             signal: Arc::new(Signal::new()?),
         };
         inner.start_threads()?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.inner
-            .shared
-            .sockets
-            .iter()
-            .map(SharedSocket::local)
-            .collect()
+        self.inner.shared.sockets.iter().map(SharedSocket::local).collect()
     }
 
     /// Answers a WHEP offer of `peer` for a stream.
@@ -199,11 +181,7 @@ impl WebRtc {
     pub fn offer(&self, key: &StreamKey, sdp: &str, peer: IpAddr) -> Result<Answer, WhepError> {
         let result = self.inner.offer(key, sdp, peer);
         if result.is_err() {
-            self.inner
-                .shared
-                .counters
-                .refused
-                .fetch_add(1, Ordering::Relaxed);
+            self.inner.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
@@ -228,17 +206,8 @@ impl WebRtc {
     /// When the session does not exist or the body asks for an ICE restart.
     pub fn patch(&self, session: &str, fragment: &str) -> Result<(), WhepError> {
         let ufrag = session_id(session)
-            .and_then(|id| {
-                self.inner
-                    .shared
-                    .registry
-                    .lock()
-                    .get(&id)
-                    .map(|entry| entry.ufrag.clone())
-            })
-            .ok_or_else(|| {
-                WhepError::new(WhepErrorKind::NotFound, "there is no such WHEP session")
-            })?;
+            .and_then(|id| self.inner.shared.registry.lock().get(&id).map(|entry| entry.ufrag.clone()))
+            .ok_or_else(|| WhepError::new(WhepErrorKind::NotFound, "there is no such WHEP session"))?;
         let restart = sdp::fragment_ufrag(fragment).is_some_and(|other| other != ufrag);
         if fragment.len() > sdp::MAX_SDP_BYTES || restart {
             return Err(WhepError::new(
@@ -289,18 +258,14 @@ impl Inner {
     }
 
     fn offer(&self, key: &StreamKey, text: &str, peer: IpAddr) -> Result<Answer, WhepError> {
-        let stream = self.hub.stream(key).ok_or_else(|| {
-            WhepError::new(WhepErrorKind::NotFound, format!("there is no stream {key}"))
-        })?;
-        let offer = Offer::parse(text).map_err(|bad| {
-            WhepError::new(
-                WhepErrorKind::Invalid,
-                format!("the offer cannot be used: {bad}"),
-            )
-        })?;
+        let stream = self
+            .hub
+            .stream(key)
+            .ok_or_else(|| WhepError::new(WhepErrorKind::NotFound, format!("there is no stream {key}")))?;
+        let offer = Offer::parse(text)
+            .map_err(|bad| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {bad}")))?;
         let profile = stream.video_info().map(|info| info.profile_level_id);
-        let agreed =
-            answer::negotiate(&offer, &stream.tracks(), profile).map_err(|r| refused(key, r))?;
+        let agreed = answer::negotiate(&offer, &stream.tracks(), profile).map_err(|r| refused(key, r))?;
         let permit = self.half_open.permit(peer).ok_or_else(|| {
             WhepError::new(
                 WhepErrorKind::TooMany,
@@ -310,58 +275,23 @@ impl Inner {
         let shard = self.emptiest();
         let creds = credentials(shard);
         let now = Instant::now();
-        let sockets: Vec<SocketAddr> = self
-            .shared
-            .sockets
-            .iter()
-            .map(SharedSocket::local)
-            .collect();
-        let built = session::build(
-            &self.identity,
-            &offer,
-            &agreed,
-            creds.clone(),
-            &sockets,
-            self.candidates.clone(),
-            now,
-        )
-        .map_err(|e| {
-            WhepError::new(
-                WhepErrorKind::Invalid,
-                format!("the offer cannot be used: {e}"),
-            )
-        })?;
+        let sockets: Vec<SocketAddr> = self.shared.sockets.iter().map(SharedSocket::local).collect();
+        let built =
+            session::build(&self.identity, &offer, &agreed, creds.clone(), &sockets, self.candidates.clone(), now)
+                .map_err(|e| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {e}")))?;
         let id: u128 = rand::random();
         let sdp = built.answer.clone();
         let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, now);
-        self.shared.registry.lock().insert(
-            id,
-            Entry {
-                shard,
-                ufrag: offer.ice.ufrag,
-            },
-        );
-        self.shared
-            .counters
-            .sessions
-            .fetch_add(1, Ordering::Relaxed);
-        self.mailboxes[shard]
-            .viewers
-            .fetch_add(1, Ordering::Relaxed);
+        self.shared.registry.lock().insert(id, Entry { shard, ufrag: offer.ice.ufrag });
+        self.shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
+        self.mailboxes[shard].viewers.fetch_add(1, Ordering::Relaxed);
         self.mailboxes[shard].command(Command::Join(Box::new(viewer)));
-        Ok(Answer {
-            session: format!("{id:032x}"),
-            sdp,
-        })
+        Ok(Answer { session: format!("{id:032x}"), sdp })
     }
 
     fn emptiest(&self) -> usize {
         let count = |(_, mailbox): &(usize, &Arc<Mailbox>)| mailbox.viewers.load(Ordering::Relaxed);
-        self.mailboxes
-            .iter()
-            .enumerate()
-            .min_by_key(count)
-            .map_or(0, |(index, _)| index)
+        self.mailboxes.iter().enumerate().min_by_key(count).map_or(0, |(index, _)| index)
     }
 
     fn stop(&self) {
@@ -385,54 +315,28 @@ impl Drop for Inner {
 }
 
 fn shard_count(configured: usize) -> usize {
-    let cores = || {
-        std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(MAX_SHARDS)
-    };
-    if configured == 0 {
-        cores()
-    } else {
-        configured.min(255)
-    }
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS);
+    if configured == 0 { cores() } else { configured.min(255) }
 }
 
 fn session_id(session: &str) -> Option<u128> {
     let hex = session.len() == 32 && session.bytes().all(|b| b.is_ascii_hexdigit());
-    hex.then(|| u128::from_str_radix(session, 16).ok())
-        .flatten()
+    hex.then(|| u128::from_str_radix(session, 16).ok()).flatten()
 }
 
 fn credentials(shard: usize) -> IceCreds {
-    let random = |count| -> String {
-        rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(count)
-            .map(char::from)
-            .collect()
-    };
-    IceCreds {
-        ufrag: make_ufrag(shard, &random(UFRAG_CHARS - 2)),
-        pass: random(32),
-    }
+    let random = |count| -> String { rand::rng().sample_iter(Alphanumeric).take(count).map(char::from).collect() };
+    IceCreds { ufrag: make_ufrag(shard, &random(UFRAG_CHARS - 2)), pass: random(32) }
 }
 
 fn refused(key: &StreamKey, refusal: Refusal) -> WhepError {
     match refusal {
-        Refusal::VideoLine => WhepError::new(
-            WhepErrorKind::Invalid,
-            "the offer has no video line that receives",
-        ),
-        Refusal::CameraVideo => WhepError::new(
-            WhepErrorKind::Unavailable,
-            format!("{key} has no picture yet; try again in a second"),
-        ),
+        Refusal::VideoLine => WhepError::new(WhepErrorKind::Invalid, "the offer has no video line that receives"),
+        Refusal::CameraVideo => {
+            WhepError::new(WhepErrorKind::Unavailable, format!("{key} has no picture yet; try again in a second"))
+        }
         Refusal::CommonCodec { camera, offered } => {
-            let list = if offered.is_empty() {
-                "none".to_owned()
-            } else {
-                offered.join(", ")
-            };
+            let list = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
             let message = format!("{key} sends {camera}, this browser takes {list}");
             WhepError::new(WhepErrorKind::NoCommonCodec { camera, offered }, message)
         }
@@ -444,11 +348,7 @@ fn candidates(sockets: &[SharedSocket], advertise: &[IpAddr]) -> Vec<String> {
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for socket in sockets {
         let local = socket.local();
-        let told: Vec<IpAddr> = advertise
-            .iter()
-            .copied()
-            .filter(|ip| ip.is_ipv4() == local.is_ipv4())
-            .collect();
+        let told: Vec<IpAddr> = advertise.iter().copied().filter(|ip| ip.is_ipv4() == local.is_ipv4()).collect();
         let ips = match (told.is_empty(), local.ip().is_unspecified()) {
             (false, _) => told,
             (true, true) => socket::machine_addresses(local.is_ipv4()),

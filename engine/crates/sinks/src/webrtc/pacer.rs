@@ -23,11 +23,7 @@ impl Pacer {
     pub fn new(configured: u64, stream: u64, now: Instant) -> Self {
         let bits = configured.max(stream.saturating_mul(2)).max(1);
         let bytes_per_second = bits as f64 / 8.0;
-        Self {
-            bytes_per_second,
-            available: bytes_per_second * DEPTH.as_secs_f64(),
-            refilled: now,
-        }
+        Self { bytes_per_second, available: bytes_per_second * DEPTH.as_secs_f64(), refilled: now }
     }
 
     /// Whether a packet may leave now; takes its bytes if so. The bucket may
@@ -62,10 +58,7 @@ pub struct Timeline {
 impl Timeline {
     #[must_use]
     pub fn new(compress: bool) -> Self {
-        Self {
-            compress,
-            last: None,
-        }
+        Self { compress, last: None }
     }
 
     /// RTP time of a frame; `rtp_time` is its own.
@@ -75,8 +68,7 @@ impl Timeline {
                 let compressed = tag.compressed_time();
                 // A group sent again after a loss continues where the viewer
                 // is, still before the next live frame.
-                self.last
-                    .map_or(compressed, |last| compressed.max(last + 1))
+                self.last.map_or(compressed, |last| compressed.max(last + 1))
             }
             _ => rtp_time,
         };

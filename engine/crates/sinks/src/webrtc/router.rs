@@ -80,11 +80,7 @@ impl Announcements {
     }
 
     fn take(&self) -> Vec<Announcement> {
-        if self.any.swap(false, Ordering::AcqRel) {
-            std::mem::take(&mut *self.waiting.lock())
-        } else {
-            Vec::new()
-        }
+        if self.any.swap(false, Ordering::AcqRel) { std::mem::take(&mut *self.waiting.lock()) } else { Vec::new() }
     }
 }
 
@@ -160,17 +156,10 @@ impl Receiver {
             for announcement in self.announcements.take() {
                 table.apply(announcement);
             }
-            let shard = table
-                .route(source, bytes)
-                .and_then(|shard| sorted.get_mut(shard));
+            let shard = table.route(source, bytes).and_then(|shard| sorted.get_mut(shard));
             if let Some(waiting) = shard {
                 let local = destination.ip();
-                waiting.push(Datagram {
-                    socket: index,
-                    local,
-                    source,
-                    bytes: bytes.into(),
-                });
+                waiting.push(Datagram { socket: index, local, source, bytes: bytes.into() });
             }
         });
         if let Err(error) = result {

@@ -81,18 +81,12 @@ impl OfferMedia {
     #[must_use]
     pub fn rtx_of(&self, pt: u8) -> Option<u8> {
         let wanted = pt.to_string();
-        self.formats
-            .iter()
-            .find(|f| f.name == "RTX" && f.parameter("apt") == Some(&wanted))
-            .map(|f| f.pt)
+        self.formats.iter().find(|f| f.name == "RTX" && f.parameter("apt") == Some(&wanted)).map(|f| f.pt)
     }
 
     #[must_use]
     pub fn extension(&self, uri: &str) -> Option<u8> {
-        self.extmap
-            .iter()
-            .find(|(_, known)| known == uri)
-            .map(|(id, _)| *id)
+        self.extmap.iter().find(|(_, known)| known == uri).map(|(id, _)| *id)
     }
 }
 
@@ -168,8 +162,7 @@ impl Reader {
             return Err(bad(format!("the offer has over {MAX_MEDIA} m-lines")));
         }
         let mut words = rest.split_whitespace();
-        let (Some(media), Some(_port), Some(proto)) = (words.next(), words.next(), words.next())
-        else {
+        let (Some(media), Some(_port), Some(proto)) = (words.next(), words.next(), words.next()) else {
             return Err(bad("an m-line is incomplete"));
         };
         let formats: Vec<&str> = words.take(MAX_FORMATS).collect();
@@ -201,30 +194,16 @@ impl Reader {
         if self.shared.fingerprint.is_some() {
             return Ok(());
         }
-        let (hash, hex) = value
-            .trim()
-            .split_once(' ')
-            .ok_or_else(|| bad("a=fingerprint has no value"))?;
-        let bytes: Option<Vec<u8>> = hex
-            .trim()
-            .split(':')
-            .map(|byte| u8::from_str_radix(byte, 16).ok())
-            .collect();
+        let (hash, hex) = value.trim().split_once(' ').ok_or_else(|| bad("a=fingerprint has no value"))?;
+        let bytes: Option<Vec<u8>> = hex.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
         let bytes = bytes.ok_or_else(|| bad("a=fingerprint is not hexadecimal"))?;
-        self.shared.fingerprint = Some(OfferFingerprint {
-            hash: hash.to_ascii_lowercase(),
-            bytes,
-        });
+        self.shared.fingerprint = Some(OfferFingerprint { hash: hash.to_ascii_lowercase(), bytes });
         Ok(())
     }
 
     fn group(&mut self, value: &str) {
         if let Some(mids) = value.strip_prefix("BUNDLE") {
-            self.bundle = mids
-                .split_whitespace()
-                .take(MAX_MEDIA)
-                .map(str::to_owned)
-                .collect();
+            self.bundle = mids.split_whitespace().take(MAX_MEDIA).map(str::to_owned).collect();
         }
     }
 
@@ -248,10 +227,7 @@ impl Reader {
         }
         let ufrag = self.shared.ufrag.ok_or_else(|| bad("no a=ice-ufrag"))?;
         let pwd = self.shared.pwd.ok_or_else(|| bad("no a=ice-pwd"))?;
-        let fingerprint = self
-            .shared
-            .fingerprint
-            .ok_or_else(|| bad("no a=fingerprint"))?;
+        let fingerprint = self.shared.fingerprint.ok_or_else(|| bad("no a=fingerprint"))?;
         if fingerprint.hash != "sha-256" || fingerprint.bytes.len() != 32 {
             return Err(bad("a=fingerprint must be sha-256 with 32 bytes"));
         }
@@ -276,9 +252,7 @@ fn keep(slot: &mut Option<String>, value: &str) -> Result<(), BadSdp> {
 
 fn short(word: &str) -> Result<String, BadSdp> {
     if word.len() > MAX_TOKEN {
-        return Err(bad(format!(
-            "a word of the offer is over {MAX_TOKEN} bytes"
-        )));
+        return Err(bad(format!("a word of the offer is over {MAX_TOKEN} bytes")));
     }
     Ok(word.to_owned())
 }
@@ -290,13 +264,7 @@ fn static_format(pt: u8) -> OfferFormat {
         8 => ("PCMA", 8000, 1),
         _ => ("", 0, 0),
     };
-    OfferFormat {
-        pt,
-        name: name.to_owned(),
-        clock_rate,
-        channels,
-        fmtp: String::new(),
-    }
+    OfferFormat { pt, name: name.to_owned(), clock_rate, channels, fmtp: String::new() }
 }
 
 fn format_of<'a>(media: &'a mut OfferMedia, pt: &str) -> Option<&'a mut OfferFormat> {
@@ -344,8 +312,5 @@ fn extmap(media: &mut OfferMedia, value: &str) {
 /// The ufrag named in a PATCH body, if any.
 #[must_use]
 pub fn fragment_ufrag(fragment: &str) -> Option<&str> {
-    fragment
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("a=ice-ufrag:"))
-        .map(str::trim)
+    fragment.lines().find_map(|line| line.trim().strip_prefix("a=ice-ufrag:")).map(str::trim)
 }

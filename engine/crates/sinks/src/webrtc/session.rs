@@ -9,15 +9,14 @@ use str0m::format::{Codec as RtcCodec, FormatParams};
 use str0m::media::{Frequency, MediaKind, Mid};
 use str0m::rtp::{Extension, ExtensionMap, Ssrc};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
-use vms_media::Codec;
+use vms_hub::StreamStatus;
+use vms_media::{Codec, MAX_PAYLOAD};
 
 use super::answer::{Agreement, Line, Local, Ssrcs, write};
 use super::sdp::Offer;
 
 /// How long sent packets are kept to be sent again.
 const RESEND_AGE: Duration = Duration::from_secs(1);
-/// A second of 16 Mbit/s and a large burst; the cache grows as needed.
-const RESEND_PACKETS: usize = 4096;
 const STATS_EVERY: Duration = Duration::from_secs(5);
 
 /// What all viewers of the process share.
@@ -36,14 +35,8 @@ impl Identity {
     /// When no certificate can be made.
     pub fn new() -> Result<Self, NoCertificate> {
         let crypto = str0m::crypto::from_feature_flags();
-        let certificate = crypto
-            .dtls_provider
-            .generate_certificate()
-            .ok_or(NoCertificate)?;
-        Ok(Self {
-            crypto: Arc::new(crypto),
-            certificate,
-        })
+        let certificate = crypto.dtls_provider.generate_certificate().ok_or(NoCertificate)?;
+        Ok(Self { crypto: Arc::new(crypto), certificate })
     }
 }
 
@@ -101,10 +94,7 @@ pub fn build(
     }
     let mut api = rtc.direct_api();
     api.set_ice_controlling(false);
-    api.set_remote_ice_credentials(IceCreds {
-        ufrag: offer.ice.ufrag.clone(),
-        pass: offer.ice.pwd.clone(),
-    });
+    api.set_remote_ice_credentials(IceCreds { ufrag: offer.ice.ufrag.clone(), pass: offer.ice.pwd.clone() });
     api.set_remote_fingerprint(Fingerprint {
         hash_func: offer.fingerprint.hash.clone(),
         bytes: offer.fingerprint.bytes.clone(),
@@ -112,10 +102,7 @@ pub fn build(
     api.start_dtls(offer.passive)?;
     let fingerprint = api.local_dtls_fingerprint().to_string();
     let (video, cname) = declare(&mut rtc, &agreed.video, MediaKind::Video);
-    let audio = agreed
-        .audio
-        .as_ref()
-        .map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
+    let audio = agreed.audio.as_ref().map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
     let local = Local {
         session: u64::from(rand::random::<u32>()),
         ufrag: creds.ufrag,
@@ -128,20 +115,12 @@ pub fn build(
         cname,
     };
     let answer = write(offer, agreed, &local);
-    Ok(Session {
-        rtc,
-        video,
-        audio,
-        answer,
-    })
+    Ok(Session { rtc, video, audio, answer })
 }
 
 fn config(identity: &Identity, agreed: &Agreement, creds: IceCreds) -> RtcConfig {
     let mut extensions = ExtensionMap::empty();
-    for line in [Some(&agreed.video), agreed.audio.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    for line in [Some(&agreed.video), agreed.audio.as_ref()].into_iter().flatten() {
         if let Some(id) = line.mid_extension {
             extensions.set(id, Extension::RtpMid);
         }
@@ -182,21 +161,11 @@ fn add_codec(codecs: &mut str0m::format::CodecConfig, line: &Line) {
         8_000 => Frequency::EIGHT_KHZ,
         _ => Frequency::NINETY_KHZ,
     };
-    codecs.add_config(
-        line.pt.into(),
-        line.rtx.map(Into::into),
-        codec,
-        rate,
-        channels,
-        FormatParams::default(),
-    );
+    codecs.add_config(line.pt.into(), line.rtx.map(Into::into), codec, rate, channels, FormatParams::default());
 }
 
 fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
-    let mid = line.mid.as_deref().map_or_else(
-        || Mid::from(if kind.is_video() { "v" } else { "a" }),
-        Mid::from,
-    );
+    let mid = line.mid.as_deref().map_or_else(|| Mid::from(if kind.is_video() { "v" } else { "a" }), Mid::from);
     let mut api = rtc.direct_api();
     let cname = api.declare_media(mid, kind).cname().to_owned();
     let ssrc = api.new_ssrc();
@@ -207,9 +176,7 @@ fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
         }
         rtx
     });
-    // No cap on the share of resends: under heavy loss it would stop them.
-    api.declare_stream_tx(ssrc, rtx, mid, None)
-        .set_rtx_cache(RESEND_PACKETS, RESEND_AGE, None);
+    api.declare_stream_tx(ssrc, rtx, mid, None);
     let out = Outgoing {
         track_index: line.track_index,
         codec: line.codec.clone(),
@@ -222,13 +189,29 @@ fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
     (out, cname)
 }
 
-fn ssrcs(rtc: &mut Rtc, out: &Outgoing) -> Ssrcs {
-    let rtx = rtc
-        .direct_api()
-        .stream_tx(&out.ssrc)
-        .and_then(|tx| tx.rtx());
-    Ssrcs {
-        main: *out.ssrc,
-        rtx: rtx.map(|ssrc| *ssrc),
+/// Sets how many sent packets are kept: a second of the stream. A burst is
+/// larger than that at times; its first packets are then overwritten early,
+/// still a tenth of a second after they were sent.
+pub fn keep_for_resends(rtc: &mut Rtc, out: &Outgoing, status: &StreamStatus) {
+    if let Some(tx) = rtc.direct_api().stream_tx(&out.ssrc) {
+        // No cap on the share of resends: under heavy loss it would stop them.
+        tx.set_rtx_cache(resend_packets(status), RESEND_AGE, None);
     }
+}
+
+/// A kept packet costs half a kilobyte a viewer, so no more than needed.
+#[must_use]
+pub fn resend_packets(status: &StreamStatus) -> usize {
+    if status.bitrate == 0 {
+        return 1024;
+    }
+    let full = status.bitrate as f64 / 8.0 / MAX_PAYLOAD as f64;
+    // Each frame ends with a packet that is not full, and may begin with one.
+    let packets = full + f64::from(status.fps) * 1.5;
+    ((packets * 1.1) as usize).clamp(128, 4096)
+}
+
+fn ssrcs(rtc: &mut Rtc, out: &Outgoing) -> Ssrcs {
+    let rtx = rtc.direct_api().stream_tx(&out.ssrc).and_then(|tx| tx.rtx());
+    Ssrcs { main: *out.ssrc, rtx: rtx.map(|ssrc| *ssrc) }
 }

@@ -66,11 +66,7 @@ impl Mailbox {
     /// # Errors
     /// When the process has no descriptor left.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            signal: Signal::new()?,
-            mail: Mutex::default(),
-            viewers: AtomicUsize::new(0),
-        })
+        Ok(Self { signal: Signal::new()?, mail: Mutex::default(), viewers: AtomicUsize::new(0) })
     }
 
     /// Hands datagrams over; returns how many had no room.
@@ -226,11 +222,7 @@ impl Shard {
     }
 
     /// Runs a step of one viewer and acts on what comes of it.
-    fn with(
-        &mut self,
-        slot: usize,
-        step: impl FnOnce(&mut Viewer, &mut Context<'_>, &mut Vec<SocketAddr>) -> Flow,
-    ) {
+    fn with(&mut self, slot: usize, step: impl FnOnce(&mut Viewer, &mut Context<'_>, &mut Vec<SocketAddr>) -> Flow) {
         let Some(viewer) = self.viewers.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
@@ -246,9 +238,7 @@ impl Shard {
         let flow = step(viewer, &mut context, &mut addresses);
         for address in addresses {
             self.by_address.insert(address, slot);
-            self.shared
-                .announcements
-                .add(Announcement::Mine(address, self.index));
+            self.shared.announcements.add(Announcement::Mine(address, self.index));
         }
         match flow {
             Flow::Wait => {}
@@ -265,10 +255,7 @@ impl Shard {
     }
 
     fn frames(&mut self, group: usize) {
-        self.groups[group]
-            .wake
-            .raised
-            .store(false, Ordering::Release);
+        self.groups[group].wake.raised.store(false, Ordering::Release);
         let viewers = std::mem::take(&mut self.groups[group].viewers);
         let mut gone = false;
         for &slot in &viewers {
@@ -276,14 +263,8 @@ impl Shard {
             gone |= self.viewers[slot].is_none();
         }
         // Viewers that ended in the loop looked for themselves in vain.
-        let kept = if gone {
-            viewers
-                .into_iter()
-                .filter(|slot| self.viewers[*slot].is_some())
-                .collect()
-        } else {
-            viewers
-        };
+        let kept =
+            if gone { viewers.into_iter().filter(|slot| self.viewers[*slot].is_some()).collect() } else { viewers };
         let joined = std::mem::replace(&mut self.groups[group].viewers, kept);
         self.groups[group].viewers.extend(joined);
     }
@@ -298,12 +279,7 @@ impl Shard {
         match command {
             Command::Join(viewer) => self.add(viewer),
             Command::End(id) => {
-                let slot = self
-                    .viewers
-                    .iter()
-                    .flatten()
-                    .find(|v| v.id == id)
-                    .map(|v| v.ufrag.clone());
+                let slot = self.viewers.iter().flatten().find(|v| v.id == id).map(|v| v.ufrag.clone());
                 if let Some(slot) = slot.and_then(|ufrag| self.by_ufrag.get(&ufrag).copied()) {
                     self.end(slot);
                 }
@@ -339,10 +315,7 @@ impl Shard {
 
     fn datagram(&mut self, datagram: Datagram) {
         if let Some(ufrag) = stun_ufrag(&datagram.bytes) {
-            let slot = std::str::from_utf8(ufrag)
-                .ok()
-                .and_then(|ufrag| self.by_ufrag.get(ufrag))
-                .copied();
+            let slot = std::str::from_utf8(ufrag).ok().and_then(|ufrag| self.by_ufrag.get(ufrag)).copied();
             if let Some(slot) = slot {
                 self.receive(slot, &datagram);
             }
@@ -351,18 +324,13 @@ impl Shard {
         let Some(&slot) = self.by_address.get(&datagram.source) else {
             return;
         };
-        let handshaking = self.viewers[slot]
-            .as_ref()
-            .is_some_and(|viewer| viewer.half_open());
+        let handshaking = self.viewers[slot].as_ref().is_some_and(|viewer| viewer.half_open());
         if !handshaking {
             self.receive(slot, &datagram);
         } else if self.handshakes.len() < MAX_HANDSHAKES_WAITING {
             self.handshakes.push_back(datagram);
         } else {
-            self.shared
-                .counters
-                .overflow
-                .fetch_add(1, Ordering::Relaxed);
+            self.shared.counters.overflow.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -386,24 +354,14 @@ impl Shard {
     }
 
     fn connected(&mut self, slot: usize) {
-        let Some(key) = self.viewers[slot]
-            .as_ref()
-            .map(|viewer| viewer.stream.key().clone())
-        else {
+        let Some(key) = self.viewers[slot].as_ref().map(|viewer| viewer.stream.key().clone()) else {
             return;
         };
         let next = self.groups.len();
         let group = *self.group_of.entry(key).or_insert(next);
         if group == next {
-            let wake = GroupWake {
-                mailbox: self.mailbox.clone(),
-                group,
-                raised: AtomicBool::new(false),
-            };
-            self.groups.push(Group {
-                wake: Arc::new(wake),
-                viewers: Vec::new(),
-            });
+            let wake = GroupWake { mailbox: self.mailbox.clone(), group, raised: AtomicBool::new(false) };
+            self.groups.push(Group { wake: Arc::new(wake), viewers: Vec::new() });
         }
         self.groups[group].viewers.push(slot);
         self.shared.counters.viewers.fetch_add(1, Ordering::Relaxed);
@@ -424,15 +382,10 @@ impl Shard {
             let Some(viewer) = &self.viewers[slot] else {
                 continue;
             };
-            let silent =
-                now.saturating_duration_since(viewer.last_heard) > self.shared.vanish_after;
-            let late = viewer.half_open()
-                && now.saturating_duration_since(viewer.created) > CONNECT_WITHIN;
+            let silent = now.saturating_duration_since(viewer.last_heard) > self.shared.vanish_after;
+            let late = viewer.half_open() && now.saturating_duration_since(viewer.created) > CONNECT_WITHIN;
             if silent || late {
-                self.shared
-                    .counters
-                    .vanished
-                    .fetch_add(1, Ordering::Relaxed);
+                self.shared.counters.vanished.fetch_add(1, Ordering::Relaxed);
                 self.end(slot);
             } else if viewer.next_timeout <= now {
                 self.with(slot, |viewer, context, _| viewer.tick(context));
@@ -456,9 +409,7 @@ impl Shard {
         for address in viewer.addresses() {
             if self.by_address.get(&address) == Some(&slot) {
                 self.by_address.remove(&address);
-                self.shared
-                    .announcements
-                    .add(Announcement::Gone(address, self.index));
+                self.shared.announcements.add(Announcement::Gone(address, self.index));
             }
         }
         self.by_ufrag.remove(&viewer.ufrag);

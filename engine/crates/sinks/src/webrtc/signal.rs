@@ -24,10 +24,7 @@ impl Signal {
         }
         // SAFETY: the descriptor is new and owned by nobody else.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self {
-            fd,
-            raised: AtomicBool::new(false),
-        })
+        Ok(Self { fd, raised: AtomicBool::new(false) })
     }
 
     pub fn raise(&self) {
@@ -44,13 +41,7 @@ impl Signal {
     pub fn take(&self) {
         let mut count = 0u64;
         // SAFETY: reads eight bytes from an eventfd; fails only when empty.
-        unsafe {
-            libc::read(
-                self.fd.as_raw_fd(),
-                std::ptr::from_mut(&mut count).cast(),
-                8,
-            )
-        };
+        unsafe { libc::read(self.fd.as_raw_fd(), std::ptr::from_mut(&mut count).cast(), 8) };
         self.raised.store(false, Ordering::Release);
     }
 
@@ -66,19 +57,11 @@ impl Signal {
 /// # Errors
 /// Those of `poll`, without interruptions.
 pub fn wait(fds: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
-    let timeout = libc::timespec {
-        tv_sec: timeout.as_secs().min(3600) as libc::time_t,
-        tv_nsec: timeout.subsec_nanos() as _,
-    };
+    let timeout =
+        libc::timespec { tv_sec: timeout.as_secs().min(3600) as libc::time_t, tv_nsec: timeout.subsec_nanos() as _ };
     // SAFETY: the slice is valid for its length; no signal mask is changed.
-    let result = unsafe {
-        libc::ppoll(
-            fds.as_mut_ptr(),
-            fds.len() as libc::nfds_t,
-            &raw const timeout,
-            std::ptr::null(),
-        )
-    };
+    let result =
+        unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, &raw const timeout, std::ptr::null()) };
     if result < 0 {
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
@@ -93,9 +76,5 @@ pub fn wait(fds: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
 
 #[must_use]
 pub fn readable(fd: RawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    }
+    libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
 }

@@ -39,20 +39,13 @@ impl SharedSocket {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
         // Best effort: the system may allow less.
-        for result in [
-            socket.set_recv_buffer_size(BUFFER_BYTES),
-            socket.set_send_buffer_size(BUFFER_BYTES),
-        ] {
+        for result in [socket.set_recv_buffer_size(BUFFER_BYTES), socket.set_send_buffer_size(BUFFER_BYTES)] {
             if let Err(error) = result {
                 tracing::debug!(%error, "UDP buffer size was refused");
             }
@@ -64,12 +57,7 @@ impl SharedSocket {
         if wildcard {
             ask_for_destination(&socket, local.is_ipv6())?;
         }
-        Ok(Self {
-            socket,
-            local,
-            wildcard,
-            gso: AtomicBool::new(cfg!(target_os = "linux")),
-        })
+        Ok(Self { socket, local, wildcard, gso: AtomicBool::new(cfg!(target_os = "linux")) })
     }
 
     #[must_use]
@@ -96,11 +84,8 @@ impl SharedSocket {
 /// On a wildcard address the kernel must say which address was written to,
 /// because an answer has to leave from there.
 fn ask_for_destination(socket: &UdpSocket, v6: bool) -> io::Result<()> {
-    let (level, name) = if v6 {
-        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
-    } else {
-        (libc::IPPROTO_IP, libc::IP_PKTINFO)
-    };
+    let (level, name) =
+        if v6 { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) } else { (libc::IPPROTO_IP, libc::IP_PKTINFO) };
     let on: libc::c_int = 1;
     // SAFETY: the descriptor is open and the value is an int of the size given.
     let result = unsafe {
@@ -112,11 +97,7 @@ fn ask_for_destination(socket: &UdpSocket, v6: bool) -> io::Result<()> {
             mem::size_of_val(&on) as libc::socklen_t,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Space for control messages, aligned as the kernel wants it.
@@ -180,10 +161,7 @@ impl ReceiveBatch {
         };
         if count < 0 {
             let error = io::Error::last_os_error();
-            let nothing = matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-            );
+            let nothing = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
             return if nothing { Ok(0) } else { Err(error) };
         }
         let count = count as usize;
@@ -245,13 +223,11 @@ unsafe fn destination_of(header: &libc::msghdr) -> Option<IpAddr> {
         while let Some(control) = message.as_ref() {
             match (control.cmsg_level, control.cmsg_type) {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                    let info: libc::in_pktinfo =
-                        std::ptr::read_unaligned(libc::CMSG_DATA(message).cast());
+                    let info: libc::in_pktinfo = std::ptr::read_unaligned(libc::CMSG_DATA(message).cast());
                     return Some(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr)).into());
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                    let info: libc::in6_pktinfo =
-                        std::ptr::read_unaligned(libc::CMSG_DATA(message).cast());
+                    let info: libc::in6_pktinfo = std::ptr::read_unaligned(libc::CMSG_DATA(message).cast());
                     return Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into());
                 }
                 _ => message = libc::CMSG_NXTHDR(header, message),
@@ -294,12 +270,7 @@ pub struct SendBatch {
 impl SendBatch {
     #[must_use]
     pub fn new(sockets: Arc<[SharedSocket]>, counters: Arc<SendCounters>) -> Self {
-        Self {
-            sockets,
-            counters,
-            bytes: Vec::with_capacity(FLUSH_BYTES + MAX_RUN_BYTES),
-            runs: Vec::new(),
-        }
+        Self { sockets, counters, bytes: Vec::with_capacity(FLUSH_BYTES + MAX_RUN_BYTES), runs: Vec::new() }
     }
 
     /// Adds a packet that leaves by a socket from `source`, an address of this
@@ -341,17 +312,9 @@ impl SendBatch {
         let mut from = 0;
         while from < self.runs.len() {
             let socket = self.runs[from].socket;
-            let same = self.runs[from..]
-                .iter()
-                .take(SEND_BATCH)
-                .take_while(|run| run.socket == socket)
-                .count();
+            let same = self.runs[from..].iter().take(SEND_BATCH).take_while(|run| run.socket == socket).count();
             let runs = &self.runs[from..from + same];
-            from += if self.sockets[socket].gso() {
-                self.send_runs(socket, runs)
-            } else {
-                self.send_packets(runs)
-            };
+            from += if self.sockets[socket].gso() { self.send_runs(socket, runs) } else { self.send_packets(runs) };
         }
         self.runs.clear();
         self.bytes.clear();
@@ -363,35 +326,19 @@ impl SendBatch {
         let mut names: Vec<SockAddr> = runs.iter().map(|run| run.destination.into()).collect();
         let mut vectors: Vec<libc::iovec> = runs
             .iter()
-            .map(|run| libc::iovec {
-                iov_base: self.bytes[run.start..].as_ptr().cast_mut().cast(),
-                iov_len: run.len,
-            })
+            .map(|run| libc::iovec { iov_base: self.bytes[run.start..].as_ptr().cast_mut().cast(), iov_len: run.len })
             .collect();
         let mut controls = vec![Control([0; 12]); runs.len()];
         let mut headers: Vec<libc::mmsghdr> = (0..runs.len())
             .map(|i| {
                 let segment = (runs[i].packets > 1).then_some(runs[i].segment as u16);
                 let source = socket.wildcard.then_some(runs[i].source);
-                send_header(
-                    &mut vectors[i],
-                    &mut names[i],
-                    &mut controls[i],
-                    segment,
-                    source,
-                )
+                send_header(&mut vectors[i], &mut names[i], &mut controls[i], segment, source)
             })
             .collect();
         // SAFETY: headers point at names, vectors and controls that live
         // through the call, and at bytes that are only read.
-        let sent = unsafe {
-            libc::sendmmsg(
-                socket.fd(),
-                headers.as_mut_ptr(),
-                runs.len() as libc::c_uint,
-                0,
-            )
-        };
+        let sent = unsafe { libc::sendmmsg(socket.fd(), headers.as_mut_ptr(), runs.len() as libc::c_uint, 0) };
         self.counters.calls.fetch_add(1, Ordering::Relaxed);
         if sent > 0 {
             self.count(&runs[..sent as usize]);
@@ -406,17 +353,13 @@ impl SendBatch {
         match error.raw_os_error() {
             Some(libc::EINTR) => 0,
             Some(libc::EAGAIN) if wait_for_room(socket.fd()) => 0,
-            Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP)
-                if run.packets > 1 =>
-            {
+            Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP) if run.packets > 1 => {
                 tracing::info!(%error, address = %socket.local, "no UDP segmentation here, sending packet by packet");
                 socket.disable_gso();
                 0
             }
             _ => {
-                self.counters
-                    .dropped
-                    .fetch_add(run.packets as u64, Ordering::Relaxed);
+                self.counters.dropped.fetch_add(run.packets as u64, Ordering::Relaxed);
                 1
             }
         }
@@ -426,11 +369,7 @@ impl SendBatch {
     fn send_packets(&self, runs: &[Run]) -> usize {
         for run in runs {
             for packet in self.bytes[run.start..run.start + run.len].chunks(run.segment) {
-                let single = Run {
-                    len: packet.len(),
-                    packets: 1,
-                    ..*run
-                };
+                let single = Run { len: packet.len(), packets: 1, ..*run };
                 if self.send_packet(&single, packet) {
                     self.count(&[single]);
                 } else {
@@ -445,10 +384,7 @@ impl SendBatch {
         let socket = &self.sockets[run.socket];
         let mut name: SockAddr = run.destination.into();
         let mut control = Control([0; 12]);
-        let mut vector = libc::iovec {
-            iov_base: packet.as_ptr().cast_mut().cast(),
-            iov_len: packet.len(),
-        };
+        let mut vector = libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
         let source = socket.wildcard.then_some(run.source);
         let header = send_header(&mut vector, &mut name, &mut control, None, source);
         for _ in 0..2 {
@@ -459,8 +395,7 @@ impl SendBatch {
                 return true;
             }
             let error = io::Error::last_os_error().raw_os_error();
-            let again = error == Some(libc::EINTR)
-                || (error == Some(libc::EAGAIN) && wait_for_room(socket.fd()));
+            let again = error == Some(libc::EINTR) || (error == Some(libc::EAGAIN) && wait_for_room(socket.fd()));
             if !again {
                 return false;
             }
@@ -471,12 +406,8 @@ impl SendBatch {
     fn count(&self, runs: &[Run]) {
         let packets: usize = runs.iter().map(|run| run.packets).sum();
         let bytes: usize = runs.iter().map(|run| run.len).sum();
-        self.counters
-            .packets
-            .fetch_add(packets as u64, Ordering::Relaxed);
-        self.counters
-            .bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counters.packets.fetch_add(packets as u64, Ordering::Relaxed);
+        self.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -510,20 +441,13 @@ fn send_header(
             Some(IpAddr::V4(ip)) => {
                 let info = libc::in_pktinfo {
                     ipi_ifindex: 0,
-                    ipi_spec_dst: libc::in_addr {
-                        s_addr: u32::from(ip).to_be(),
-                    },
+                    ipi_spec_dst: libc::in_addr { s_addr: u32::from(ip).to_be() },
                     ipi_addr: libc::in_addr { s_addr: 0 },
                 };
                 write_control(message, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
             }
             Some(IpAddr::V6(ip)) => {
-                let info = libc::in6_pktinfo {
-                    ipi6_addr: libc::in6_addr {
-                        s6_addr: ip.octets(),
-                    },
-                    ipi6_ifindex: 0,
-                };
+                let info = libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: 0 };
                 write_control(message, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
             }
             None => 0,
@@ -551,11 +475,7 @@ unsafe fn write_control<T>(message: *mut libc::cmsghdr, level: i32, kind: i32, v
 
 /// Waits briefly for room in a socket's buffer; false when there is none.
 fn wait_for_room(fd: RawFd) -> bool {
-    let mut poll = libc::pollfd {
-        fd,
-        events: libc::POLLOUT,
-        revents: 0,
-    };
+    let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one valid pollfd.
     unsafe { libc::poll(&raw mut poll, 1, SEND_PATIENCE.as_millis() as libc::c_int) > 0 }
 }

@@ -16,7 +16,7 @@ use vms_media::{Track, TrackKind};
 use super::limits::{BurstBudget, BurstShare, HalfOpenPermit};
 use super::metrics::Counters;
 use super::pacer::{Pacer, Timeline};
-use super::session::{Outgoing, Session, nominal};
+use super::session::{Outgoing, Session, keep_for_resends, nominal};
 use super::shard::Datagram;
 use super::socket::{SendBatch, SharedSocket};
 
@@ -160,8 +160,7 @@ impl Viewer {
         let socket = &context.sockets[datagram.socket];
         let local = nominal(socket.local());
         // Anyone can send anything to this port: what is not WebRTC is dropped.
-        let Ok(receive) = Receive::new(Protocol::Udp, datagram.source, local, &datagram.bytes)
-        else {
+        let Ok(receive) = Receive::new(Protocol::Udp, datagram.source, local, &datagram.bytes) else {
             return Flow::Wait;
         };
         let input = Input::Receive(context.now, receive);
@@ -185,11 +184,7 @@ impl Viewer {
         if known || self.paths.len() == MAX_ADDRESSES {
             return false;
         }
-        self.paths.push(Path {
-            remote: datagram.source,
-            socket: datagram.socket,
-            local: datagram.local,
-        });
+        self.paths.push(Path { remote: datagram.source, socket: datagram.socket, local: datagram.local });
         true
     }
 
@@ -209,9 +204,7 @@ impl Viewer {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
                     if let Some(path) = self.path_to(transmit.destination) {
-                        context
-                            .out
-                            .push(path.socket, path.local, path.remote, &transmit.contents);
+                        context.out.push(path.socket, path.local, path.remote, &transmit.contents);
                     }
                 }
                 Ok(Output::Timeout(at)) => {
@@ -234,10 +227,7 @@ impl Viewer {
     }
 
     fn path_to(&self, destination: SocketAddr) -> Option<Path> {
-        self.paths
-            .iter()
-            .find(|path| path.remote == destination)
-            .copied()
+        self.paths.iter().find(|path| path.remote == destination).copied()
     }
 
     fn event(&mut self, event: Event, context: &mut Context<'_>) -> Option<Flow> {
@@ -263,10 +253,7 @@ impl Viewer {
         if let Some(loss) = stats.loss {
             counters.loss.add((f64::from(loss) * 10_000.0) as u64);
         }
-        let lost = stats
-            .remote
-            .as_ref()
-            .map_or(0, |remote| remote.packets_lost);
+        let lost = stats.remote.as_ref().map_or(0, |remote| remote.packets_lost);
         for (total, seen, counter) in [
             (stats.nacks, &mut self.seen.nacks, &counters.nacks),
             (stats.plis, &mut self.seen.plis, &counters.plis),
@@ -291,10 +278,7 @@ impl Viewer {
         match share {
             Some(share) if self.timeline.compress => {
                 reader.rejoin();
-                self.catch_up = Some(CatchUp {
-                    pacer,
-                    _share: share,
-                });
+                self.catch_up = Some(CatchUp { pacer, _share: share });
             }
             _ => {
                 reader.jump_to_key();
@@ -304,22 +288,16 @@ impl Viewer {
     }
 
     fn pacer(&self, context: &Context<'_>) -> Pacer {
-        Pacer::new(
-            context.burst_bits,
-            self.stream.status().bitrate,
-            context.now,
-        )
+        Pacer::new(context.burst_bits, self.stream.status().bitrate, context.now)
     }
 
     /// Subscribes to the stream, catching up if the machine's budget allows.
     pub fn join(&mut self, wake: Arc<dyn Wake>, context: &mut Context<'_>) {
+        keep_for_resends(&mut self.rtc, &self.video, &self.stream.status());
         let pacer = self.pacer(context);
         let share = context.budget.share(pacer.bits_per_second());
         let burst = share.is_some();
-        self.catch_up = share.map(|share| CatchUp {
-            pacer,
-            _share: share,
-        });
+        self.catch_up = share.map(|share| CatchUp { pacer, _share: share });
         self.reader = Some(self.stream.subscribe(ReaderKind::Live { burst }, wake));
     }
 
@@ -361,10 +339,7 @@ impl Viewer {
                 self.catch_up = None;
                 if !self.started && !self.waited {
                     self.waited = true;
-                    context
-                        .counters
-                        .joins_waited
-                        .fetch_add(1, Ordering::Relaxed);
+                    context.counters.joins_waited.fetch_add(1, Ordering::Relaxed);
                 }
                 // Sound may go on while the picture waits.
                 self.next(context)
@@ -378,9 +353,7 @@ impl Viewer {
     /// has to negotiate anew.
     fn fits(&self, tracks: &[Track]) -> bool {
         let same = |out: &Outgoing| {
-            tracks
-                .get(out.track_index)
-                .is_some_and(|t| t.codec == out.codec && t.clock_rate == out.clock_rate)
+            tracks.get(out.track_index).is_some_and(|t| t.codec == out.codec && t.clock_rate == out.clock_rate)
         };
         same(&self.video) && self.audio.as_ref().is_none_or(same)
     }
@@ -399,11 +372,7 @@ impl Viewer {
             frame.rtp_time
         };
         // RTP carries the low 32 bits (RFC 3550, 5.1).
-        self.staged = Some(Staged {
-            time: time as u32,
-            delivery,
-            next: 0,
-        });
+        self.staged = Some(Staged { time: time as u32, delivery, next: 0 });
     }
 
     /// Writes the staged frame's packets, as many as may leave now; true when
@@ -424,11 +393,7 @@ impl Viewer {
                 return true;
             }
         };
-        let seq = if video {
-            &mut self.video_seq
-        } else {
-            &mut self.audio_seq
-        };
+        let seq = if video { &mut self.video_seq } else { &mut self.audio_seq };
         let mut api = self.rtc.direct_api();
         let Some(tx) = api.stream_tx(&out.ssrc) else {
             self.staged = None;
@@ -448,16 +413,10 @@ impl Viewer {
                 extensions.play_delay_max = Some(MediaTime::from_hundredths(0));
             }
             tx.write_rtp(
-                RtpWrite::new(
-                    out.pt.into(),
-                    (*seq).into(),
-                    staged.time,
-                    now,
-                    payload.bytes.clone(),
-                )
-                .marker(payload.marker)
-                .nackable(out.resends)
-                .ext_vals(extensions),
+                RtpWrite::new(out.pt.into(), (*seq).into(), staged.time, now, payload.bytes.clone())
+                    .marker(payload.marker)
+                    .nackable(out.resends)
+                    .ext_vals(extensions),
             );
             *seq += 1;
             staged.next += 1;

@@ -19,11 +19,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            ip: IpAddr::from([127, 0, 0, 1]),
-            playout_delay: true,
-            audio: false,
-        }
+        Self { ip: IpAddr::from([127, 0, 0, 1]), playout_delay: true, audio: false }
     }
 }
 
@@ -90,10 +86,7 @@ impl Client {
     pub fn accept(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).expect("an answer that parses");
         let pending = self.pending.take().expect("one answer an offer");
-        self.rtc
-            .sdp_api()
-            .accept_answer(pending, answer)
-            .expect("an answer that fits");
+        self.rtc.sdp_api().accept_answer(pending, answer).expect("an answer that fits");
     }
 
     /// Runs the client until `done` or 10 s have passed; true when done.
@@ -114,19 +107,11 @@ impl Client {
                 return false;
             }
             // A zero timeout would mean none.
-            let wait = timeout
-                .min(end)
-                .saturating_duration_since(now)
-                .max(Duration::from_micros(100));
-            self.socket
-                .set_read_timeout(Some(wait.min(Duration::from_millis(20))))
-                .expect("a timeout");
+            let wait = timeout.min(end).saturating_duration_since(now).max(Duration::from_micros(100));
+            self.socket.set_read_timeout(Some(wait.min(Duration::from_millis(20)))).expect("a timeout");
             match self.socket.recv_from(&mut buffer) {
                 Ok((len, source)) => self.receive(source, &buffer[..len]),
-                Err(_) => self
-                    .rtc
-                    .handle_input(Input::Timeout(Instant::now()))
-                    .expect("time passes"),
+                Err(_) => self.rtc.handle_input(Input::Timeout(Instant::now())).expect("time passes"),
             }
         }
     }
@@ -141,11 +126,8 @@ impl Client {
                 return;
             }
         }
-        let receive =
-            Receive::new(Protocol::Udp, source, self.local, bytes).expect("a WebRTC datagram");
-        self.rtc
-            .handle_input(Input::Receive(Instant::now(), receive))
-            .expect("input");
+        let receive = Receive::new(Protocol::Udp, source, self.local, bytes).expect("a WebRTC datagram");
+        self.rtc.handle_input(Input::Receive(Instant::now(), receive)).expect("input");
     }
 
     fn drain(&mut self) -> Instant {
@@ -153,9 +135,7 @@ impl Client {
             match self.rtc.poll_output().expect("output") {
                 Output::Timeout(at) => return at,
                 Output::Transmit(t) => {
-                    self.socket
-                        .send_to(&t.contents, t.destination)
-                        .expect("send");
+                    self.socket.send_to(&t.contents, t.destination).expect("send");
                 }
                 Output::Event(event) => self.event(event),
             }
@@ -168,18 +148,14 @@ impl Client {
             Event::Closed => self.closed = true,
             Event::RtpPacket(packet) => {
                 let extensions = &packet.header.ext_vals;
-                let hundredths =
-                    |t: str0m::media::MediaTime| t.numer() * 100 / u64::from(t.frequency().get());
+                let hundredths = |t: str0m::media::MediaTime| t.numer() * 100 / u64::from(t.frequency().get());
                 self.packets.push(Packet {
                     seq: *packet.seq_no,
                     time: packet.header.timestamp,
                     marker: packet.header.marker,
                     pt: *packet.header.payload_type,
                     payload: packet.payload.to_vec(),
-                    delay: extensions
-                        .play_delay_min
-                        .map(hundredths)
-                        .zip(extensions.play_delay_max.map(hundredths)),
+                    delay: extensions.play_delay_min.map(hundredths).zip(extensions.play_delay_max.map(hundredths)),
                 });
             }
             _ => {}
@@ -191,9 +167,7 @@ impl Client {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_rx_by_mid(mid, None).expect("a stream");
         stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.rtc
-            .handle_input(Input::Timeout(Instant::now()))
-            .expect("time passes");
+        self.rtc.handle_input(Input::Timeout(Instant::now())).expect("time passes");
     }
 
     /// Video packets in order of their numbers, each once.

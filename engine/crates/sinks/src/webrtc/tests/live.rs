@@ -60,54 +60,21 @@ fn a_viewer_gets_the_whole_group_at_once_and_then_live() {
     camera.group(20);
     let sink = start(&camera);
     let (mut client, _) = joining(&sink, &camera.key, Options::default());
-    assert!(
-        client.run(|c| c.frames().len() >= 20),
-        "{} frames came",
-        client.frames().len()
-    );
+    assert!(client.run(|c| c.frames().len() >= 20), "{} frames came", client.frames().len());
     let frames = client.frames();
     assert_eq!(frames[0].1, camera.packets_of(true));
-    assert!(
-        frames.windows(2).all(|w| w[1].0 == w[0].0 + 1),
-        "one tick apart: {frames:?}"
-    );
+    assert!(frames.windows(2).all(|w| w[1].0 == w[0].0 + 1), "one tick apart: {frames:?}");
     let seqs: Vec<u64> = client.in_order().iter().map(|p| p.seq).collect();
-    assert!(
-        seqs.windows(2).all(|w| w[1] == w[0] + 1),
-        "one run of numbers"
-    );
-    assert!(
-        client.packets.iter().all(|p| p.delay == Some((0, 0))),
-        "playout delay on every packet"
-    );
+    assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1), "one run of numbers");
+    assert!(client.packets.iter().all(|p| p.delay == Some((0, 0))), "playout delay on every packet");
     camera.frame(false);
     assert!(client.run(|c| c.frames().len() == 21));
     let frames = client.frames();
-    assert_eq!(
-        i64::from(frames[20].0 - frames[19].0),
-        TICKS,
-        "live goes on from the burst's end"
-    );
+    assert_eq!(i64::from(frames[20].0 - frames[19].0), TICKS, "live goes on from the burst's end");
     let metrics = sink.metrics();
-    assert_eq!(
-        (
-            metrics.viewers,
-            metrics.half_open,
-            metrics.joins_burst,
-            metrics.sessions_total
-        ),
-        (1, 0, 1, 1)
-    );
+    assert_eq!((metrics.viewers, metrics.half_open, metrics.joins_burst, metrics.sessions_total), (1, 0, 1, 1));
     assert!(metrics.packets_sent as usize >= client.packets.len());
-    assert!(
-        camera
-            .hub
-            .stream(&camera.key)
-            .expect("the stream")
-            .status()
-            .readers
-            == 1
-    );
+    assert!(camera.hub.stream(&camera.key).expect("the stream").status().readers == 1);
 }
 
 #[test]
@@ -115,18 +82,10 @@ fn without_playout_delay_the_times_are_the_cameras() {
     let mut camera = Camera::new(Codec::H265);
     camera.group(5);
     let sink = start(&camera);
-    let options = Options {
-        playout_delay: false,
-        ..Options::default()
-    };
+    let options = Options { playout_delay: false, ..Options::default() };
     let (mut client, _) = joining(&sink, &camera.key, options);
     assert!(client.run(|c| c.frames().len() == 5));
-    assert!(
-        client
-            .frames()
-            .windows(2)
-            .all(|w| i64::from(w[1].0 - w[0].0) == TICKS)
-    );
+    assert!(client.frames().windows(2).all(|w| i64::from(w[1].0 - w[0].0) == TICKS));
     assert!(client.packets.iter().all(|p| p.delay.is_none()));
 }
 
@@ -135,10 +94,7 @@ fn ipv6_works_like_ipv4() {
     let mut camera = Camera::new(Codec::H264);
     camera.group(3);
     let sink = start(&camera);
-    let options = Options {
-        ip: "::1".parse().expect("an address"),
-        ..Options::default()
-    };
+    let options = Options { ip: "::1".parse().expect("an address"), ..Options::default() };
     let (mut client, _) = joining(&sink, &camera.key, options);
     assert!(client.run(|c| c.frames().len() == 3));
 }
@@ -149,11 +105,7 @@ fn a_wildcard_socket_answers_from_the_address_it_was_asked_on() {
     camera.group(3);
     let bind = vec!["0.0.0.0:0".parse().expect("an address")];
     let advertise = vec![IpAddr::from([127, 0, 0, 2])];
-    let config = WebRtcConfig {
-        bind,
-        advertise,
-        ..config()
-    };
+    let config = WebRtcConfig { bind, advertise, ..config() };
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let (mut client, answer) = joining(&sink, &camera.key, Options::default());
     assert!(answer.sdp.contains(" 127.0.0.2 "), "{}", answer.sdp);
@@ -176,17 +128,11 @@ fn lost_packets_are_sent_again() {
     });
     for count in 2..=40 {
         camera.frame(false);
-        client.run_for(Duration::from_millis(10), &mut |c| {
-            c.frames().len() >= count
-        });
+        client.run_for(Duration::from_millis(10), &mut |c| c.frames().len() >= count);
     }
     let complete = camera.packets_of(true) + 39 * camera.packets_of(false);
     let whole = client.run(|c| c.in_order().len() == complete);
-    let seqs: Vec<u64> = client
-        .in_order()
-        .iter()
-        .map(|p| p.seq - client.packets[0].seq)
-        .collect();
+    let seqs: Vec<u64> = client.in_order().iter().map(|p| p.seq - client.packets[0].seq).collect();
     assert!(whole, "{} of {complete} packets: {seqs:?}", seqs.len());
     assert_eq!(client.frames().len(), 40);
 }
@@ -199,29 +145,15 @@ fn a_lost_picture_is_answered_from_the_hub() {
     let (mut client, _) = joining(&sink, &camera.key, Options::default());
     assert!(client.run(|c| c.frames().len() == 10));
     client.ask_for_key();
-    assert!(
-        client.run(|c| c.frames().len() == 20),
-        "the group comes again"
-    );
+    assert!(client.run(|c| c.frames().len() == 20), "the group comes again");
     let frames = client.frames();
-    assert!(
-        frames.windows(2).all(|w| w[1].0 > w[0].0),
-        "time never goes back"
-    );
-    assert_eq!(
-        frames[10].1,
-        camera.packets_of(true),
-        "beginning with its key frame"
-    );
+    assert!(frames.windows(2).all(|w| w[1].0 > w[0].0), "time never goes back");
+    assert_eq!(frames[10].1, camera.packets_of(true), "beginning with its key frame");
     camera.frame(false);
     assert!(client.run(|c| c.frames().len() == 21));
     let frames = client.frames();
     assert!(frames[20].0 > frames[19].0);
-    assert_eq!(
-        i64::from(frames[20].0 - frames[9].0),
-        TICKS,
-        "live kept its own time"
-    );
+    assert_eq!(i64::from(frames[20].0 - frames[9].0), TICKS, "live kept its own time");
 }
 
 #[test]
@@ -242,50 +174,21 @@ fn a_long_group_waits_for_the_next_key_frame() {
 
 #[test]
 fn sound_goes_along() {
-    let audio = Track {
-        id: 1,
-        kind: TrackKind::Audio,
-        codec: Codec::Pcma,
-        clock_rate: 8000,
-        channels: 1,
-        fmtp: String::new(),
-    };
+    let audio =
+        Track { id: 1, kind: TrackKind::Audio, codec: Codec::Pcma, clock_rate: 8000, channels: 1, fmtp: String::new() };
     let mut camera = Camera::with_tracks(vec![video_track(Codec::H264), audio]);
     camera.group(2);
     let sink = start(&camera);
-    let (mut client, answer) = joining(
-        &sink,
-        &camera.key,
-        Options {
-            audio: true,
-            ..Options::default()
-        },
-    );
+    let (mut client, answer) = joining(&sink, &camera.key, Options { audio: true, ..Options::default() });
     assert!(answer.sdp.contains("PCMA/8000"));
     assert!(client.run(|c| c.packets.iter().filter(|p| p.marker).count() >= 2));
     camera.sound(8000);
     camera.sound(8160);
-    let sound = |c: &Client| {
-        c.packets
-            .iter()
-            .filter(|p| p.pt == 8)
-            .cloned()
-            .collect::<Vec<_>>()
-    };
+    let sound = |c: &Client| c.packets.iter().filter(|p| p.pt == 8).cloned().collect::<Vec<_>>();
     assert!(client.run(|c| sound(c).len() == 2));
     let packets = sound(&client);
-    assert_eq!(
-        (
-            packets[1].time - packets[0].time,
-            packets[1].seq - packets[0].seq
-        ),
-        (160, 1)
-    );
-    assert!(
-        packets
-            .iter()
-            .all(|p| p.payload == [7; 160] && p.delay.is_none())
-    );
+    assert_eq!((packets[1].time - packets[0].time, packets[1].seq - packets[0].seq), (160, 1));
+    assert!(packets.iter().all(|p| p.payload == [7; 160] && p.delay.is_none()));
 }
 
 #[test]
@@ -297,16 +200,8 @@ fn a_session_ends_when_either_side_wants() {
     let (mut second, _) = joining(&sink, &camera.key, Options::default());
     assert!(first.run(|c| c.frames().len() == 2) && second.run(|c| c.frames().len() == 2));
     assert!(viewers(&sink, 2));
-    assert!(
-        sink.patch(
-            &answer.session,
-            "a=candidate:1 1 udp 1 127.0.0.1 1 typ host\r\n"
-        )
-        .is_ok()
-    );
-    let restart = sink
-        .patch(&answer.session, "a=ice-ufrag:new\r\n")
-        .expect_err("no restart");
+    assert!(sink.patch(&answer.session, "a=candidate:1 1 udp 1 127.0.0.1 1 typ host\r\n").is_ok());
+    let restart = sink.patch(&answer.session, "a=ice-ufrag:new\r\n").expect_err("no restart");
     assert_eq!(restart.kind, WhepErrorKind::Invalid);
     assert!(sink.end(&answer.session));
     assert!(!sink.end(&answer.session), "it ends once");
@@ -317,13 +212,7 @@ fn a_session_ends_when_either_side_wants() {
     assert!(viewers(&sink, 0));
     let gone = sink.patch(&answer.session, "").expect_err("it is gone");
     assert_eq!(gone.kind, WhepErrorKind::NotFound);
-    assert!(within(|| camera
-        .hub
-        .stream(&camera.key)
-        .expect("the stream")
-        .status()
-        .readers
-        == 0));
+    assert!(within(|| camera.hub.stream(&camera.key).expect("the stream").status().readers == 0));
 }
 
 #[test]
@@ -335,10 +224,7 @@ fn sessions_end_with_their_stream_its_codec_and_the_sink() {
     assert!(client.run(|c| c.frames().len() == 2));
     camera.set_tracks(vec![video_track(Codec::H265)]);
     camera.frame(true);
-    assert!(
-        client.run(|c| c.closed),
-        "another codec needs another answer"
-    );
+    assert!(client.run(|c| c.closed), "another codec needs another answer");
     camera.set_tracks(vec![video_track(Codec::H264)]);
     let (mut client, _) = joining(&sink, &camera.key, Options::default());
     assert!(client.run(|c| c.connected));
@@ -355,10 +241,7 @@ fn sessions_end_with_their_stream_its_codec_and_the_sink() {
 fn who_vanishes_is_freed() {
     let mut camera = Camera::new(Codec::H264);
     camera.group(2);
-    let config = WebRtcConfig {
-        vanish_after: Duration::from_millis(300),
-        ..config()
-    };
+    let config = WebRtcConfig { vanish_after: Duration::from_millis(300), ..config() };
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let (mut client, _) = joining(&sink, &camera.key, Options::default());
     assert!(client.run(|c| c.connected));
@@ -370,11 +253,7 @@ fn who_vanishes_is_freed() {
 #[test]
 fn a_thousand_half_open_sessions_are_bounded() {
     let camera = Camera::new(Codec::H264);
-    let config = WebRtcConfig {
-        max_half_open: 1000,
-        max_half_open_per_ip: 400,
-        ..config()
-    };
+    let config = WebRtcConfig { max_half_open: 1000, max_half_open_per_ip: 400, ..config() };
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let offer = browser_offer();
     let mut refused = 0;
@@ -386,34 +265,20 @@ fn a_thousand_half_open_sessions_are_bounded() {
         }
     }
     let metrics = sink.metrics();
-    assert_eq!(
-        (refused, metrics.refused_total, metrics.half_open),
-        (50, 50, 1000)
-    );
+    assert_eq!((refused, metrics.refused_total, metrics.half_open), (50, 50, 1000));
 }
 
 #[test]
 fn half_open_sessions_are_freed() {
     let camera = Camera::new(Codec::H264);
-    let config = WebRtcConfig {
-        vanish_after: Duration::from_millis(200),
-        max_half_open: 20,
-        ..config()
-    };
+    let config = WebRtcConfig { vanish_after: Duration::from_millis(200), max_half_open: 20, ..config() };
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let offer = browser_offer();
     for _ in 0..30 {
         let _ = sink.offer(&camera.key, &offer, peer());
     }
-    assert!(
-        within(|| sink.metrics().half_open == 0),
-        "{} left",
-        sink.metrics().half_open
-    );
-    assert!(
-        sink.offer(&camera.key, &offer, peer()).is_ok(),
-        "there is room again"
-    );
+    assert!(within(|| sink.metrics().half_open == 0), "{} left", sink.metrics().half_open);
+    assert!(sink.offer(&camera.key, &offer, peer()).is_ok(), "there is room again");
 }
 
 #[test]
@@ -427,21 +292,12 @@ fn bad_offers_are_refused_by_kind() {
     assert_eq!(kind("cam9", &browser_offer()).kind, WhepErrorKind::NotFound);
     assert_eq!(kind("cam1", "garbage").kind, WhepErrorKind::Invalid);
     let codec = kind("cam1", &browser_offer());
-    assert!(
-        matches!(codec.kind, WhepErrorKind::NoCommonCodec { .. }),
-        "{codec:?}"
-    );
-    assert_eq!(
-        codec.message,
-        "cam1/main sends H265, this browser takes VP8, H264"
-    );
+    assert!(matches!(codec.kind, WhepErrorKind::NoCommonCodec { .. }), "{codec:?}");
+    assert_eq!(codec.message, "cam1/main sends H265, this browser takes VP8, H264");
     let audio_only = browser_offer().replace("m=video", "m=text");
     assert_eq!(kind("cam1", &audio_only).kind, WhepErrorKind::Invalid);
     camera.hub.ensure(&StreamKey::parse("dark").expect("a key"));
-    assert_eq!(
-        kind("dark", &browser_offer()).kind,
-        WhepErrorKind::Unavailable
-    );
+    assert_eq!(kind("dark", &browser_offer()).kind, WhepErrorKind::Unavailable);
     assert_eq!(sink.metrics().refused_total, 5);
 }
 
@@ -452,24 +308,13 @@ fn noise_on_the_port_harms_nobody() {
     let sink = start(&camera);
     let (mut client, answer) = joining(&sink, &camera.key, Options::default());
     let noise = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let ufrag = answer
-        .sdp
-        .lines()
-        .find_map(|l| l.strip_prefix("a=ice-ufrag:"))
-        .expect("a fragment");
+    let ufrag = answer.sdp.lines().find_map(|l| l.strip_prefix("a=ice-ufrag:")).expect("a fragment");
     let mut forged = vec![0, 1, 0, 20, 0x21, 0x12, 0xa4, 0x42];
     forged.extend_from_slice(&[0; 12]);
     forged.extend_from_slice(&[0, 6, 0, 18]);
     forged.extend_from_slice(ufrag.as_bytes());
     forged.extend_from_slice(b":x");
-    for packet in [
-        &forged[..],
-        &[],
-        &[0; 30],
-        &[0x16; 2000],
-        &[0x80, 96, 0, 1],
-        &[255; 12],
-    ] {
+    for packet in [&forged[..], &[], &[0; 30], &[0x16; 2000], &[0x80, 96, 0, 1], &[255; 12]] {
         noise.send_to(packet, sink.local_addrs()[0]).expect("send");
     }
     assert!(client.run(|c| c.frames().len() == 2));

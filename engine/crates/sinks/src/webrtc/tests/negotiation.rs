@@ -62,14 +62,7 @@ pub fn browser_offer() -> String {
 }
 
 fn track(id: u8, kind: TrackKind, codec: Codec, clock_rate: u32) -> Track {
-    Track {
-        id,
-        kind,
-        codec,
-        clock_rate,
-        channels: 0,
-        fmtp: String::new(),
-    }
+    Track { id, kind, codec, clock_rate, channels: 0, fmtp: String::new() }
 }
 
 fn video(codec: Codec) -> Vec<Track> {
@@ -77,12 +70,7 @@ fn video(codec: Codec) -> Vec<Track> {
 }
 
 fn agreed(offer: &str, tracks: &[Track], profile: [u8; 3]) -> Agreement {
-    negotiate(
-        &Offer::parse(offer).expect("an offer"),
-        tracks,
-        Some(profile),
-    )
-    .expect("an agreement")
+    negotiate(&Offer::parse(offer).expect("an offer"), tracks, Some(profile)).expect("an agreement")
 }
 
 #[test]
@@ -97,63 +85,39 @@ fn the_profile_of_the_camera_decides() {
     ] {
         let line = agreed(&browser_offer(), &tracks, profile).video;
         assert_eq!((line.pt, line.rtx), (pt, Some(rtx)), "{profile:x?}");
-        assert_eq!(
-            (line.index, line.mid_extension, line.playout_delay),
-            (1, Some(14), Some(5))
-        );
+        assert_eq!((line.index, line.mid_extension, line.playout_delay), (1, Some(14), Some(5)));
     }
     let offer = Offer::parse(&browser_offer()).expect("an offer");
     let unknown = negotiate(&offer, &tracks, None).expect("an agreement");
-    assert_eq!(
-        unknown.video.pt, 102,
-        "baseline while the profile is unknown"
-    );
+    assert_eq!(unknown.video.pt, 102, "baseline while the profile is unknown");
 }
 
 #[test]
 fn a_high_camera_takes_a_lower_profile_rather_than_none() {
-    let offer = browser_offer()
-        .replace("64001f", "42e01f")
-        .replace("4d001f", "42001f");
-    assert_eq!(
-        agreed(&offer, &video(Codec::H264), [0x64, 0, 0x28])
-            .video
-            .pt,
-        102
-    );
+    let offer = browser_offer().replace("64001f", "42e01f").replace("4d001f", "42001f");
+    assert_eq!(agreed(&offer, &video(Codec::H264), [0x64, 0, 0x28]).video.pt, 102);
 }
 
 #[test]
 fn no_common_codec_names_both_sides() {
     let offer = Offer::parse(&browser_offer()).expect("an offer");
     let refusal = negotiate(&offer, &video(Codec::H265), None).expect_err("no H.265 here");
-    let Refusal::CommonCodec { camera, offered } = refusal else {
-        panic!("{refusal:?}")
-    };
+    let Refusal::CommonCodec { camera, offered } = refusal else { panic!("{refusal:?}") };
     assert_eq!(camera, "H265");
     assert_eq!(offered, ["VP8", "H264"]);
     // Fragmentation is needed, so mode 0 alone is nothing.
     let only_mode_0 = browser_offer().replace("packetization-mode=1", "packetization-mode=0");
     let offer = Offer::parse(&only_mode_0).expect("an offer");
-    assert!(matches!(
-        negotiate(&offer, &video(Codec::H264), None),
-        Err(Refusal::CommonCodec { .. })
-    ));
+    assert!(matches!(negotiate(&offer, &video(Codec::H264), None), Err(Refusal::CommonCodec { .. })));
 }
 
 #[test]
 fn h265_is_taken_where_it_is_offered() {
     let offer = browser_offer()
-        .replace(
-            "a=rtpmap:96 VP8/90000",
-            "a=rtpmap:96 h265/90000\r\na=fmtp:96 profile-id=2;tx-mode=SRST",
-        )
+        .replace("a=rtpmap:96 VP8/90000", "a=rtpmap:96 h265/90000\r\na=fmtp:96 profile-id=2;tx-mode=SRST")
         .replace("a=rtpmap:102 H264/90000", "a=rtpmap:102 H265/90000");
     let line = agreed(&offer, &video(Codec::H265), [0; 3]).video;
-    assert_eq!(
-        (line.pt, line.rtx, line.codec),
-        (102, Some(103), Codec::H265)
-    );
+    assert_eq!((line.pt, line.rtx, line.codec), (102, Some(103), Codec::H265));
 }
 
 #[test]
@@ -166,12 +130,7 @@ fn sound_is_taken_where_both_have_it() {
         (Codec::Aac, 48_000, None),
     ] {
         let mut tracks = video(Codec::H264);
-        tracks.push(track(
-            1,
-            TrackKind::Metadata,
-            Codec::Other("onvif".into()),
-            90_000,
-        ));
+        tracks.push(track(1, TrackKind::Metadata, Codec::Other("onvif".into()), 90_000));
         tracks.push(track(2, TrackKind::Audio, codec.clone(), rate));
         let audio = agreed(&browser_offer(), &tracks, [0x42, 0, 0]).audio;
         assert_eq!(audio.as_ref().map(|a| a.pt), pt, "{codec:?} at {rate}");
@@ -182,10 +141,7 @@ fn sound_is_taken_where_both_have_it() {
     let mut tracks = video(Codec::H264);
     tracks.push(track(2, TrackKind::Audio, Codec::Opus, 48_000));
     let apart = browser_offer().replace("a=group:BUNDLE 0 1 2", "a=group:BUNDLE 1");
-    assert!(
-        agreed(&apart, &tracks, [0x42, 0, 0]).audio.is_none(),
-        "there is one transport only"
-    );
+    assert!(agreed(&apart, &tracks, [0x42, 0, 0]).audio.is_none(), "there is one transport only");
 }
 
 #[test]
@@ -194,49 +150,26 @@ fn what_cannot_be_sent_is_said() {
     assert_eq!(negotiate(&offer, &[], None), Err(Refusal::CameraVideo));
     let sending = browser_offer().replace("a=recvonly", "a=sendonly");
     let offer = Offer::parse(&sending).expect("an offer");
-    assert_eq!(
-        negotiate(&offer, &video(Codec::H264), None),
-        Err(Refusal::VideoLine)
-    );
+    assert_eq!(negotiate(&offer, &video(Codec::H264), None), Err(Refusal::VideoLine));
 }
 
 #[test]
 fn garbage_is_refused_with_a_reason() {
     let good = browser_offer();
-    let many: String = (0..40)
-        .map(|_| "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n")
-        .collect();
+    let many: String = (0..40).map(|_| "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n").collect();
     let long = "x".repeat(300);
     for (offer, word) in [
         ("", "v=0"),
         ("GET / HTTP/1.1", "v=0"),
         ("v=0\r\n", "m-line"),
         ("v=0\r\nm=video", "m-line"),
-        (
-            good.replace("a=ice-ufrag:abcd\r\n", "").as_str(),
-            "ice-ufrag",
-        ),
+        (good.replace("a=ice-ufrag:abcd\r\n", "").as_str(), "ice-ufrag"),
         (good.replace("a=ice-pwd:", "a=x:").as_str(), "ice-pwd"),
         (good.replace(FINGERPRINT, "a=x:y").as_str(), "fingerprint"),
-        (
-            good.replace(FINGERPRINT, "a=fingerprint:sha-256").as_str(),
-            "fingerprint",
-        ),
-        (
-            good.replace(FINGERPRINT, "a=fingerprint:sha-256 zz")
-                .as_str(),
-            "hexadecimal",
-        ),
-        (
-            good.replace(FINGERPRINT, "a=fingerprint:sha-1 00:01")
-                .as_str(),
-            "sha-256",
-        ),
-        (
-            good.replace("ice-ufrag:abcd", &format!("ice-ufrag:{long}"))
-                .as_str(),
-            "256",
-        ),
+        (good.replace(FINGERPRINT, "a=fingerprint:sha-256").as_str(), "fingerprint"),
+        (good.replace(FINGERPRINT, "a=fingerprint:sha-256 zz").as_str(), "hexadecimal"),
+        (good.replace(FINGERPRINT, "a=fingerprint:sha-1 00:01").as_str(), "sha-256"),
+        (good.replace("ice-ufrag:abcd", &format!("ice-ufrag:{long}")).as_str(), "256"),
         (format!("v=0\r\n{many}").as_str(), "32"),
         (format!("v=0\r\n{}", "x".repeat(70_000)).as_str(), "bytes"),
     ] {
@@ -244,8 +177,7 @@ fn garbage_is_refused_with_a_reason() {
         assert!(error.contains(word), "{error:?} should name {word:?}");
     }
     // Nonsense in attributes that are not needed is passed over.
-    let odd = good
-        + "a=rtpmap:x\r\na=rtpmap:300 A/B\r\na=fmtp:9\r\na=extmap:x y\r\na=extmap:1\r\na=mid\r\n";
+    let odd = good + "a=rtpmap:x\r\na=rtpmap:300 A/B\r\na=fmtp:9\r\na=extmap:x y\r\na=extmap:1\r\na=mid\r\n";
     assert!(Offer::parse(&odd).is_ok());
 }
 
@@ -262,14 +194,8 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
         fingerprint: "sha-256 AA:BB".into(),
         active: false,
         candidates: vec!["candidate:1 1 udp 1 127.0.0.1 8189 typ host".into()],
-        video: Ssrcs {
-            main: 11,
-            rtx: Some(12),
-        },
-        audio: Some(Ssrcs {
-            main: 13,
-            rtx: None,
-        }),
+        video: Ssrcs { main: 11, rtx: Some(12) },
+        audio: Some(Ssrcs { main: 13, rtx: None }),
         cname: "cname".into(),
     };
     let answer = write(&offer, &agreed, &local);
@@ -295,33 +221,16 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
     }
     assert_eq!(answer.matches("a=candidate:").count(), 1);
     assert_eq!(answer.matches("a=inactive").count(), 1);
-    assert!(
-        !answer.contains("transport-cc"),
-        "the estimator must stay off"
-    );
+    assert!(!answer.contains("transport-cc"), "the estimator must stay off");
     // Video alone, the other side waiting for DTLS.
-    let agreed = Agreement {
-        audio: None,
-        ..agreed
-    };
-    let answer = write(
-        &offer,
-        &agreed,
-        &Local {
-            active: true,
-            audio: None,
-            ..local
-        },
-    );
+    let agreed = Agreement { audio: None, ..agreed };
+    let answer = write(&offer, &agreed, &Local { active: true, audio: None, ..local });
     assert!(answer.contains("a=group:BUNDLE 1\r\n") && answer.contains("m=audio 0 "));
     assert!(answer.contains("a=setup:active\r\n"));
 }
 
 #[test]
 fn a_fragment_may_name_its_user() {
-    assert_eq!(
-        fragment_ufrag("a=ice-ufrag:x1\r\na=ice-pwd:y\r\n"),
-        Some("x1")
-    );
+    assert_eq!(fragment_ufrag("a=ice-ufrag:x1\r\na=ice-pwd:y\r\n"), Some("x1"));
     assert_eq!(fragment_ufrag("a=candidate:1"), None);
 }

@@ -5,37 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use vms_hub::BurstTag;
+use vms_hub::{BurstTag, StreamStatus};
 
 use crate::webrtc::limits::{BurstBudget, HalfOpen};
 use crate::webrtc::metrics::Histogram;
 use crate::webrtc::pacer::{Pacer, Timeline};
 use crate::webrtc::router::{Announcement, Table, make_ufrag, shard_of, stun_ufrag};
+use crate::webrtc::session::resend_packets;
 use crate::webrtc::signal::{Signal, readable, wait};
-use crate::webrtc::socket::{
-    ReceiveBatch, SendBatch, SendCounters, SharedSocket, machine_addresses,
-};
+use crate::webrtc::socket::{ReceiveBatch, SendBatch, SendCounters, SharedSocket, machine_addresses};
 
 fn tag(index: u32, of: u32, live_timestamp: i64) -> Option<BurstTag> {
-    Some(BurstTag {
-        index,
-        of,
-        live_timestamp,
-    })
+    Some(BurstTag { index, of, live_timestamp })
 }
 
 #[test]
 fn a_burst_keeps_its_rate_and_twice_the_streams() {
     let start = Instant::now();
-    for (configured, stream, expected) in [
-        (100_000_000, 4_000_000, 100_000_000),
-        (100_000_000, 80_000_000, 160_000_000),
-        (0, 0, 1),
-    ] {
-        assert_eq!(
-            Pacer::new(configured, stream, start).bits_per_second(),
-            expected
-        );
+    for (configured, stream, expected) in
+        [(100_000_000, 4_000_000, 100_000_000), (100_000_000, 80_000_000, 160_000_000), (0, 0, 1)]
+    {
+        assert_eq!(Pacer::new(configured, stream, start).bits_per_second(), expected);
     }
     let mut pacer = Pacer::new(100_000_000, 0, start);
     let mut sent = 0usize;
@@ -59,15 +49,11 @@ fn a_burst_keeps_its_rate_and_twice_the_streams() {
 #[test]
 fn burst_times_are_a_tick_apart_and_end_live() {
     let mut line = Timeline::new(true);
-    let times: Vec<i64> = (0..4)
-        .map(|i| line.video(1000 + 3600 * i, tag(i as u32, 4, 11_800)))
-        .collect();
+    let times: Vec<i64> = (0..4).map(|i| line.video(1000 + 3600 * i, tag(i as u32, 4, 11_800))).collect();
     assert_eq!(times, [11_797, 11_798, 11_799, 11_800]);
     assert_eq!(line.video(15_400, None), 15_400);
     // The same group again after a loss: still forwards, still before live.
-    let again: Vec<i64> = (0..5)
-        .map(|i| line.video(1000 + 3600 * i, tag(i as u32, 5, 15_400)))
-        .collect();
+    let again: Vec<i64> = (0..5).map(|i| line.video(1000 + 3600 * i, tag(i as u32, 5, 15_400))).collect();
     assert_eq!(again, [15_401, 15_402, 15_403, 15_404, 15_405]);
     assert_eq!(line.video(19_000, None), 19_000);
 }
@@ -75,9 +61,7 @@ fn burst_times_are_a_tick_apart_and_end_live() {
 #[test]
 fn without_playout_delay_times_are_the_cameras() {
     let mut line = Timeline::new(false);
-    let times: Vec<i64> = (0..3)
-        .map(|i| line.video(1000 + 3600 * i, tag(i as u32, 3, 8200)))
-        .collect();
+    let times: Vec<i64> = (0..3).map(|i| line.video(1000 + 3600 * i, tag(i as u32, 3, 8200))).collect();
     assert_eq!(times, [1000, 4600, 8200]);
 }
 
@@ -118,10 +102,7 @@ fn histograms_count_at_or_below_each_bound() {
         histogram.add(value);
     }
     let values = histogram.read();
-    assert_eq!(
-        (values.buckets, values.count, values.sum),
-        (vec![(1, 2), (10, 3)], 4, 106)
-    );
+    assert_eq!((values.buckets, values.count, values.sum), (vec![(1, 2), (10, 3)], 4, 106));
 }
 
 fn stun(username: &str) -> Vec<u8> {
@@ -149,11 +130,7 @@ fn stun_is_routed_by_fragment_and_the_rest_by_address() {
     table.apply(Announcement::Mine(address, 2));
     assert_eq!(table.route(address, b"\x16dtls"), Some(2));
     table.apply(Announcement::Gone(address, 1));
-    assert_eq!(
-        table.route(address, b"\x16dtls"),
-        Some(2),
-        "another shard's word does not count"
-    );
+    assert_eq!(table.route(address, b"\x16dtls"), Some(2), "another shard's word does not count");
     table.apply(Announcement::Gone(address, 2));
     assert_eq!(table.route(address, b"\x16dtls"), None);
 }
@@ -189,12 +166,7 @@ fn a_signal_wakes_once_until_it_is_taken() {
 }
 
 /// Sends packets of these lengths from `bind` and returns what arrives.
-fn through(
-    bind: &str,
-    from: IpAddr,
-    lengths: &[usize],
-    gso: bool,
-) -> (Vec<usize>, Arc<SendCounters>) {
+fn through(bind: &str, from: IpAddr, lengths: &[usize], gso: bool) -> (Vec<usize>, Arc<SendCounters>) {
     let sender = SharedSocket::bind(bind.parse().expect("an address")).expect("a socket");
     if !gso {
         sender.disable_gso();
@@ -215,10 +187,7 @@ fn through(
         let count = batch
             .receive(&receiver, |source, to, bytes| {
                 assert_eq!((source.ip(), to), (from, destination));
-                assert!(
-                    bytes.iter().all(|b| usize::from(*b) == arrived.len()),
-                    "order"
-                );
+                assert!(bytes.iter().all(|b| usize::from(*b) == arrived.len()), "order");
                 arrived.push(bytes.len());
             })
             .expect("receive");
@@ -232,29 +201,15 @@ fn packets_arrive_whole_with_and_without_segmentation() {
     let mut lengths = vec![1200; 70];
     lengths.extend([300, 1200, 1200, 64, 65, 1, 1500]);
     for gso in [true, false] {
-        for (bind, from) in [
-            ("127.0.0.1:0", "127.0.0.1"),
-            ("0.0.0.0:0", "127.0.0.1"),
-            ("[::1]:0", "::1"),
-            ("[::]:0", "::1"),
-        ] {
-            let (arrived, counters) =
-                through(bind, from.parse().expect("an address"), &lengths, gso);
+        for (bind, from) in
+            [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("[::1]:0", "::1"), ("[::]:0", "::1")]
+        {
+            let (arrived, counters) = through(bind, from.parse().expect("an address"), &lengths, gso);
             assert_eq!(arrived, lengths, "{bind} gso {gso}");
-            assert_eq!(
-                counters.packets.load(Ordering::Relaxed),
-                lengths.len() as u64
-            );
+            assert_eq!(counters.packets.load(Ordering::Relaxed), lengths.len() as u64);
             assert_eq!(counters.dropped.load(Ordering::Relaxed), 0);
             let calls = counters.calls.load(Ordering::Relaxed);
-            assert!(
-                if gso {
-                    calls <= 2
-                } else {
-                    calls == lengths.len() as u64
-                },
-                "{calls} calls"
-            );
+            assert!(if gso { calls <= 2 } else { calls == lengths.len() as u64 }, "{calls} calls");
         }
     }
 }
@@ -279,4 +234,13 @@ fn an_impossible_destination_does_not_stop_the_others() {
 fn the_machine_has_a_loopback_address() {
     assert!(machine_addresses(true).contains(&Ipv4Addr::LOCALHOST.into()));
     assert!(machine_addresses(false).iter().all(IpAddr::is_ipv6));
+}
+
+#[test]
+fn a_second_of_packets_is_kept_and_no_more() {
+    let kept = |bitrate, fps| resend_packets(&StreamStatus { bitrate, fps, ..StreamStatus::default() });
+    assert_eq!(kept(0, 0.0), 1024, "nothing is known yet");
+    assert_eq!(kept(4_000_000, 25.0), 507);
+    assert_eq!(kept(100_000, 5.0), 128);
+    assert_eq!(kept(1_000_000_000, 60.0), 4096);
 }

@@ -18,14 +18,7 @@ pub struct Camera {
 }
 
 pub fn video_track(codec: Codec) -> Track {
-    Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    }
+    Track { id: 0, kind: TrackKind::Video, codec, clock_rate: 90_000, channels: 0, fmtp: String::new() }
 }
 
 impl Camera {
@@ -38,13 +31,7 @@ impl Camera {
         let key = StreamKey::parse("cam1").expect("a key");
         let codec = tracks[0].codec.clone();
         let publisher = hub.publish(&key, tracks);
-        Self {
-            hub,
-            key,
-            publisher,
-            codec,
-            next: 0,
-        }
+        Self { hub, key, publisher, codec, next: 0 }
     }
 
     /// Publishes the next picture.
@@ -73,37 +60,15 @@ impl Camera {
         let mut data = (len as u32).to_be_bytes().to_vec();
         data.extend([first, second]);
         data.resize(4 + len, number as u8 | 1);
-        self.make(
-            0,
-            TrackKind::Video,
-            self.codec.clone(),
-            pts,
-            key,
-            data.into(),
-        )
+        self.make(0, TrackKind::Video, self.codec.clone(), pts, key, data.into())
     }
 
     pub fn sound(&mut self, pts: i64) {
-        let frame = self.make(
-            1,
-            TrackKind::Audio,
-            Codec::Pcma,
-            pts,
-            false,
-            Bytes::from_static(&[7; 160]),
-        );
+        let frame = self.make(1, TrackKind::Audio, Codec::Pcma, pts, false, Bytes::from_static(&[7; 160]));
         assert!(self.publisher.push(frame));
     }
 
-    fn make(
-        &self,
-        track: u8,
-        kind: TrackKind,
-        codec: Codec,
-        pts: i64,
-        key: bool,
-        data: Bytes,
-    ) -> Frame {
+    fn make(&self, track: u8, kind: TrackKind, codec: Codec, pts: i64, key: bool, data: Bytes) -> Frame {
         Frame {
             track,
             kind,
@@ -114,10 +79,7 @@ impl Camera {
             discontinuity: false,
             dts: pts,
             pts,
-            timing: Timing {
-                utc_us: 1_700_000_000_000_000 + self.next * 40_000,
-                error_us: None,
-            },
+            timing: Timing { utc_us: 1_700_000_000_000_000 + self.next * 40_000, error_us: None },
             data,
         }
     }
