@@ -135,7 +135,6 @@ clean: ## Remove what was built in this checkout (caches outside it stay)
 
 .PHONY: bench
 bench: setup chromium ## Measure speed and memory, print the table of docs/benchmarks.md
-	cargo build --release --quiet --locked -p vms-load
 	cargo build --release --locked -p vms-load
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
