@@ -1,6 +1,8 @@
 //! The engine over real sockets: a camera (a stream served by our own RTSP
 //! server from synthetic frames) comes in, and goes out again.
 
+mod common;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -8,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use vms_engine::{DesiredState, Engine, EngineConfig, Kind, StreamReport};
+use common::{PATIENCE, code, engine, loopback, until, wish};
+use vms_engine::{DesiredState, Engine, EngineConfig, Kind};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 use vms_sinks::rtsp::RtspServer;
@@ -17,7 +20,6 @@ use vms_sources::State;
 /// Parameter sets of a 640x360 baseline stream.
 const SPS: &[u8] = &hex::<25>("6742c01ed900a02ff97011000003000100000300320f162e48");
 const PPS: &[u8] = &hex::<5>("68cb83cb20");
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A camera that sends 25 small frames a second.
 struct Camera {
@@ -59,10 +61,6 @@ impl Camera {
         }
         assert!(self.server.is_some(), "the port is free again");
     }
-}
-
-fn loopback() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 async fn send(hub: Hub, sending: Arc<AtomicBool>) {
@@ -121,40 +119,6 @@ const fn hex<const N: usize>(text: &str) -> [u8; N] {
 
 const fn digit(byte: u8) -> u8 {
     if byte >= b'a' { byte - b'a' + 10 } else { byte - b'0' }
-}
-
-fn engine() -> Engine {
-    let config = r#"{
-        "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true},
-        "rtsp": {"bind": "127.0.0.1:0"},
-        "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
-        "backoff_ms": [20, 100], "no_video_ms": 400
-    }"#;
-    Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
-}
-
-fn wish(generation: u64, url: &str, enabled: bool) -> DesiredState {
-    let json = format!(
-        r#"{{"generation": {generation}, "cameras": [
-            {{"id": "gate", "enabled": {enabled}, "streams": {{"main": {{"url": "{url}"}}}}}}]}}"#
-    );
-    DesiredState::from_json(json.as_bytes()).expect("a good state")
-}
-
-fn until(engine: &Engine, what: &str, test: impl Fn(&StreamReport) -> bool) -> StreamReport {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let reports = engine.streams();
-        if let Some(report) = reports.iter().find(|report| test(report)) {
-            return report.clone();
-        }
-        assert!(Instant::now() < deadline, "{what} did not come about: {reports:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn code(report: &StreamReport) -> Option<&'static str> {
-    report.reason.as_ref().map(vms_sources::Reason::code)
 }
 
 /// Plays a stream over TCP and returns the first `frames` RTP timestamps.

@@ -65,7 +65,9 @@ impl Reason {
         match error.status_code() {
             Some(401 | 403) => return Self::WrongPassword,
             Some(404 | 454) => return Self::StreamNotFound,
-            Some(status) => return Self::Protocol { detail: format!("RTSP {status}") },
+            Some(status) if status >= 300 => return Self::Protocol { detail: format!("RTSP {status}") },
+            // The camera agreed, but its answer could not be understood.
+            Some(_) => return Self::Protocol { detail: unreadable(&error.to_string()) },
             None => {}
         }
         let text = error.to_string();
@@ -99,6 +101,13 @@ impl Reason {
     }
 }
 
+/// The description in "200 OK response to DESCRIBE CSeq=2: description".
+fn unreadable(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let description = line.split_once(": ").map_or(line, |(_, description)| description);
+    format!("unreadable answer: {}", description.chars().take(120).collect::<String>())
+}
+
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Reason", 2)?;
@@ -122,6 +131,12 @@ mod tests {
         assert_eq!(of("Unable to connect to RTSP server: timed out (os error 110)"), "timeout");
         assert_eq!(of("Unable to connect to RTSP server: failed to lookup address information: x"), "dns");
         assert_eq!(of("Unable to connect to RTSP server: odd (os error 1)"), "network");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_told_in_words() {
+        let detail = unreadable("200 OK response to DESCRIBE CSeq=2: Unable to parse SDP: no origin\nconn: 1");
+        assert_eq!(detail, "unreadable answer: Unable to parse SDP: no origin");
     }
 
     #[test]

@@ -1,0 +1,55 @@
+//! What the engine's tests share: an engine on free ports, and patience.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use vms_engine::{DesiredState, Engine, EngineConfig, StreamReport};
+
+/// Longer than any test takes that passes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+pub fn engine() -> Engine {
+    let config = r#"{
+        "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true},
+        "rtsp": {"bind": "127.0.0.1:0"},
+        "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
+        "backoff_ms": [20, 100], "no_video_ms": 400
+    }"#;
+    Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
+}
+
+/// One camera with one stream.
+pub fn wish(generation: u64, url: &str, enabled: bool) -> DesiredState {
+    wish_by(generation, url, "tcp", enabled)
+}
+
+pub fn wish_by(generation: u64, url: &str, transport: &str, enabled: bool) -> DesiredState {
+    let json = format!(
+        r#"{{"generation": {generation}, "cameras": [{{"id": "gate", "enabled": {enabled},
+            "streams": {{"main": {{"url": "{url}", "transport": "{transport}"}}}}}}]}}"#
+    );
+    DesiredState::from_json(json.as_bytes()).expect("a good state")
+}
+
+/// Waits for a stream of which `test` holds.
+pub fn until(engine: &Engine, what: &str, test: impl Fn(&StreamReport) -> bool) -> StreamReport {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let reports = engine.streams();
+        if let Some(report) = reports.iter().find(|report| test(report)) {
+            return report.clone();
+        }
+        assert!(Instant::now() < deadline, "{what} did not come about: {reports:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub fn code(report: &StreamReport) -> Option<&'static str> {
+    report.reason.as_ref().map(vms_sources::Reason::code)
+}

@@ -1,0 +1,172 @@
+//! What cameras do wrong, and what the engine makes of it: simulated cameras
+//! with one fault each, over real sockets.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{code, engine, until, wish, wish_by};
+use vms_camsim::{Farm, FarmConfig};
+use vms_engine::Engine;
+use vms_sources::State;
+
+fn vector(name: &str) -> PathBuf {
+    PathBuf::from(format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR")))
+}
+
+fn farm() -> Farm {
+    let config = FarmConfig {
+        bind: std::net::Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        cameras: 1,
+        main: vector("camera.h264"),
+        sub: vector("camera.h265"),
+        main_fps: 200.0,
+        sub_fps: 200.0,
+        user: None,
+    };
+    Farm::start(config).expect("a farm")
+}
+
+fn fault(farm: &Farm, json: &str) {
+    farm.fault(&format!(r#"{{"camera": 1, "fault": {json}}}"#)).expect(json);
+}
+
+fn engine_on(farm: &Farm, transport: &str) -> Engine {
+    let engine = engine();
+    engine.apply(&wish_by(1, &farm.url(1, false), transport, true)).expect("a new state");
+    engine
+}
+
+fn is_live(engine: &Engine) {
+    until(engine, "live", |r| r.state == State::Live && r.width.is_some());
+}
+
+#[test]
+fn faults_that_stop_the_video_have_their_reason_and_pass() {
+    let table = [
+        (r#"{"kind": "wrong_password"}"#, "wrong_password"),
+        (r#"{"kind": "not_rtsp"}"#, "not_rtsp"),
+        (r#"{"kind": "audio_only"}"#, "no_video"),
+        (r#"{"kind": "bad_sdp", "form": "no_video"}"#, "no_video_track"),
+        (r#"{"kind": "bad_sdp", "form": "unknown_codec"}"#, "unknown_codec"),
+        (r#"{"kind": "no_parameter_sets", "in_band": false}"#, "no_video"),
+        // The client in use refuses a broken c= line; its own words are told.
+        (r#"{"kind": "bad_sdp", "form": "junk"}"#, "protocol"),
+        (r#"{"kind": "bad_sdp", "form": "garbage"}"#, "protocol"),
+    ];
+    for (json, expected) in table {
+        let farm = farm();
+        fault(&farm, json);
+        let engine = engine_on(&farm, "tcp");
+        let report = until(&engine, json, |r| r.state == State::BackingOff && code(r) == Some(expected));
+        if expected == "unknown_codec" {
+            let (_, codec) = report.reason.as_ref().and_then(vms_sources::Reason::value).expect("its name");
+            assert!(!codec.is_empty(), "the codec is named");
+        }
+        fault(&farm, "null");
+        is_live(&engine);
+    }
+}
+
+#[test]
+fn faults_that_a_stream_survives() {
+    let table = [
+        (r#"{"kind": "bad_sdp", "form": "no_origin"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "annex_b_sets"}"#, "tcp"),
+        (r#"{"kind": "lying_marker"}"#, "tcp"),
+        (r#"{"kind": "no_parameter_sets"}"#, "tcp"),
+        (r#"{"kind": "sets_only_in_sdp"}"#, "tcp"),
+        (r#"{"kind": "clock_jump", "seconds": 3600}"#, "tcp"),
+        (r#"{"kind": "delay", "ms": 100}"#, "tcp"),
+        (r#"{"kind": "big_packets"}"#, "udp"),
+        (r#"{"kind": "drop", "percent": 1}"#, "udp"),
+        (r#"{"kind": "reorder", "percent": 1}"#, "udp"),
+    ];
+    for (json, transport) in table {
+        let farm = farm();
+        fault(&farm, json);
+        let engine = engine_on(&farm, transport);
+        until(&engine, &format!("{json} by {transport}"), |r| r.state == State::Live && r.width.is_some());
+    }
+}
+
+#[test]
+fn a_camera_that_closes_again_and_again_is_called_again() {
+    let farm = farm();
+    fault(&farm, r#"{"kind": "close", "after_s": 1.0}"#);
+    let engine = engine_on(&farm, "tcp");
+    until(&engine, "three reconnects", |r| r.reconnects >= 3);
+    let events = engine.journal().drain();
+    assert!(events.iter().any(|e| e.reason.as_ref().is_some_and(|r| r.code() == "camera_closed")));
+    assert!(events.iter().filter(|e| e.state == State::Live).count() >= 3, "each call brings pictures");
+    fault(&farm, "null");
+    is_live(&engine);
+}
+
+#[test]
+fn a_frame_that_never_ends_costs_no_memory_and_no_stream() {
+    let farm = farm();
+    let engine = engine_on(&farm, "tcp");
+    is_live(&engine);
+    fault(&farm, r#"{"kind": "endless_frame"}"#);
+    until(&engine, "stalled", |r| r.state != State::Live && code(r) == Some("no_video"));
+    fault(&farm, "null");
+    is_live(&engine);
+}
+
+#[test]
+fn packets_of_another_session_do_not_stop_the_stream_for_good() {
+    let farm = farm();
+    fault(&farm, r#"{"kind": "foreign_packets"}"#);
+    let engine = engine_on(&farm, "tcp");
+    is_live(&engine);
+}
+
+#[test]
+fn a_password_is_given_and_a_wrong_one_named() {
+    let config = FarmConfig {
+        bind: std::net::Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        cameras: 1,
+        main: vector("camera.h264"),
+        sub: vector("camera.h265"),
+        main_fps: 200.0,
+        sub_fps: 200.0,
+        user: Some(("admin".into(), "p@ss:word".into())),
+    };
+    let farm = Farm::start(config).expect("a farm");
+    let engine = engine();
+    let url = |password: &str| format!("rtsp://admin:{password}@{}/cam1", farm.addr());
+    engine.apply(&wish(1, &url("wrong"), true)).expect("a new state");
+    until(&engine, "refused", |r| code(r) == Some("wrong_password"));
+    let applied = engine.apply(&wish(2, &url("p%40ss%3Aword"), true)).expect("a new state");
+    assert_eq!(applied.changed, ["gate/main"]);
+    is_live(&engine);
+    let shown = format!("{:?} {}", engine.streams(), engine.metrics());
+    assert!(!shown.contains("p@ss") && !shown.contains("p%40ss"), "the password is shown nowhere");
+}
+
+#[test]
+fn h265_comes_in_by_tcp_and_udp() {
+    for transport in ["tcp", "udp"] {
+        let farm = farm();
+        let engine = engine();
+        engine.apply(&wish_by(1, &farm.url(1, true), transport, true)).expect("a new state");
+        let report = until(&engine, "live", |r| r.state == State::Live && r.width.is_some());
+        assert_eq!(report.codec.as_deref(), Some("h265"));
+    }
+}
+
+#[test]
+fn leaving_cameras_are_told() {
+    let farm = farm();
+    let mut engine = engine_on(&farm, "tcp");
+    is_live(&engine);
+    engine.stop();
+    let deadline = std::time::Instant::now() + common::PATIENCE;
+    while farm.stats().teardowns == 0 {
+        assert!(std::time::Instant::now() < deadline, "no TEARDOWN came: {:?}", farm.stats());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
