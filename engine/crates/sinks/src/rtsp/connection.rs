@@ -254,9 +254,7 @@ fn parse(input: &[u8]) -> io::Result<Input> {
         return Ok(Input::Skip(padding));
     }
     match Message::<&[u8]>::parse(input) {
-        Ok((Message::Request(request), length)) => {
-            Ok(Input::Request(request.map_body(<[u8]>::to_vec), length))
-        }
+        Ok((Message::Request(request), length)) => Ok(Input::Request(request.map_body(<[u8]>::to_vec), length)),
         Ok((_, length)) => Ok(Input::Skip(length)),
         Err(ParseError::Incomplete(_)) => Ok(Input::None),
         Err(ParseError::Error) => Err(io::Error::new(io::ErrorKind::InvalidData, "not RTSP")),

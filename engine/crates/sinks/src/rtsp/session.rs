@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rtsp_types::headers::{
-    CONTENT_BASE, CONTENT_TYPE, CSEQ, HeaderName, PUBLIC, RANGE, RTP_INFO, SESSION, TRANSPORT,
-};
+use rtsp_types::headers::{CONTENT_BASE, CONTENT_TYPE, CSEQ, HeaderName, PUBLIC, RANGE, RTP_INFO, SESSION, TRANSPORT};
 use rtsp_types::{Method, Request, Response, StatusCode, Version};
 use vms_hub::{Stream, StreamKey};
 use vms_media::Track;
@@ -51,14 +49,7 @@ type Lookup<'a> = &'a dyn Fn(&StreamKey) -> Option<Arc<Stream>>;
 
 impl Session {
     pub fn new(id: String) -> Self {
-        Self {
-            id,
-            stream: None,
-            tracks: Arc::new([]),
-            channels: BTreeMap::new(),
-            catch_up: true,
-            base: String::new(),
-        }
+        Self { id, stream: None, tracks: Arc::new([]), channels: BTreeMap::new(), catch_up: true, base: String::new() }
     }
 
     /// Interleaved channel of a track, if it was set up.
