@@ -6,6 +6,8 @@ releases the GIL. Failures are raised as the classes of ``vms.common``.
 
 from typing import final
 
+__all__ = ["ENGINE_VERSION", "Engine", "Simulator"]
+
 ENGINE_VERSION: str
 
 @final
