@@ -8,6 +8,8 @@ from typing import final
 
 __all__ = ["ENGINE_VERSION", "Engine", "Simulator"]
 
+__all__ = ["ENGINE_VERSION", "Engine", "Simulator"]
+
 ENGINE_VERSION: str
 
 @final

@@ -20,7 +20,7 @@ from vms.services.listen import listen_unix
 from vms.services.paths import api_socket, media_socket
 from vms.telemetry import get_logger
 
-log = get_logger(__name__)
+log = get_logger("vms.services.api")
 
 GRACE_S = 1
 

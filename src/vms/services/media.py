@@ -28,7 +28,7 @@ from vms.services import child
 from vms.services.paths import api_socket, media_socket
 from vms.telemetry import get_logger
 
-log = get_logger(__name__)
+log = get_logger("vms.services.media")
 
 GRACE_S = 0.3
 

@@ -8,7 +8,7 @@ from vms.proto import SimulateLaunch, SimulatorLaunch
 from vms.services import child
 from vms.telemetry import get_logger
 
-log = get_logger(__name__)
+log = get_logger("vms.services.simulator")
 
 
 def farm_config(orders: SimulatorLaunch) -> FarmConfig:

@@ -32,7 +32,7 @@ from vms.services.paths import api_socket, lock_file, make_data_folder, write_at
 from vms.services.tree import Child, Role, stop_all
 from vms.telemetry import get_logger
 
-log = get_logger(__name__)
+log = get_logger("vms.services.supervisor")
 
 RUN_FILE = "run.json"
 ANSWER_LIMIT_S = 20.0

@@ -17,7 +17,7 @@ LogFormat = Literal["auto", "human", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 # Libraries whose "info" tells an operator nothing.
-_QUIET = {"asyncio": "WARNING", "uvicorn.access": "WARNING", "websockets": "WARNING"}
+_QUIET = {"asyncio": "WARNING", "uvicorn": "WARNING", "websockets": "WARNING"}
 
 
 def _redact_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -49,7 +49,7 @@ def test_a_line_is_json_with_time_level_process_and_fields() -> None:
 def test_lines_of_libraries_go_through_the_same_chain() -> None:
     out = io.StringIO()
     configure_logging("api", stream=out)
-    logging.getLogger("uvicorn.error").info("started with %s", "rtsp://u:hunter2@c/")
+    logging.getLogger("library").info("started with %s", "rtsp://u:hunter2@c/")
     (line,) = lines(out)
     assert line["message"] == "started with rtsp://u:***@c/"
     assert line["process"] == "api"
