@@ -139,8 +139,8 @@ def reconnects(total: int) -> Row:
         simulator(cameras, faults=(fault,)) as (farm, _),
         product(farm, cameras, extra=extra) as running,
     ):
-        # The first ones warm up what stays allocated.
-        _wait_reconnects(running, total // 10)
+        # The first ones fill the journal, which holds 16,384 events, three each.
+        _wait_reconnects(running, 6_000)
         first, before = running.reconnects(), Usage.of(running.media_pid)
         _wait_reconnects(running, first + total)
         after = Usage.of(running.media_pid)

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterable
 
 from vms.engine.model import Event, EventBatch
 
-# About an hour of a thousand cameras that all flap, and 20 MB at most.
-CAPACITY = 65_536
+# Minutes of a thousand cameras that all flap, and 5 MB at most.
+CAPACITY = 16_384
 
 
 class Journal:
