@@ -47,9 +47,7 @@ impl Proxy {
         let upgrading = is_upgrade(request.headers());
         let client = upgrading.then(|| hyper::upgrade::on(&mut request));
         strip_hop_by_hop(request.headers_mut(), upgrading);
-        let mut sender = self.connection(upgrading).await?;
-        let answer = sender.send_request(request);
-        let mut response = tokio::time::timeout(ANSWER_LIMIT, answer).await.map_err(|_| Error::Late)??;
+        let (sender, mut response) = self.send(request, upgrading).await?;
         match client {
             Some(client) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 tokio::spawn(splice(client, hyper::upgrade::on(&mut response)));
@@ -62,6 +60,23 @@ impl Proxy {
                 Ok(response.map(BodyExt::boxed))
             }
         }
+    }
+
+    /// Sends a request; once more, by a new connection, when an idle one turned
+    /// out to be closed before anything of the request had left.
+    async fn send(
+        &self,
+        request: Request<Incoming>,
+        fresh: bool,
+    ) -> Result<(SendRequest<Incoming>, Response<Incoming>), Error> {
+        let mut sender = self.connection(fresh).await?;
+        let unsent = match answer_of(sender.try_send_request(request)).await? {
+            Ok(response) => return Ok((sender, response)),
+            Err(mut error) => error.take_message().ok_or_else(|| Error::Http(error.into_error()))?,
+        };
+        let mut sender = self.connection(true).await?;
+        let response = answer_of(sender.try_send_request(unsent)).await?;
+        response.map(|response| (sender, response)).map_err(|error| Error::Http(error.into_error()))
     }
 
     /// An idle connection, or a new one; an upgrade takes its own.
@@ -100,6 +115,10 @@ enum Error {
     Http(#[from] hyper::Error),
     #[error("no answer in {} s", ANSWER_LIMIT.as_secs())]
     Late,
+}
+
+async fn answer_of<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(ANSWER_LIMIT, answer).await.map_err(|_| Error::Late)
 }
 
 async fn splice(client: hyper::upgrade::OnUpgrade, api: hyper::upgrade::OnUpgrade) {
