@@ -18,6 +18,7 @@ use vms_sources::{BackOff, ServerClock, Source, SourceConfig, SourceStatus, Stat
 use crate::config::{DesiredState, EngineConfig, Error, Kind};
 use crate::journal::Journal;
 use crate::metrics::{Figures, text};
+use crate::process::ProcessMeter;
 use crate::report::StreamReport;
 
 /// From dialling to the answer to PLAY.
@@ -59,6 +60,7 @@ struct Inner {
     generation: Mutex<u64>,
     timeouts: Timeouts,
     back_off: BackOff,
+    process: ProcessMeter,
 }
 
 /// Hub, sources, sinks and front in one; dropping it stops all.
@@ -107,6 +109,7 @@ impl Engine {
                 min: Duration::from_millis(config.backoff_ms[0]),
                 max: Duration::from_millis(config.backoff_ms[1]),
             },
+            process: ProcessMeter::default(),
         });
         let front = start_front(config, &inner)?;
         let addresses = Addresses {
@@ -291,6 +294,7 @@ impl Inner {
             rtsp: self.rtsp.metrics(),
             webrtc: &self.webrtc.metrics(),
             hub_bytes: self.hub.held_bytes(),
+            process: self.process.read(),
         })
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod engine;
 mod journal;
 mod metrics;
+mod process;
 mod report;
 
 pub use config::{Camera, DesiredState, EngineConfig, Error, Kind, StreamWish};

@@ -7,6 +7,7 @@ use vms_sinks::rtsp::RtspMetrics;
 use vms_sinks::webrtc::WebRtcMetrics;
 use vms_sources::State;
 
+use crate::process::ProcessUsage;
 use crate::report::StreamReport;
 
 pub struct Figures<'a> {
@@ -14,6 +15,7 @@ pub struct Figures<'a> {
     pub rtsp: &'a RtspMetrics,
     pub webrtc: &'a WebRtcMetrics,
     pub hub_bytes: usize,
+    pub process: Option<ProcessUsage>,
 }
 
 #[derive(Default)]
@@ -55,6 +57,11 @@ pub fn text(figures: &Figures<'_>) -> String {
     rtsp(&mut page, figures.rtsp);
     webrtc(&mut page, figures.webrtc);
     page.one("vms_hub_bytes", "gauge", "Bytes of video held for joining viewers.", figures.hub_bytes);
+    if let Some(usage) = figures.process {
+        let help = "CPU of this process since the last scrape, percent of one core.";
+        page.one("vms_cpu_usage", "gauge", help, format_args!("{:.1}", usage.cpu_percent));
+        page.one("vms_memory_usage", "gauge", "Resident memory of this process, bytes.", usage.resident_bytes);
+    }
     page.text
 }
 

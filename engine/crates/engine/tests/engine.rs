@@ -174,6 +174,7 @@ fn a_camera_comes_in_and_goes_out() {
     let times = play(engine.addresses().rtsp, "gate", 40);
     assert!(times.windows(2).all(|w| w[1].wrapping_sub(w[0]) < 90_000), "times go on: {times:?}");
     assert!(engine.metrics().contains("vms_camera_status{camera=\"gate\",stream=\"main\"} 1"));
+    assert!(engine.metrics().contains("\nvms_memory_usage "), "the process tells what it uses");
     let again = engine.apply(&wish(2, &camera.url(), true)).expect("the same state");
     assert!(again.started.is_empty() && again.changed.is_empty(), "what stays the same is not touched");
 }
