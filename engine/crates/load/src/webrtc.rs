@@ -25,6 +25,7 @@ use crate::whep;
 const TICK_CONNECTING: Duration = Duration::from_millis(10);
 const TICK: Duration = Duration::from_millis(100);
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
+const JUST_COME: Duration = Duration::from_secs(1);
 /// Datagrams read before other viewers get their turn.
 const TURN: usize = 64;
 
@@ -127,7 +128,8 @@ impl Viewer<'_> {
         while !self.closed {
             let was_connected = self.connected;
             tokio::select! {
-                _ = stop.changed() => return self.missed(),
+                // Who had just come when the run ended has missed nothing.
+                _ = stop.changed() => return if since.elapsed() < JUST_COME { Ok(()) } else { self.missed() },
                 ready = self.socket.readable() => {
                     ready.map_err(|e| e.to_string())?;
                     self.read(&mut buffer)?;
