@@ -198,6 +198,24 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_back_after_an_hour_is_live_at_its_next_call() {
+        let start = Instant::now();
+        let mut machine = Machine::new(NO_VIDEO, BACK_OFF, start);
+        let (mut now, mut longest) = (start, Duration::ZERO);
+        while now < start + Duration::from_secs(3600) {
+            machine.handle(Input::Dial, now, 0.5);
+            if let Action::Wait(wait) = machine.handle(Input::Failed(Reason::NoRoute), now, 0.5) {
+                now += wait;
+                longest = longest.max(wait);
+            }
+        }
+        assert!(longest <= BACK_OFF.max, "it is never left alone for longer: {longest:?}");
+        machine.handle(Input::Dial, now, 0.5);
+        machine.handle(Input::Video, now, 0.5);
+        assert_eq!((machine.state(), machine.reason()), (State::Live, None));
+    }
+
+    #[test]
     fn jitter_stays_between_half_and_whole() {
         for failures in 1..12 {
             for dice in [0.0, 0.3, 1.0] {
