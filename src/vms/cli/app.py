@@ -147,6 +147,7 @@ def _add_simulate(app: typer.Typer, texts: Texts, options: Options) -> None:
         port: Annotated[int, options("simulator_port", min=0, max=65535, show_default=True)] = 8654,
         codec: Annotated[str, options("codec", show_default=True)] = "h264",
         size: Annotated[str, options("size", show_default=True)] = "1080p",
+        key_interval: Annotated[int, options("key_interval", min=1, max=30, show_default=True)] = 1,
         user: Annotated[str | None, options("user")] = None,
         password: Annotated[str | None, options("password")] = None,
         fault: Annotated[list[str] | None, options("fault")] = None,
@@ -155,7 +156,7 @@ def _add_simulate(app: typer.Typer, texts: Texts, options: Options) -> None:
         faults = tuple(parse_fault(text) for text in fault or ())
         simulator = farm(
             cameras,
-            make_scenes(codec, size, texts),
+            make_scenes(codec, size, texts, key_interval),
             log=LogSettings(level="warning"),
             host=host,
             port=port,

@@ -20,6 +20,7 @@ _FLAGS = {
     "cameras": "--cameras",
     "codec": "--codec",
     "size": "--size",
+    "key_interval": "--key-interval",
     "host": "--host",
     "simulator_port": "--port",
     "user": "--user",

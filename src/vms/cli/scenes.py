@@ -16,6 +16,8 @@ from vms.transcode import SceneSpec, ensure_scene
 FPS = 25
 SIZES = {"1080p": (1920, 1080, 4_000_000), "4k": (3840, 2160, 16_000_000)}
 SUB_SIZE = (640, 360, 500_000)
+# A loop is at least this long.
+LOOP_SECONDS = 10
 
 
 def scenes_folder() -> Path:
@@ -24,7 +26,7 @@ def scenes_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "vms" / "scenes"
 
 
-def specs(codec: str, size: str) -> tuple[SceneSpec, SceneSpec]:
+def specs(codec: str, size: str, key_interval: int = 1) -> tuple[SceneSpec, SceneSpec]:
     """Return main and sub-stream."""
     if size not in SIZES:
         raise InvalidError(
@@ -32,15 +34,18 @@ def specs(codec: str, size: str) -> tuple[SceneSpec, SceneSpec]:
             code="size_unknown",
             values={"value": size, "allowed": ", ".join(SIZES)},
         )
-    return (
-        SceneSpec(*SIZES[size], codec=codec, fps=FPS),
-        SceneSpec(*SUB_SIZE, codec=codec, fps=FPS),
-    )
+    # Whole groups only.
+    seconds = -(-LOOP_SECONDS // key_interval) * key_interval
+
+    def spec(shape: tuple[int, int, int]) -> SceneSpec:
+        return SceneSpec(*shape, codec=codec, fps=FPS, seconds=seconds, group_seconds=key_interval)
+
+    return spec(SIZES[size]), spec(SUB_SIZE)
 
 
-def make_scenes(codec: str, size: str, texts: Texts) -> tuple[Path, Path]:
+def make_scenes(codec: str, size: str, texts: Texts, key_interval: int = 1) -> tuple[Path, Path]:
     """Return the files of main and sub-stream, making what is missing."""
-    main, sub = specs(codec, size)
+    main, sub = specs(codec, size, key_interval)
     folder = scenes_folder()
     console = Console(file=sys.stderr)
     missing = [spec for spec in (main, sub) if not (folder / spec.file_name).exists()]

@@ -1,8 +1,8 @@
 """Scenes of simulated cameras: encoded once, kept in a folder.
 
-A scene is one loop of a stream as Annex B: closed groups of pictures, a key
-frame each second with its parameter sets, no B-frames. The simulator repeats
-it for ever.
+A scene is one loop of a stream as Annex B: closed groups of pictures (a key
+frame each second, if not told otherwise) with their parameter sets, no
+B-frames. The simulator repeats it for ever.
 """
 
 import os
@@ -38,6 +38,7 @@ class SceneSpec:
     codec: str = "h264"
     fps: int = 25
     seconds: int = 10
+    group_seconds: int = 1
 
     def check(self) -> None:
         """Refuses what cannot be encoded, naming the value."""
@@ -50,13 +51,19 @@ class SceneSpec:
             raise InvalidError(f"size {size}: even numbers from 64 up to 4096x2304 are allowed")
         if not 1 <= self.fps <= 120 or not 1 <= self.seconds <= 120:
             raise InvalidError(f"{self.fps} fps for {self.seconds} s: 1 to 120 of each is allowed")
+        if self.group_seconds < 1 or self.seconds % self.group_seconds:
+            # A loop that ends in mid-group would have a short one at its end.
+            raise InvalidError(
+                f"key interval {self.group_seconds} s: a whole part of {self.seconds} s is allowed"
+            )
         if not 10_000 <= self.bitrate <= 100_000_000:
             raise InvalidError(f"bitrate {self.bitrate}: 10 kbit/s to 100 Mbit/s is allowed")
 
     @property
     def file_name(self) -> str:
         shape = f"{self.width}x{self.height}-{self.fps}fps-{self.seconds}s"
-        return f"street{DRAWING}-{shape}-{self.bitrate // 1000}k.{self.codec}"
+        group = f"-g{self.group_seconds}s" if self.group_seconds > 1 else ""
+        return f"street{DRAWING}-{shape}{group}-{self.bitrate // 1000}k.{self.codec}"
 
 
 def ensure_scene(folder: Path, spec: SceneSpec, progress: Progress | None = None) -> Path:
@@ -107,7 +114,7 @@ def _encoder(spec: SceneSpec) -> VideoCodecContext:
     encoder.framerate = Fraction(spec.fps)
     encoder.time_base = Fraction(1, spec.fps)
     encoder.bit_rate = spec.bitrate
-    encoder.gop_size = spec.fps
+    encoder.gop_size = spec.fps * spec.group_seconds
     encoder.max_b_frames = 0
     encoder.options = _options(spec)
     return encoder
@@ -116,7 +123,8 @@ def _encoder(spec: SceneSpec) -> VideoCodecContext:
 def _options(spec: SceneSpec) -> dict[str, str]:
     kbit = spec.bitrate // 1000
     rate = f"vbv-maxrate={kbit}:vbv-bufsize={kbit}"
-    group = f"keyint={spec.fps}:min-keyint={spec.fps}:scenecut=0:bframes=0"
+    frames = spec.fps * spec.group_seconds
+    group = f"keyint={frames}:min-keyint={frames}:scenecut=0:bframes=0"
     if spec.codec == "h264":
         # One slice a frame, as cameras send it.
         return {"preset": "ultrafast", "x264-params": f"{group}:{rate}:sliced-threads=0:slices=1"}

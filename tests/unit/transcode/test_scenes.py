@@ -26,6 +26,15 @@ def test_a_scene_is_closed_groups_with_a_key_frame_each_second(tmp_path: Path, c
     assert keys == [0, 10]
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_groups_may_be_longer(tmp_path: Path, codec: str) -> None:
+    path = ensure_scene(tmp_path, replace(SMALL, codec=codec, seconds=4, group_seconds=2))
+    assert path.name != replace(SMALL, codec=codec, seconds=4).file_name
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    assert [number for number, frame in enumerate(frames) if frame.key_frame] == [0, 20]
+
+
 def test_a_scene_is_made_once_and_appears_whole(tmp_path: Path) -> None:
     shares: list[float] = []
     spec = SMALL
@@ -58,6 +67,8 @@ def test_the_street_moves_and_repeats_without_a_seam() -> None:
         ({"width": 8192, "height": 8192}, "8192x8192"),
         ({"fps": 0}, "0 fps"),
         ({"seconds": 1000}, "1000 s"),
+        ({"group_seconds": 0}, "key interval 0 s"),
+        ({"group_seconds": 3, "seconds": 10}, "key interval 3 s: a whole part of 10 s"),
         ({"bitrate": 1}, "bitrate 1"),
     ],
 )
