@@ -54,10 +54,15 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def simulator(
-    cameras: int, *, size: str = "1080p", faults: tuple[str, ...] = ()
+    cameras: int,
+    *,
+    size: str = "1080p",
+    faults: tuple[str, ...] = (),
+    args: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, int]]:
     """A farm in a process of its own; gives its address and process id."""
     command = [str(VMS), "simulate", "--cameras", str(cameras), "--port", "0", "--size", size]
+    command += args
     for fault in faults:
         command += ["--fault", fault]
     # Scenes are made once; the farm speaks when its cameras answer.

@@ -4,7 +4,7 @@ Figures are CPU seconds of the media process and ratios within one run, because
 wall times of a shared machine say little. The load comes from `vms-load` and
 from the simulated cameras, each in a process of its own, over loopback.
 
-    benchmarks/run.py [ROW ...]      only the rows named
+    benchmarks/run.py [ROW ...]      only the rows named, or that begin so
     BENCH_SECONDS=20                 how long each row is measured
 """
 
@@ -16,10 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from product import ROOT, Product, Usage, product, simulator
+import live_feel
+from product import ROOT, TICKS, Product, Usage, product, simulator
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
 MEBI = 1 << 20
@@ -37,10 +39,36 @@ class Row:
     limit: str
 
 
+@dataclass(frozen=True)
+class Busy:
+    """What all processes of the machine have used: a browser has many."""
+
+    at: float
+    cpu_s: float
+
+    @staticmethod
+    def now() -> "Busy":
+        """Reads /proc/stat."""
+        words = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+        idle = int(words[3]) + int(words[4])
+        return Busy(time.monotonic(), (sum(map(int, words[:8])) - idle) / TICKS)
+
+    def limit_since(self, before: "Busy") -> str:
+        """How full the machine was."""
+        cores = (self.cpu_s - before.cpu_s) / (self.at - before.at)
+        full = cores >= SATURATED * (os.cpu_count() or 1)
+        return f"{'the machine' if full else 'nothing'} ({cores:.2f} cores in all)"
+
+
+def load_client() -> Path:
+    """The program that `make bench` has built."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "release" / "vms-load"
+
+
 def load(kind: str, *args: str) -> dict[str, Any]:
     """Runs the load client and returns its report."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    command = [str(target / "release" / "vms-load"), kind, *args, "--seconds", f"{SECONDS:.0f}"]
+    command = [str(load_client()), kind, *args, "--seconds", f"{SECONDS:.0f}"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=SECONDS * 4 + 120
     )
@@ -152,6 +180,22 @@ def reconnects(total: int) -> Row:
     return Row(f"{total} reconnects", measured, "memory and handles flat", "nothing")
 
 
+def joining(group_seconds: int, loss: int) -> Row:
+    """A browser that joins while others join all the time."""
+    work = f"joining, groups of {group_seconds} s, {loss} % loss"
+    before = Busy.now()
+    measured = live_feel.joining(load_client(), group_seconds, loss)
+    return Row(work, measured, "no freeze; live delay after 1 s", Busy.now().limit_since(before))
+
+
+def wall(tiles: int) -> Row:
+    """A wall from opening its page to its pictures."""
+    work = f"wall of {tiles} tiles in Chromium"
+    before = Busy.now()
+    measured = live_feel.wall(tiles, 6)
+    return Row(work, measured, "<= 1000 ms", Busy.now().limit_since(before))
+
+
 def _wait_reconnects(running: Product, count: int) -> None:
     while running.reconnects() < count:
         time.sleep(0.2)
@@ -166,6 +210,11 @@ ROWS: dict[str, Callable[[], Row]] = {
     "rtsp-100": lambda: rtsp(100, "<= 0.08 ms; latency P95 <= 4 ms"),
     "rtsp-400": lambda: rtsp(400, "<= 0.08 ms"),
     "reconnects": lambda: reconnects(10_000),
+    "wall": lambda: wall(16),
+} | {
+    f"live-feel-{group}s-{loss}": partial(joining, group, loss)
+    for group in (1, 2, 4, 10)
+    for loss in (0, 1)
 }
 
 
@@ -191,8 +240,12 @@ def commit() -> str:
 
 def main() -> int:
     """Measures the rows named, or all."""
-    names = sys.argv[1:] or list(ROWS)
-    unknown = [name for name in names if name not in ROWS]
+    asked = sys.argv[1:] or list(ROWS)
+    named = {
+        word: [row for row in ROWS if row == word or row.startswith(f"{word}-")] for word in asked
+    }
+    names = [row for rows in named.values() for row in rows]
+    unknown = [word for word, rows in named.items() if not rows]
     if unknown:
         print(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
         return 2
