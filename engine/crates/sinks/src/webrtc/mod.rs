@@ -18,6 +18,7 @@ mod session;
 mod shard;
 mod signal;
 mod socket;
+mod stun;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -40,12 +41,13 @@ pub use metrics::{HistogramValues, WebRtcMetrics};
 use answer::Refusal;
 use limits::{BurstBudget, HalfOpen};
 use metrics::Counters;
-use router::{Receiver, UFRAG_CHARS, make_ufrag};
+use router::Receiver;
 use sdp::Offer;
 use session::Identity;
 use shard::{Command, Entry, Mailbox, Shard, Shared};
 use signal::Signal;
 use socket::SharedSocket;
+use stun::{UFRAG_CHARS, make_ufrag};
 use viewer::Viewer;
 
 /// More shards than this gain nothing: the kernel's send path is shared.

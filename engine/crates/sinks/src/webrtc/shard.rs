@@ -15,9 +15,10 @@ use vms_hub::{StreamKey, Wake};
 
 use super::limits::BurstBudget;
 use super::metrics::Counters;
-use super::router::{Announcement, Announcements, stun_ufrag};
+use super::router::{Announcement, Announcements};
 use super::signal::{Signal, readable, wait};
 use super::socket::{SendBatch, SharedSocket};
+use super::stun::stun_ufrag;
 use super::viewer::{Context, Flow, Viewer};
 
 /// Time a turn gives to handshakes; one step takes up to 2 ms.

@@ -10,10 +10,11 @@ use vms_hub::{BurstTag, StreamStatus};
 use crate::webrtc::limits::{BurstBudget, HalfOpen};
 use crate::webrtc::metrics::Histogram;
 use crate::webrtc::pacer::{Pacer, Timeline};
-use crate::webrtc::router::{Announcement, Table, make_ufrag, shard_of, stun_ufrag};
+use crate::webrtc::router::{Announcement, Table};
 use crate::webrtc::session::resend_packets;
 use crate::webrtc::signal::{Signal, readable, wait};
 use crate::webrtc::socket::{ReceiveBatch, SendBatch, SendCounters, SharedSocket, machine_addresses};
+use crate::webrtc::stun::{make_ufrag, shard_of, stun_ufrag};
 
 fn tag(index: u32, of: u32, live_timestamp: i64) -> Option<BurstTag> {
     Some(BurstTag { index, of, live_timestamp })
