@@ -11,6 +11,8 @@ import { startBrowser } from '../tests/browser/page.mjs'
 const LEVEL_WITHIN_MS = 50
 /** Cached frames carry timestamps one tick apart; live ones at least this many. */
 const LIVE_TICKS = 900
+/** Longer than any group: a viewer may have to wait for the next key frame. */
+const WAIT_MS = 15_000
 /** One second after joining, a viewer's delay has to be that of any other. */
 const SETTLED_MS = 1000
 
@@ -23,10 +25,10 @@ const [address = 'http://127.0.0.1:8000', camera = 'cam1', joins = '4', seconds 
 /**
  * Runs in the page: joins, watches, leaves.
  *
- * @param {{whep: string, seconds: number}} options
+ * @param {{whep: string, seconds: number, wait: number}} options
  * @returns {Promise<Watched>}
  */
-async function watch({ whep, seconds }) {
+async function watch({ whep, seconds, wait }) {
   const started = performance.now()
   const since = () => performance.now() - started
   const peer = new RTCPeerConnection()
@@ -63,7 +65,8 @@ async function watch({ whep, seconds }) {
 
   /** @type {Sample[]} */
   const samples = []
-  while (since() < (seconds + 1) * 1000) {
+  // Counted from the first picture, for each join alike.
+  while (since() < (shown[0] === undefined ? wait : shown[0].at + (seconds + 1) * 1000)) {
     await new Promise((resolve) => setTimeout(resolve, 250))
     for (const report of (await receiver.getStats()).values()) {
       if (report.type === 'inbound-rtp') samples.push({ ...report, at: since() })
@@ -164,7 +167,7 @@ for (let join = 0; join < Number(joins); join += 1) {
   await page.goto(`${address}/health/live`)
   // Joins fall anywhere in a group of pictures, the same places each run.
   await page.waitForTimeout(370 * join)
-  found.push(summary(await page.evaluate(watch, { whep, seconds: Number(seconds) })))
+  found.push(summary(await page.evaluate(watch, { whep, seconds: Number(seconds), wait: WAIT_MS })))
   await page.context().close()
 }
 await browser.close()

@@ -72,7 +72,7 @@ def joining(client: Path, group_seconds: int, loss: float) -> str:
             args = [running.addresses["api"], "cam1", str(JOINS), str(SECONDS)]
             # Without loss no relay either: its own queues would be measured too.
             relay = [str(client), "relay", "--loss", f"{loss:g}"] if loss else []
-            limit_s = JOINS * (SECONDS + 10) + 30
+            limit_s = JOINS * (SECONDS + 25) + 30
             found = json.loads(_node("join", *args, *relay, limit_s=limit_s))
     if keep := os.environ.get("LIVE_FEEL_KEEP"):
         with Path(keep).open("a") as file:
