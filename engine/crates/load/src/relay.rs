@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,31 @@ const MAX_CLIENTS: usize = 256;
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Listening {
     pub listening: SocketAddr,
+}
+
+/// Room for a whole group of pictures: what the relay loses must be what it was
+/// told to lose.
+const BUFFER_BYTES: libc::c_int = 8 << 20;
+
+/// A socket with a large receive buffer. Beyond the system's limit only root
+/// may go; for others the limit is as good as it gets.
+async fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address).await?;
+    let bytes = BUFFER_BYTES;
+    for option in [libc::SO_RCVBUF, libc::SO_RCVBUFFORCE] {
+        // SAFETY: the handle is open, and the value is a c_int that outlives the
+        // call, as both options take it. A refusal leaves the buffer as it was.
+        unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                (&raw const bytes).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            );
+        }
+    }
+    Ok(socket)
 }
 
 /// Decides the fate of packets, the same for the same seed.
@@ -60,7 +86,7 @@ pub async fn serve(
     ready: impl FnOnce(Listening) -> Result<(), LoadError>,
 ) -> Result<(), LoadError> {
     let failed = |error| LoadError::io("the relay's socket", error);
-    let front = Arc::new(UdpSocket::bind(options.listen).await.map_err(failed)?);
+    let front = Arc::new(bind(options.listen).await.map_err(failed)?);
     ready(Listening { listening: front.local_addr().map_err(failed)? })?;
     let mut dice = Dice::new(options.seed, options.loss_percent);
     let mut backs: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
@@ -89,7 +115,7 @@ async fn connect(
     client: SocketAddr,
     number: u64,
 ) -> std::io::Result<Arc<UdpSocket>> {
-    let back = Arc::new(UdpSocket::bind(SocketAddr::new(options.listen.ip(), 0)).await?);
+    let back = Arc::new(bind(SocketAddr::new(options.listen.ip(), 0)).await?);
     let (reader, front, delay) = (back.clone(), front.clone(), options.delay);
     let mut dice = Dice::new(options.seed.wrapping_add(number + 1), options.loss_percent);
     tokio::spawn(async move {
