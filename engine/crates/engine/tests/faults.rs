@@ -3,34 +3,10 @@
 
 mod common;
 
-use std::path::PathBuf;
-
-use common::{code, engine, until, wish, wish_by};
-use vms_camsim::{Farm, FarmConfig};
+use common::{code, engine, farm, fault, until, wish, wish_by};
+use vms_camsim::Farm;
 use vms_engine::Engine;
 use vms_sources::State;
-
-fn vector(name: &str) -> PathBuf {
-    PathBuf::from(format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR")))
-}
-
-fn farm() -> Farm {
-    let config = FarmConfig {
-        bind: std::net::Ipv4Addr::LOCALHOST.into(),
-        port: 0,
-        cameras: 1,
-        main: vector("camera.h264"),
-        sub: vector("camera.h265"),
-        main_fps: 200.0,
-        sub_fps: 200.0,
-        user: None,
-    };
-    Farm::start(config).expect("a farm")
-}
-
-fn fault(farm: &Farm, json: &str) {
-    farm.fault(&format!(r#"{{"camera": 1, "fault": {json}}}"#)).expect(json);
-}
 
 fn engine_on(farm: &Farm, transport: &str) -> Engine {
     let engine = engine();
@@ -56,7 +32,7 @@ fn faults_that_stop_the_video_have_their_reason_and_pass() {
         (r#"{"kind": "bad_sdp", "form": "garbage"}"#, "protocol"),
     ];
     for (json, expected) in table {
-        let farm = farm();
+        let farm = farm(None);
         fault(&farm, json);
         let engine = engine_on(&farm, "tcp");
         let report = until(&engine, json, |r| r.state == State::BackingOff && code(r) == Some(expected));
@@ -84,7 +60,7 @@ fn faults_that_a_stream_survives() {
         (r#"{"kind": "reorder", "percent": 1}"#, "udp"),
     ];
     for (json, transport) in table {
-        let farm = farm();
+        let farm = farm(None);
         fault(&farm, json);
         let engine = engine_on(&farm, transport);
         until(&engine, &format!("{json} by {transport}"), |r| r.state == State::Live && r.width.is_some());
@@ -93,7 +69,7 @@ fn faults_that_a_stream_survives() {
 
 #[test]
 fn a_camera_that_closes_again_and_again_is_called_again() {
-    let farm = farm();
+    let farm = farm(None);
     fault(&farm, r#"{"kind": "close", "after_s": 1.0}"#);
     let engine = engine_on(&farm, "tcp");
     until(&engine, "three reconnects", |r| r.reconnects >= 3);
@@ -106,7 +82,7 @@ fn a_camera_that_closes_again_and_again_is_called_again() {
 
 #[test]
 fn a_frame_that_never_ends_costs_no_memory_and_no_stream() {
-    let farm = farm();
+    let farm = farm(None);
     let engine = engine_on(&farm, "tcp");
     is_live(&engine);
     fault(&farm, r#"{"kind": "endless_frame"}"#);
@@ -117,7 +93,7 @@ fn a_frame_that_never_ends_costs_no_memory_and_no_stream() {
 
 #[test]
 fn packets_of_another_session_do_not_stop_the_stream_for_good() {
-    let farm = farm();
+    let farm = farm(None);
     fault(&farm, r#"{"kind": "foreign_packets"}"#);
     let engine = engine_on(&farm, "tcp");
     is_live(&engine);
@@ -125,17 +101,7 @@ fn packets_of_another_session_do_not_stop_the_stream_for_good() {
 
 #[test]
 fn a_password_is_given_and_a_wrong_one_named() {
-    let config = FarmConfig {
-        bind: std::net::Ipv4Addr::LOCALHOST.into(),
-        port: 0,
-        cameras: 1,
-        main: vector("camera.h264"),
-        sub: vector("camera.h265"),
-        main_fps: 200.0,
-        sub_fps: 200.0,
-        user: Some(("admin".into(), "p@ss:word".into())),
-    };
-    let farm = Farm::start(config).expect("a farm");
+    let farm = farm(Some(("admin", "p@ss:word")));
     let engine = engine();
     let url = |password: &str| format!("rtsp://admin:{password}@{}/cam1", farm.addr());
     engine.apply(&wish(1, &url("wrong"), true)).expect("a new state");
@@ -150,7 +116,7 @@ fn a_password_is_given_and_a_wrong_one_named() {
 #[test]
 fn h265_comes_in_by_tcp_and_udp() {
     for transport in ["tcp", "udp"] {
-        let farm = farm();
+        let farm = farm(None);
         let engine = engine();
         engine.apply(&wish_by(1, &farm.url(1, true), transport, true)).expect("a new state");
         let report = until(&engine, "live", |r| r.state == State::Live && r.width.is_some());
@@ -160,7 +126,7 @@ fn h265_comes_in_by_tcp_and_udp() {
 
 #[test]
 fn leaving_cameras_are_told() {
-    let farm = farm();
+    let farm = farm(None);
     let mut engine = engine_on(&farm, "tcp");
     is_live(&engine);
     engine.stop();

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use vms_camsim::{Farm, FarmConfig};
 use vms_engine::{DesiredState, Engine, EngineConfig, StreamReport};
 
 /// Longer than any test takes that passes.
@@ -22,6 +24,28 @@ pub fn engine() -> Engine {
         "backoff_ms": [20, 100], "no_video_ms": 400
     }"#;
     Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
+}
+
+/// One simulated camera, eight times as fast as a real one, so that tests are
+/// short; `user` is the name and password it asks for.
+pub fn farm(user: Option<(&str, &str)>) -> Farm {
+    let vector = |name: &str| PathBuf::from(format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR")));
+    Farm::start(FarmConfig {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        cameras: 1,
+        main: vector("camera.h264"),
+        sub: vector("camera.h265"),
+        main_fps: 200.0,
+        sub_fps: 200.0,
+        user: user.map(|(name, password)| (name.to_owned(), password.to_owned())),
+    })
+    .expect("a farm")
+}
+
+/// Sets the camera's fault, given as JSON; `null` takes it back.
+pub fn fault(farm: &Farm, json: &str) {
+    farm.fault(&format!(r#"{{"camera": 1, "fault": {json}}}"#)).expect(json);
 }
 
 /// One camera with one stream.
