@@ -26,6 +26,7 @@ from vms.common.ids import (
     StreamName,
     StreamRef,
     camera_id,
+    new_id,
     stream_ref,
 )
 
@@ -55,5 +56,6 @@ __all__ = [
     "VmsError",
     "camera_id",
     "error_of_kind",
+    "new_id",
     "stream_ref",
 ]

@@ -6,6 +6,8 @@ addresses and folder names, hence the small alphabet. A stream is written
 """
 
 import re
+import secrets
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -17,6 +19,10 @@ CameraId = NewType("CameraId", str)
 CAMERA_ID_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 LOCAL_CITY = "local"
 RESERVED_IDS = frozenset({"api", "main", "playback", "sub"})
+
+# Crockford's base 32 in lower case: no i, l, o, u to be misread.
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_LETTERS = 23
 
 _CAMERA_ID = re.compile(CAMERA_ID_PATTERN)
 
@@ -68,3 +74,9 @@ def stream_ref(text: str) -> StreamRef:
             values={"stream": text},
         )
     return StreamRef(camera_id(camera), StreamName(stream) if slash else StreamName.MAIN)
+
+
+def new_id() -> str:
+    """Return a new id: 48 bits of milliseconds and 64 random bits, sorted by time of making."""
+    value = ((time.time_ns() // 1_000_000) & ((1 << 48) - 1)) << 64 | secrets.randbits(64)
+    return "".join(_BASE32[(value >> shift) & 31] for shift in range(5 * (_ID_LETTERS - 1), -1, -5))

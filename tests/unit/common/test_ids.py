@@ -12,6 +12,7 @@ from vms.common import (
     InvalidError,
     StreamName,
     camera_id,
+    new_id,
     stream_ref,
 )
 
@@ -58,3 +59,11 @@ def test_a_stream_is_named_by_camera_and_stream(text: str, stream: StreamName) -
 def test_what_is_no_stream_is_refused(text: str) -> None:
     with pytest.raises(InvalidError):
         stream_ref(text)
+
+
+def test_new_ids_are_camera_ids_differ_and_sort_by_time() -> None:
+    ids = [new_id() for _ in range(1000)]
+    assert len(set(ids)) == len(ids)
+    assert all(camera_id(text) == text and len(text) == 23 for text in ids)
+    # The random part may fall either way within one millisecond, the time may not.
+    assert [text[:9] for text in ids] == sorted(text[:9] for text in ids)
