@@ -29,11 +29,14 @@ from vms.common.ids import (
     new_id,
     stream_ref,
 )
+from vms.common.paging import DEFAULT_PAGE, MAX_PAGE, Page, Slice
 
 __all__ = [
     "BY_KIND",
     "CAMERA_ID_PATTERN",
+    "DEFAULT_PAGE",
     "LOCAL_CITY",
+    "MAX_PAGE",
     "OUTCOMES",
     "RESERVED_IDS",
     "CameraId",
@@ -46,6 +49,8 @@ __all__ = [
     "ManualClock",
     "NotFoundError",
     "Outcome",
+    "Page",
+    "Slice",
     "StreamName",
     "StreamRef",
     "SystemClock",
