@@ -75,7 +75,7 @@ test-rust: ## Rust tests with coverage; under 80 % fails
 	@scripts/test_rust.sh
 
 .PHONY: test-python
-test-python: setup ffmpeg ## Python tests with coverage; under 80 % fails
+test-python: setup ffmpeg postgresql ## Python tests with coverage; under 80 % fails
 	$(BIN)/pytest --cov --cov-report=term
 
 .PHONY: stubtest
@@ -146,6 +146,6 @@ help: ## This list
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: chromium ffmpeg
-chromium ffmpeg:
+.PHONY: chromium ffmpeg postgresql
+chromium ffmpeg postgresql:
 	@scripts/require.sh $@

@@ -11,6 +11,7 @@ packages_of() {
     cc) echo build-essential cmake ;;
     chromium) echo chromium fonts-liberation ;;
     ffmpeg) echo ffmpeg ;;
+    postgresql) echo postgresql ;;
     python3) echo python3 python3-venv ;;
   esac
 }
@@ -48,10 +49,16 @@ new_enough() {
   esac
 }
 
+# Debian keeps PostgreSQL's programs out of PATH.
+is_there() {
+  command -v "$1" >/dev/null && return
+  [ "$1" = postgresql ] && { command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; } >/dev/null
+}
+
 for tool in "$@"; do
-  if ! command -v "$tool" >/dev/null && can_install "$tool"; then
+  if ! is_there "$tool" && can_install "$tool"; then
     install "$tool" || { say "$tool is missing and could not be installed: $(how_to_get "$tool")"; exit 1; }
   fi
-  command -v "$tool" >/dev/null || { say "$tool is missing: $(how_to_get "$tool")"; exit 1; }
+  is_there "$tool" || { say "$tool is missing: $(how_to_get "$tool")"; exit 1; }
   new_enough "$tool" || { say "$tool is too old: $(how_to_get "$tool")"; exit 1; }
 done

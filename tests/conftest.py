@@ -1,0 +1,19 @@
+"""Fixtures for every test."""
+
+from databases import (
+    database,
+    database_address,
+    empty_url,
+    open_database,
+    postgres,
+    sqlite_template,
+)
+
+__all__ = [
+    "database",
+    "database_address",
+    "empty_url",
+    "open_database",
+    "postgres",
+    "sqlite_template",
+]
