@@ -1,0 +1,425 @@
+//! The one call by which streams are opened, and what may end them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use vms_hub::{StreamKey, StreamName};
+
+use crate::address::{Address, Keys, Kind, ViewName};
+use crate::denied::Denied;
+use crate::digest::{Challenge, Digest};
+use crate::nonces::Nonces;
+use crate::places::{Places, Seat};
+use crate::rules::{Limits, Rules, StreamKeyRule};
+
+/// A running session ends so long after its last renewal.
+const LEASE: Duration = Duration::from_secs(600);
+/// An address may have been signed just before its right was withdrawn; it
+/// lives for five minutes, so the withdrawal is remembered longer than that.
+const REMEMBER_REVOKED_S: u64 = 600;
+
+/// The time on both scales.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub utc_s: u64,
+    pub at: Instant,
+}
+
+/// Which stream is wanted, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub key: &'a StreamKey,
+    pub kind: Kind,
+}
+
+/// What a viewer shows to be let in.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    None,
+    Address(&'a str),
+    /// An answer to a challenge, for a request of this method.
+    Digest {
+        digest: &'a Digest,
+        challenge: &'a Challenge,
+        method: &'a str,
+    },
+}
+
+/// Whose streams end: all that is given must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocation {
+    pub viewer: Option<String>,
+    pub session: Option<String>,
+    pub camera: Option<String>,
+}
+
+impl Revocation {
+    fn names_something(&self) -> bool {
+        self.viewer.is_some() || self.session.is_some() || self.camera.is_some()
+    }
+
+    fn hits(&self, holder: &Holder) -> bool {
+        let same = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
+        same(&self.viewer, &holder.seat.viewer)
+            && same(&self.session, &holder.session)
+            && same(&self.camera, &holder.camera)
+    }
+}
+
+type End = Box<dyn FnOnce() + Send>;
+
+/// Who holds a running session.
+struct Holder {
+    seat: Seat,
+    session: String,
+    camera: String,
+    kind: Kind,
+    /// The stream key it came by; such a session lasts as long as the key.
+    stream_key: Option<String>,
+    /// `None`: it need not be renewed.
+    until: Option<Instant>,
+    label: String,
+    end: Option<End>,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Doors {
+    rules: Rules,
+    keys: Keys,
+    nonces: Nonces,
+    places: Places,
+    holders: HashMap<u64, Holder>,
+    revoked: Vec<(Revocation, u64)>,
+    next_id: u64,
+}
+
+struct Inner {
+    /// Nobody is asked for anything (`--open`).
+    open: bool,
+    doors: Mutex<Doors>,
+}
+
+/// Decides; shared by all protocols.
+#[derive(Clone)]
+pub struct Access {
+    inner: Arc<Inner>,
+}
+
+/// A viewer's place; dropping it gives the place back.
+pub struct Ticket {
+    inner: Arc<Inner>,
+    id: u64,
+    audio: bool,
+}
+
+impl Access {
+    /// Refuses all until rules are applied; `open` asks nobody for anything.
+    #[must_use]
+    pub fn new(open: bool) -> Self {
+        Self { inner: Arc::new(Inner { open, doors: Mutex::default() }) }
+    }
+
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.inner.open
+    }
+
+    /// Replaces the rules. Sessions whose stream key is gone end.
+    pub fn apply(&self, rules: Rules, now: Now) {
+        let ends = {
+            let mut doors = self.inner.doors.lock();
+            doors.keys = Keys::new(&rules.keys);
+            doors.rules = rules;
+            doors.end_where_key_is_gone(now)
+        };
+        call(ends);
+    }
+
+    /// Lets a viewer in, or says why not.
+    ///
+    /// # Errors
+    /// With the reason, which has a code and a status.
+    pub fn enter(&self, wish: Wish<'_>, proof: Proof<'_>, now: Now) -> Result<Ticket, Denied> {
+        let mut doors = self.inner.doors.lock();
+        let (holder, audio, limits) = match proof {
+            _ if self.inner.open => doors.anyone(wish),
+            Proof::None => return Err(Denied::Missing),
+            Proof::Address(text) => doors.by_address(wish, text, now)?,
+            Proof::Digest { digest, challenge, method } => doors.by_key(wish, digest, challenge, method, now)?,
+        };
+        doors.places.take(&holder.seat, limits)?;
+        doors.next_id += 1;
+        let id = doors.next_id;
+        doors.holders.insert(id, holder);
+        Ok(Ticket { inner: self.inner.clone(), id, audio })
+    }
+
+    /// Whether a player of RTSP may learn what a stream is; no place is taken.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn may_describe(
+        &self,
+        key: &StreamKey,
+        digest: &Digest,
+        challenge: &Challenge,
+        method: &str,
+        now: Now,
+    ) -> Result<(), Denied> {
+        let wish = Wish { key, kind: Kind::Rtsp };
+        self.inner.doors.lock().by_key(wish, digest, challenge, method, now).map(|_| ())
+    }
+
+    /// Lets a running session go on, by a fresh address of the same viewer for
+    /// the same stream.
+    ///
+    /// # Errors
+    /// With the reason; the session itself is not touched.
+    pub fn renew(&self, label: &str, address: &str, now: Now) -> Result<(), Denied> {
+        if self.inner.open {
+            return Ok(());
+        }
+        let mut doors = self.inner.doors.lock();
+        let address = doors.keys.verify(address)?;
+        let id = doors.owned(label, &address)?;
+        doors.judge(&address, now)?;
+        if let Some(holder) = doors.holders.get_mut(&id) {
+            holder.until = Some(now.at + LEASE);
+        }
+        Ok(())
+    }
+
+    /// Whether whoever shows this address, run out or not, opened the session.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn owns(&self, label: &str, address: Option<&str>) -> Result<(), Denied> {
+        if self.inner.open {
+            return Ok(());
+        }
+        let doors = self.inner.doors.lock();
+        let address = doors.keys.verify(address.ok_or(Denied::Missing)?)?;
+        doors.owned(label, &address).map(|_| ())
+    }
+
+    /// Ends all streams that it hits and keeps their addresses from opening
+    /// new ones. Returns how many ended. One that names nothing hits nothing.
+    pub fn revoke(&self, revocation: Revocation, now: Now) -> usize {
+        if !revocation.names_something() {
+            return 0;
+        }
+        let ends = {
+            let mut doors = self.inner.doors.lock();
+            let ends = doors.end_where(|holder| revocation.hits(holder));
+            doors.revoked.push((revocation, now.utc_s + REMEMBER_REVOKED_S));
+            ends
+        };
+        let count = ends.len();
+        call(ends);
+        count
+    }
+
+    /// To be called each second: ends what was not renewed, forgets what ran out.
+    pub fn sweep(&self, now: Now) {
+        let ends = {
+            let mut doors = self.inner.doors.lock();
+            doors.nonces.sweep(now.utc_s);
+            doors.revoked.retain(|(_, until_s)| *until_s >= now.utc_s);
+            let mut ends = doors.end_where(|holder| holder.until.is_some_and(|until| until <= now.at));
+            ends.extend(doors.end_where_key_is_gone(now));
+            ends
+        };
+        call(ends);
+    }
+
+    /// How many sessions hold a place.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.inner.doors.lock().holders.len()
+    }
+}
+
+impl Doors {
+    fn city_of(&self, camera: &str) -> &str {
+        self.rules.cities.get(camera).map_or("", String::as_str)
+    }
+
+    fn limits_of(&self, city: &str, viewer: u32) -> Limits {
+        let mut limits = self.rules.limits;
+        if let Some(limit) = self.rules.city_limits.get(city) {
+            limits.city = *limit;
+        }
+        if viewer != 0 {
+            limits.viewer = viewer;
+        }
+        limits
+    }
+
+    fn anyone(&self, wish: Wish<'_>) -> (Holder, bool, Limits) {
+        let city = self.city_of(&wish.key.camera).to_owned();
+        let limits = self.limits_of(&city, 0);
+        (holder(wish, city, "anyone".to_owned()), true, limits)
+    }
+
+    fn by_address(&mut self, wish: Wish<'_>, text: &str, now: Now) -> Result<(Holder, bool, Limits), Denied> {
+        let address = self.keys.verify(text)?;
+        if address.kind != wish.kind {
+            return Err(Denied::Foreign("kind of stream"));
+        }
+        if *address.camera != *wish.key.camera || address.stream != wish.key.stream {
+            return Err(Denied::Foreign("stream"));
+        }
+        self.judge(&address, now)?;
+        let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
+        holder.session.clone_from(&address.session);
+        holder.until = Some(now.at + LEASE);
+        Ok((holder, address.audio(), self.limits_of(&address.city, address.most)))
+    }
+
+    /// All that can be wrong with an address whose signature is right; last of
+    /// all it is used up.
+    fn judge(&mut self, address: &Address, now: Now) -> Result<(), Denied> {
+        if address.expires_s < now.utc_s {
+            return Err(Denied::Expired);
+        }
+        if !address.node.is_empty() && address.node != self.rules.node {
+            return Err(Denied::Foreign("node"));
+        }
+        if address.city != self.city_of(&address.camera) {
+            return Err(Denied::Foreign("city"));
+        }
+        if address.view == ViewName::Masked && self.rules.masked.contains(&address.camera) {
+            return Err(Denied::Dark);
+        }
+        let revoked = |revocation: &Revocation| {
+            let same = |wanted: &Option<String>, own: &String| wanted.as_ref().is_none_or(|wanted| wanted == own);
+            same(&revocation.viewer, &address.viewer)
+                && same(&revocation.session, &address.session)
+                && same(&revocation.camera, &address.camera)
+        };
+        if self.revoked.iter().any(|(revocation, _)| revoked(revocation)) {
+            return Err(Denied::Revoked);
+        }
+        if self.nonces.take(&address.nonce, address.expires_s, now.utc_s) { Ok(()) } else { Err(Denied::Used) }
+    }
+
+    fn by_key(
+        &mut self,
+        wish: Wish<'_>,
+        digest: &Digest,
+        challenge: &Challenge,
+        method: &str,
+        now: Now,
+    ) -> Result<(Holder, bool, Limits), Denied> {
+        let city = self.city_of(&wish.key.camera).to_owned();
+        let proved = |rule: &&StreamKeyRule| rule.id == digest.user && digest.proves(challenge, method, &rule.secret);
+        let rule = self.rules.stream_keys.iter().find(proved).ok_or(Denied::WrongKey)?;
+        if !rule.holds(&wish.key.camera, &city, now.utc_s) {
+            return Err(if rule.holds_nothing(now.utc_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
+        }
+        if self.rules.masked.contains(&*wish.key.camera) {
+            return Err(Denied::Dark);
+        }
+        let mut holder = holder(wish, city.clone(), format!("key:{}", rule.id));
+        holder.stream_key = Some(rule.id.clone());
+        Ok((holder, true, self.limits_of(&city, 0)))
+    }
+
+    /// The session of this name, if the address is of its viewer and stream.
+    fn owned(&self, label: &str, address: &Address) -> Result<u64, Denied> {
+        let found = self.holders.iter().find(|(_, holder)| !holder.label.is_empty() && holder.label == label);
+        let (id, holder) = found.ok_or(Denied::Foreign("session"))?;
+        let stream = seat_stream(&address.camera, address.stream);
+        let same = holder.seat.viewer == address.viewer && holder.seat.stream == stream && holder.kind == address.kind;
+        if same { Ok(*id) } else { Err(Denied::Foreign("session")) }
+    }
+
+    fn end_where(&mut self, hit: impl Fn(&Holder) -> bool) -> Vec<End> {
+        let hits = self.holders.values_mut().filter(|holder| !holder.ended && hit(holder));
+        hits.filter_map(|holder| {
+            holder.ended = true;
+            holder.end.take()
+        })
+        .collect()
+    }
+
+    fn end_where_key_is_gone(&mut self, now: Now) -> Vec<End> {
+        let rules = std::mem::take(&mut self.rules);
+        let lives = |id: &str, holder: &Holder| {
+            let rule = rules.stream_keys.iter().find(|rule| rule.id == id);
+            rule.is_some_and(|rule| rule.holds(&holder.camera, &holder.seat.city, now.utc_s))
+        };
+        let ends = self.end_where(|holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));
+        self.rules = rules;
+        ends
+    }
+}
+
+impl StreamKeyRule {
+    /// Whether it has run out altogether.
+    fn holds_nothing(&self, now_s: u64) -> bool {
+        self.expires_s != 0 && now_s >= self.expires_s
+    }
+}
+
+impl Ticket {
+    /// Whether the viewer may hear too.
+    #[must_use]
+    pub fn audio(&self) -> bool {
+        self.audio
+    }
+
+    /// Names the session and says how it is ended from here. When it was
+    /// revoked meanwhile, it is ended at once.
+    pub fn bind(&self, label: &str, end: impl FnOnce() + Send + 'static) {
+        let late = {
+            let mut doors = self.inner.doors.lock();
+            match doors.holders.get_mut(&self.id) {
+                Some(holder) if !holder.ended => {
+                    label.clone_into(&mut holder.label);
+                    holder.end = Some(Box::new(end));
+                    return;
+                }
+                _ => end,
+            }
+        };
+        late();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut doors = self.inner.doors.lock();
+        if let Some(holder) = doors.holders.remove(&self.id) {
+            doors.places.give_back(&holder.seat);
+        }
+    }
+}
+
+fn holder(wish: Wish<'_>, city: String, viewer: String) -> Holder {
+    Holder {
+        seat: Seat { stream: seat_stream(&wish.key.camera, wish.key.stream), viewer, city },
+        session: String::new(),
+        camera: wish.key.camera.to_string(),
+        kind: wish.kind,
+        stream_key: None,
+        until: None,
+        label: String::new(),
+        end: None,
+        ended: false,
+    }
+}
+
+fn seat_stream(camera: &str, stream: StreamName) -> String {
+    format!("{camera}/{}", stream.as_str())
+}
+
+/// Outside the lock: what ends a session may drop its ticket.
+fn call(ends: Vec<End>) {
+    for end in ends {
+        end();
+    }
+}

@@ -1,0 +1,21 @@
+//! Who may open which stream. Every opening, by whatever protocol, is one call
+//! of [`Access::enter`]; what it returns is a [`Ticket`] that holds the
+//! viewer's place until it is dropped.
+//!
+//! Invariants: nothing is allowed that was not proved, but by the open policy;
+//! the engine holds no key that can sign; an address opens one session; a
+//! revoked viewer, session or camera has no running stream left.
+
+mod access;
+mod address;
+mod denied;
+mod digest;
+mod nonces;
+mod places;
+mod rules;
+
+pub use access::{Access, Now, Proof, Revocation, Ticket, Wish};
+pub use address::{Address, Kind, ViewName};
+pub use denied::Denied;
+pub use digest::{Challenge, Digest};
+pub use rules::{Limits, PublicKey, Rules, StreamKeyRule};

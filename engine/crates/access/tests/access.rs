@@ -1,0 +1,315 @@
+//! Every way in, and every way to be kept out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use vms_access::{
+    Access, Challenge, Denied, Digest, Kind, Limits, Now, Proof, PublicKey, Revocation, Rules, StreamKeyRule, Ticket,
+    Wish,
+};
+use vms_hub::StreamKey;
+
+const SEED: [u8; 32] = [7; 32];
+const NOW_S: u64 = 1_700_000_000;
+
+fn signer() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&SEED).expect("32 bytes are a seed")
+}
+
+fn payload(nonce: &str) -> Value {
+    json!({
+        "c": "gate", "s": "main", "t": "sp", "k": "webrtc", "w": "masked", "a": 1, "v": "ana", "i": "s1",
+        "n": "", "e": NOW_S + 300, "f": 0, "u": 0, "j": format!("{nonce:0>16}"), "m": 0,
+    })
+}
+
+fn sign(payload: &Value) -> String {
+    let signed = format!("v1.k1.{}", URL_SAFE_NO_PAD.encode(payload.to_string()));
+    let signature = signer().sign(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+}
+
+fn address(nonce: &str) -> String {
+    sign(&payload(nonce))
+}
+
+fn with(nonce: &str, key: &str, value: Value) -> String {
+    let mut changed = payload(nonce);
+    changed[key] = value;
+    sign(&changed)
+}
+
+fn rules() -> Rules {
+    let named = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "sp".to_owned())).collect();
+    let mut cities: BTreeMap<String, String> = named(&["gate", "yard", "dark"]);
+    cities.insert("pier".into(), "rj".into());
+    Rules {
+        node: "n1".into(),
+        keys: vec![PublicKey { id: "k1".into(), public: URL_SAFE_NO_PAD.encode(signer().public_key()) }],
+        stream_keys: vec![StreamKeyRule {
+            id: "wall".into(),
+            secret: "secret".into(),
+            city: Some("sp".into()),
+            cameras: None,
+            expires_s: NOW_S + 1000,
+        }],
+        cities,
+        masked: BTreeSet::from(["dark".to_owned()]),
+        ..Rules::default()
+    }
+}
+
+struct House {
+    access: Access,
+    start: Instant,
+}
+
+impl House {
+    fn new(rules: Rules) -> Self {
+        let house = Self { access: Access::new(false), start: Instant::now() };
+        house.access.apply(rules, house.at(0));
+        house
+    }
+
+    fn at(&self, seconds: u64) -> Now {
+        Now { utc_s: NOW_S + seconds, at: self.start + Duration::from_secs(seconds) }
+    }
+
+    fn enter(&self, stream: &str, proof: Proof<'_>, seconds: u64) -> Result<Ticket, Denied> {
+        let key = StreamKey::parse(stream).expect("a good name");
+        let kind = if matches!(proof, Proof::Digest { .. }) { Kind::Rtsp } else { Kind::Webrtc };
+        self.access.enter(Wish { key: &key, kind }, proof, self.at(seconds))
+    }
+
+    fn refusal(&self, stream: &str, text: &str) -> &'static str {
+        self.enter(stream, Proof::Address(text), 0).err().map_or("let in", |denied| denied.code())
+    }
+
+    /// A watched session named `label`, and how often it was told to end.
+    fn watched(&self, label: &str, text: &str) -> (Ticket, Arc<AtomicUsize>) {
+        let ticket = self.enter("gate", Proof::Address(text), 0).expect("a good address");
+        let ended = Arc::new(AtomicUsize::new(0));
+        let count = ended.clone();
+        ticket.bind(label, move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        (ticket, ended)
+    }
+}
+
+fn revoke(viewer: Option<&str>, session: Option<&str>, camera: Option<&str>) -> Revocation {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Revocation { viewer: owned(viewer), session: owned(session), camera: owned(camera) }
+}
+
+#[test]
+fn an_address_opens_its_stream_once_within_its_time() {
+    let house = House::new(rules());
+    let ticket = house.enter("gate", Proof::Address(&address("1")), 300).expect("its last second");
+    assert!(ticket.audio());
+    assert_eq!(house.access.sessions(), 1);
+    assert_eq!(house.refusal("gate", &address("1")), "address_used");
+    assert_eq!(house.enter("gate", Proof::Address(&address("2")), 301).err(), Some(Denied::Expired));
+    drop(ticket);
+    assert_eq!(house.access.sessions(), 0);
+    assert_eq!(house.refusal("gate", &address("1")), "address_used", "also when its session is over");
+}
+
+#[test]
+fn forged_and_foreign_addresses_open_nothing() {
+    let house = House::new(rules());
+    let good = address("1");
+    let (signed, signature) = good.rsplit_once('.').expect("four parts");
+    let other = sign(&payload("2"));
+    let table = [
+        (String::new(), "address_invalid"),
+        ("v1.k1.e30".into(), "address_invalid"),
+        ("v1.k1.e30.".into(), "address_invalid"),
+        (good.replace("v1.", "v2."), "address_invalid"),
+        (good.replace(".k1.", ".k2."), "address_invalid"),
+        (format!("{signed}.{}", "A".repeat(86)), "address_invalid"),
+        (format!("{}.{signature}", other.rsplit_once('.').expect("four parts").0), "address_invalid"),
+        (format!("{good}="), "address_invalid"),
+        (format!("{}{good}", "A".repeat(3000)), "address_invalid"),
+        (with("3", "c", json!("yard")), "address_foreign"),
+        (with("3", "s", json!("sub")), "address_foreign"),
+        (with("3", "k", json!("hls")), "address_foreign"),
+        (with("3", "t", json!("rj")), "address_foreign"),
+        (with("3", "n", json!("n2")), "address_foreign"),
+        (with("3", "e", json!(NOW_S - 1)), "address_expired"),
+        (with("3", "a", json!(2)), "address_invalid"),
+        (with("3", "j", json!("short")), "address_invalid"),
+        (with("3", "v", json!("")), "address_invalid"),
+        (with("3", "v", json!("x".repeat(65))), "address_invalid"),
+        (with("3", "admin", json!(true)), "address_invalid"),
+        (with("3", "e", json!("never")), "address_invalid"),
+    ];
+    for (text, code) in table {
+        assert_eq!(house.refusal("gate", &text), code, "{text}");
+    }
+    assert_eq!(house.enter("gate", Proof::None, 0).err(), Some(Denied::Missing));
+    assert_eq!(house.access.sessions(), 0);
+    assert_eq!(house.refusal("gate", &with("3", "n", json!("n1"))), "let in", "none of those used the nonce up");
+}
+
+#[test]
+fn every_changed_character_is_noticed() {
+    let house = House::new(rules());
+    let good = address("1");
+    for at in 0..good.len() {
+        let mut bytes = good.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        let text = String::from_utf8(bytes).expect("still ASCII");
+        assert_eq!(house.refusal("gate", &text), "address_invalid", "character {at}");
+    }
+}
+
+#[test]
+fn before_any_rules_nothing_opens_and_with_open_everything_does() {
+    let house = House { access: Access::new(false), start: Instant::now() };
+    assert_eq!(house.refusal("gate", &address("1")), "address_invalid");
+    let open = House { access: Access::new(true), start: Instant::now() };
+    assert!(open.enter("gate", Proof::None, 0).is_ok());
+}
+
+#[test]
+fn a_masked_camera_is_dark_but_for_those_who_may_see_all() {
+    let house = House::new(rules());
+    assert_eq!(house.refusal("dark", &with("1", "c", json!("dark"))), "masked_dark");
+    let mut original = payload("2");
+    original["c"] = json!("dark");
+    original["w"] = json!("original");
+    assert_eq!(house.refusal("dark", &sign(&original)), "let in");
+}
+
+#[test]
+fn limits_hold_and_say_what_they_are() {
+    let limits = Limits { stream: 2, ..Limits::default() };
+    let house = House::new(Rules { limits, city_limits: BTreeMap::from([("sp".into(), 3)]), ..rules() });
+    let _first = house.enter("gate", Proof::Address(&address("1")), 0).expect("room");
+    let _second = house.enter("gate", Proof::Address(&address("2")), 0).expect("room");
+    let third = house.enter("gate", Proof::Address(&address("3")), 0).err();
+    assert_eq!(third, Some(Denied::Limit { of: "the stream", limit: 2 }));
+    let yard = |nonce, most| {
+        let mut changed = payload(nonce);
+        (changed["c"], changed["m"]) = (json!("yard"), json!(most));
+        sign(&changed)
+    };
+    let own = house.enter("yard", Proof::Address(&yard("4", 2)), 0).err();
+    assert_eq!(own, Some(Denied::Limit { of: "the viewer", limit: 2 }), "the limit that the address brings");
+    let _yard = house.enter("yard", Proof::Address(&yard("5", 0)), 0).expect("room");
+    let city = house.enter("yard", Proof::Address(&yard("6", 0)), 0).err();
+    assert_eq!(city, Some(Denied::Limit { of: "the city", limit: 3 }), "the limit of the city's plan");
+}
+
+#[test]
+fn a_session_lives_by_its_renewal() {
+    let house = House::new(rules());
+    let (_ticket, ended) = house.watched("w1", &address("1"));
+    house.access.sweep(house.at(599));
+    assert_eq!(ended.load(Ordering::Relaxed), 0);
+    let fresh = |nonce| with(nonce, "e", json!(NOW_S + 800));
+    house.access.renew("w1", &fresh("2"), house.at(599)).expect("the same viewer and stream");
+    assert_eq!(house.access.renew("w1", &fresh("2"), house.at(599)), Err(Denied::Used));
+    assert_eq!(house.access.renew("w2", &fresh("3"), house.at(599)), Err(Denied::Foreign("session")));
+    let bia = sign(&{
+        let mut other = payload("4");
+        (other["v"], other["e"]) = (json!("bia"), json!(NOW_S + 800));
+        other
+    });
+    assert_eq!(house.access.renew("w1", &bia, house.at(599)), Err(Denied::Foreign("session")));
+    house.access.sweep(house.at(1198));
+    assert_eq!(ended.load(Ordering::Relaxed), 0);
+    house.access.sweep(house.at(1199));
+    house.access.sweep(house.at(1300));
+    assert_eq!(ended.load(Ordering::Relaxed), 1, "told once");
+}
+
+#[test]
+fn only_the_opener_owns_a_session() {
+    let house = House::new(rules());
+    let mine = address("1");
+    let (_ticket, _) = house.watched("w1", &mine);
+    assert_eq!(house.access.owns("w1", Some(&mine)), Ok(()), "the used address still names its owner");
+    assert_eq!(house.access.owns("w1", None), Err(Denied::Missing));
+    assert_eq!(house.access.owns("w1", Some(&with("2", "v", json!("bia")))), Err(Denied::Foreign("session")));
+    assert_eq!(house.access.owns("", Some(&mine)), Err(Denied::Foreign("session")));
+}
+
+#[test]
+fn what_is_revoked_ends_and_does_not_come_back() {
+    for revocation in
+        [revoke(Some("ana"), None, None), revoke(None, Some("s1"), None), revoke(None, None, Some("gate"))]
+    {
+        let house = House::new(rules());
+        let (ticket, ended) = house.watched("w1", &address("1"));
+        assert_eq!(house.access.revoke(revoke(Some("bia"), None, None), house.at(1)), 0);
+        assert_eq!(house.access.revoke(revocation.clone(), house.at(1)), 1, "{revocation:?}");
+        assert_eq!(ended.load(Ordering::Relaxed), 1);
+        assert_eq!(house.refusal("gate", &address("2")), "address_revoked", "signed before, not yet run out");
+        drop(ticket);
+        assert_eq!(house.access.sessions(), 0);
+    }
+}
+
+#[test]
+fn a_revocation_that_names_nothing_ends_nothing() {
+    let house = House::new(rules());
+    let (_ticket, ended) = house.watched("w1", &address("1"));
+    assert_eq!(house.access.revoke(Revocation::default(), house.at(1)), 0);
+    assert_eq!(ended.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_revocation_between_entering_and_binding_is_not_missed() {
+    let house = House::new(rules());
+    let ticket = house.enter("gate", Proof::Address(&address("1")), 0).expect("a good address");
+    house.access.revoke(revoke(Some("ana"), None, None), house.at(0));
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    ticket.bind("w1", move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    assert_eq!(ended.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn stream_keys_open_their_cameras_while_they_live() {
+    let house = House::new(rules());
+    let challenge = Challenge { nonce: "abc".into() };
+    let wrong = Digest::answer("wall", "guess", &challenge, "SETUP", "rtsp://h/gate");
+    let proof = |digest| Proof::Digest { digest, challenge: &challenge, method: "SETUP" };
+    assert_eq!(house.enter("gate", proof(&wrong), 0).err(), Some(Denied::WrongKey));
+    let digest = Digest::answer("wall", "secret", &challenge, "SETUP", "rtsp://h/gate");
+    let ticket = house.enter("gate", proof(&digest), 0).expect("the right password");
+    assert_eq!(house.enter("pier", proof(&digest), 0).err(), Some(Denied::Foreign("camera")));
+    assert_eq!(house.enter("dark", proof(&digest), 0).err(), Some(Denied::Dark));
+    assert_eq!(house.enter("gate", proof(&digest), 1000).err(), Some(Denied::WrongKey), "it ran out");
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    ticket.bind("", move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    house.access.apply(Rules { stream_keys: Vec::new(), ..rules() }, house.at(1));
+    assert_eq!(ended.load(Ordering::Relaxed), 1, "its key is gone");
+}
+
+#[test]
+fn the_addresses_that_the_control_plane_signs_are_understood() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/vectors/addresses.json");
+    let text = std::fs::read_to_string(file).expect("the vectors are there");
+    let vectors: Value = serde_json::from_str(&text).expect("JSON");
+    let key = PublicKey { id: "k1".into(), public: vectors["public"].as_str().expect("a text").into() };
+    for vector in vectors["addresses"].as_array().expect("a list") {
+        let house = House::new(Rules { keys: vec![key.clone()], ..rules() });
+        let text = vector["address"].as_str().expect("a text");
+        let expected = vector["code"].as_str().expect("a text");
+        assert_eq!(house.refusal("gate", text), expected, "{}", vector["name"]);
+    }
+}
