@@ -1,10 +1,20 @@
-"""Cameras and their streams, and the state the engine should run for them."""
+"""Cameras as people describe them, as they are shown, and as the engine runs them. Pure.
+
+A camera's addresses never hold credentials: user and password are fields of
+their own, and the password leaves this package only towards the engine, or in
+an export by one who may.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any
 
-from vms.common import LOCAL_CITY, CameraId, InvalidError, StreamName, camera_id
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from vms.cameras.makers import GENERIC, MAKERS
+from vms.common import LOCAL_CITY, InvalidError, Login, StreamName, camera_id, with_login
 from vms.engine.model import CameraWish, DesiredState, StreamSource
 from vms.proto import CameraEntry, Transport
 
@@ -12,43 +22,266 @@ from vms.proto import CameraEntry, Transport
 _NEXT_ADDRESS = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """A camera: who it is and where its streams come from."""
+class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named polygon on the picture: points from (0, 0), top left, to (1, 1).
 
-    id: CameraId
+    A *mask* hides what lies in it; a *zone* is where something is looked for.
+    """
+
     name: str
-    streams: Mapping[StreamName, StreamSource]
-    city: str = LOCAL_CITY
+    points: tuple[tuple[float, float], ...]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a camera's streams come from, without credentials.
+
+    Either a maker with the device's host, port and channel, from which the
+    addresses follow, or the maker ``generic`` with the addresses themselves.
+    """
+
+    maker: str = GENERIC
+    host: str | None = None
+    port: int | None = None
+    channel: int = 1
+    # False leaves out the sub-stream that the maker's cameras have.
+    sub_stream: bool = True
+    url: str | None = None
+    sub_url: str | None = None
+
+    def addresses(self) -> dict[StreamName, str]:
+        """Return the address of each stream; the source must be valid."""
+        return dict(self._addresses())
+
+    def _addresses(self) -> Iterator[tuple[StreamName, str]]:
+        if self.maker == GENERIC:
+            for name, url in ((StreamName.MAIN, self.url), (StreamName.SUB, self.sub_url)):
+                if url is not None:
+                    yield name, url
+            return
+        maker = MAKERS[self.maker]
+        for name in StreamName:
+            if name is StreamName.MAIN or self.sub_stream:
+                yield name, maker.address(self.host or "", self.port, self.channel, name)
+
+
+class Draft(Source, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A camera as somebody wants it: what can be written.
+
+    Passwords left out stay as they are; ``null`` removes them.
+    """
+
+    name: str
+    transport: Transport | None = None
+    user: str | None = None
+    password: str | UnsetType | None = UNSET
+    # The sub-stream's own, where they differ from the main stream's.
+    sub_user: str | None = None
+    sub_password: str | UnsetType | None = UNSET
     enabled: bool = True
+    site: str | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+    masks: tuple[Area, ...] = ()
+    zones: tuple[Area, ...] = ()
 
 
-def camera_of(entry: CameraEntry) -> Camera:
-    """Return the camera that an entry of the settings describes."""
-    streams = {StreamName.MAIN: _source(entry.url, entry.transport)}
+class NewCamera(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A camera to be made. Only the platform chooses an id; a city's people need not name it."""
+
+    id: str | None = None
+    city: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What should change of a camera; what is left out stays."""
+
+    maker: str | UnsetType = UNSET
+    host: str | UnsetType | None = UNSET
+    port: int | UnsetType | None = UNSET
+    channel: int | UnsetType = UNSET
+    sub_stream: bool | UnsetType = UNSET
+    url: str | UnsetType | None = UNSET
+    sub_url: str | UnsetType | None = UNSET
+    name: str | UnsetType = UNSET
+    transport: Transport | UnsetType | None = UNSET
+    user: str | UnsetType | None = UNSET
+    password: str | UnsetType | None = UNSET
+    sub_user: str | UnsetType | None = UNSET
+    sub_password: str | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    site: str | UnsetType | None = UNSET
+    groups: tuple[str, ...] | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    latitude: float | UnsetType | None = UNSET
+    longitude: float | UnsetType | None = UNSET
+    masks: tuple[Area, ...] | UnsetType = UNSET
+    zones: tuple[Area, ...] | UnsetType = UNSET
+
+    def given(self) -> dict[str, Any]:
+        """Return what was named, by field."""
+        fields = msgspec.structs.asdict(self)
+        return {name: value for name, value in fields.items() if value is not UNSET}
+
+
+class CameraState(StrEnum):
+    """How a camera is doing, by its main stream."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    # Not enabled.
+    OFF = "off"
+    # Nobody watched.
+    UNKNOWN = "unknown"
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why a camera is as it is: a code with values, so that any language can say it."""
+
+    code: str
+    values: dict[str, str | int | float] = {}
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What is known of a camera's main stream, and since when."""
+
+    state: CameraState = CameraState.UNKNOWN
+    reason: Why | None = None
+    since_us: int | None = None
+
+
+class Camera(Source, frozen=True, kw_only=True):
+    """A camera as it is kept and shown. Passwords are not in it."""
+
+    id: str
+    city: str
+    name: str
+    transport: Transport | None = None
+    user: str | None = None
+    has_password: bool = False
+    sub_user: str | None = None
+    has_sub_password: bool = False
+    enabled: bool = True
+    site: str | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+    masks: tuple[Area, ...] = ()
+    zones: tuple[Area, ...] = ()
+    version: int = 1
+    created_us: int = 0
+    updated_us: int = 0
+    status: Status = Status()
+
+    @property
+    def masked(self) -> bool:
+        """Whether parts of the picture are hidden from all but those who may see the original."""
+        return bool(self.masks)
+
+
+SECRET = ("password", "sub_password")
+# What a draft and a camera have in common: everything that can be written, but for passwords.
+WRITABLE = tuple(name for name in Draft.__struct_fields__ if name not in SECRET)
+
+
+def draft_of(camera: Camera) -> Draft:
+    """Return the draft that would make a camera again, its passwords left as they are."""
+    return Draft(**{name: getattr(camera, name) for name in WRITABLE})
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """The passwords of a camera, opened."""
+
+    password: str | None = None
+    sub_password: str | None = None
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+    def after(self, draft: Draft) -> "Secrets":
+        """Return the passwords as a draft wants them."""
+        return Secrets(
+            _wanted(draft.user, self.password, draft.password),
+            _wanted(draft.sub_user, self.sub_password, draft.sub_password),
+        )
+
+    def logins(self, user: str | None, sub_user: str | None) -> dict[StreamName, Login | None]:
+        """Return who calls each stream: the sub-stream's own user, else the camera's."""
+        main = Login(user, self.password or "") if user else None
+        sub = Login(sub_user, self.sub_password or "") if sub_user else main
+        return {StreamName.MAIN: main, StreamName.SUB: sub}
+
+
+def _wanted(user: str | None, held: str | None, given: str | UnsetType | None) -> str | None:
+    if user is None:
+        return None
+    return held if given is UNSET else given or None
+
+
+def changed_fields(before: Camera, held: Secrets, after: Draft) -> tuple[str, ...]:
+    """Return the names of the fields in which a draft differs from a camera."""
+    names = [name for name in WRITABLE if getattr(before, name) != getattr(after, name)]
+    wanted = held.after(after)
+    names += [name for name in SECRET if getattr(held, name) != getattr(wanted, name)]
+    return tuple(names)
+
+
+def view(camera: Camera) -> Mapping[str, Any]:
+    """Return a camera with the addresses that follow from it, as the API shows it."""
+    fields = {name: getattr(camera, name) for name in Camera.__struct_fields__}
+    return fields | {"addresses": camera.addresses(), "masked": camera.masked}
+
+
+def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
+    """Return a camera as the engine should run it.
+
+    One that is not enabled is not called, so its passwords are not handed out.
+    """
+    logins = secrets.logins(camera.user, camera.sub_user) if camera.enabled else {}
+    return CameraWish(
+        id=camera.id,
+        city=camera.city,
+        name=camera.name,
+        enabled=camera.enabled,
+        streams={
+            stream: StreamSource(with_login(address, logins.get(stream)), camera.transport)
+            for stream, address in camera.addresses().items()
+        },
+    )
+
+
+def desired_state(wishes: Iterable[CameraWish], generation: int) -> DesiredState:
+    """Return the state in which the engine runs exactly these cameras."""
+    return DesiredState(generation, tuple(sorted(wishes, key=lambda wish: wish.id)))
+
+
+def wish_of_entry(entry: CameraEntry) -> CameraWish:
+    """Return the wish for a camera of the settings, where no database is asked (open mode)."""
+    streams = {StreamName.MAIN: StreamSource(entry.url, entry.transport)}
     if entry.sub_url is not None:
-        streams[StreamName.SUB] = _source(entry.sub_url, entry.transport)
-    return Camera(
+        streams[StreamName.SUB] = StreamSource(entry.sub_url, entry.transport)
+    return CameraWish(
         id=camera_id(entry.id),
+        city=LOCAL_CITY,
         name=entry.name or entry.id,
+        enabled=entry.enabled,
         streams=streams,
+    )
+
+
+def draft_of_entry(entry: CameraEntry) -> NewCamera:
+    """Return a camera of the settings as one to be made, with the id chosen there."""
+    return NewCamera(
+        id=camera_id(entry.id),
+        city=LOCAL_CITY,
+        name=entry.name or entry.id,
+        url=entry.url,
+        sub_url=entry.sub_url,
+        transport=entry.transport,
         enabled=entry.enabled,
     )
-
-
-def desired_state(cameras: Iterable[Camera], generation: int) -> DesiredState:
-    """Return the state in which the engine runs exactly these cameras."""
-    wishes = (
-        CameraWish(
-            id=camera.id,
-            city=camera.city,
-            name=camera.name,
-            enabled=camera.enabled,
-            streams=dict(camera.streams),
-        )
-        for camera in cameras
-    )
-    return DesiredState(generation, tuple(sorted(wishes, key=lambda wish: wish.id)))
 
 
 def parse_camera(text: str) -> dict[str, str]:
@@ -65,7 +298,3 @@ def parse_camera(text: str) -> dict[str, str]:
     if len(urls) == 2:
         entry["sub_url"] = urls[1]
     return entry
-
-
-def _source(url: str, transport: Transport | None) -> StreamSource:
-    return StreamSource(url, transport)

@@ -1,5 +1,15 @@
-"""What every package may use: errors, ids, time. No IO in here."""
+"""What every package may use: errors, ids, time, addresses. No IO in here."""
 
+from vms.common.addresses import (
+    RTSP_PORT,
+    Login,
+    check_address,
+    check_host,
+    host_text,
+    place_of,
+    split_login,
+    with_login,
+)
 from vms.common.clock import Clock, ManualClock, SystemClock
 from vms.common.errors import (
     BY_KIND,
@@ -39,6 +49,7 @@ __all__ = [
     "MAX_PAGE",
     "OUTCOMES",
     "RESERVED_IDS",
+    "RTSP_PORT",
     "CameraId",
     "Clock",
     "ConflictError",
@@ -46,6 +57,7 @@ __all__ = [
     "InternalError",
     "InvalidError",
     "Kind",
+    "Login",
     "ManualClock",
     "NotFoundError",
     "Outcome",
@@ -60,7 +72,13 @@ __all__ = [
     "Values",
     "VmsError",
     "camera_id",
+    "check_address",
+    "check_host",
     "error_of_kind",
+    "host_text",
     "new_id",
+    "place_of",
+    "split_login",
     "stream_ref",
+    "with_login",
 ]

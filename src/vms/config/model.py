@@ -6,12 +6,11 @@ here is what an operator reads.
 
 from ipaddress import ip_address
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vms.common import InvalidError, camera_id
+from vms.common import InvalidError, camera_id, check_address
 
 
 def _address(text: str) -> str:
@@ -29,23 +28,10 @@ def _camera_id(text: str) -> str:
 
 
 def _camera_url(text: str) -> str:
-    # First, and without the parser's words: it would take part of a password for a port.
-    if "#" in text:
-        raise ValueError("holds a #; in a password write it as %23")
-    if any(char.isspace() or not char.isprintable() for char in text):
-        raise ValueError("holds a space or a control character; write it as %XX")
     try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(
-            "is not an address; write rtsp://HOST[:PORT]/PATH, in a password / as %2F"
-        ) from None
-    if parts.scheme != "rtsp":
-        raise ValueError("must begin with rtsp://")
-    if not host:
-        raise ValueError("names no host; write rtsp://HOST[:PORT]/PATH")
-    return text
+        return check_address(text)
+    except InvalidError as error:
+        raise ValueError(error.message) from error
 
 
 Address = Annotated[str, AfterValidator(_address)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from vms.api import create_app
-from vms.cameras import camera_of, desired_state
+from vms.cameras import desired_state, wish_of_entry
 from vms.common import SystemClock
 from vms.engine import EngineClient
 from vms.ingest import IngestWatch
@@ -49,7 +49,7 @@ async def run(orders: ApiLaunch, post: child.Post) -> None:
     data = Path(orders.launch.data)
     stop = child.stop_signal()
     clock = SystemClock()
-    desired = desired_state(map(camera_of, orders.launch.cameras), generation=1)
+    desired = desired_state(map(wish_of_entry, orders.launch.cameras), generation=1)
     handle = post.socket
     listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
     async with EngineClient(media_socket(data)) as media:

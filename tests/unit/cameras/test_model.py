@@ -1,8 +1,17 @@
-"""Cameras: from settings to what the engine runs."""
+"""From cameras, and from settings, to what the engine runs."""
 
 import pytest
 
-from vms.cameras import camera_of, desired_state, parse_camera
+from vms.cameras import (
+    Camera,
+    Secrets,
+    desired_state,
+    draft_of_entry,
+    parse_camera,
+    wish_of,
+    wish_of_entry,
+)
+from vms.cameras.validation import checked
 from vms.common import InvalidError, StreamName
 from vms.proto import CameraEntry
 
@@ -11,23 +20,23 @@ SUB = "rtsp://u:p@192.0.2.1/b"
 
 
 def test_a_camera_has_main_and_where_given_sub() -> None:
-    camera = camera_of(CameraEntry(id="gate", url=MAIN, sub_url=SUB, transport="udp"))
+    camera = wish_of_entry(CameraEntry(id="gate", url=MAIN, sub_url=SUB, transport="udp"))
     assert camera.name == "gate"
     assert {name: source.url for name, source in camera.streams.items()} == {
         StreamName.MAIN: MAIN,
         StreamName.SUB: SUB,
     }
     assert {source.transport for source in camera.streams.values()} == {"udp"}
-    assert list(camera_of(CameraEntry(id="yard", url=MAIN)).streams) == [StreamName.MAIN]
+    assert list(wish_of_entry(CameraEntry(id="yard", url=MAIN)).streams) == [StreamName.MAIN]
 
 
 def test_a_reserved_id_is_no_camera() -> None:
     with pytest.raises(InvalidError, match="reserved"):
-        camera_of(CameraEntry(id="api", url=MAIN))
+        wish_of_entry(CameraEntry(id="api", url=MAIN))
 
 
 def test_equal_cameras_make_equal_states_whatever_their_order() -> None:
-    cameras = [camera_of(CameraEntry(id=name, url=MAIN)) for name in ("a", "b", "c")]
+    cameras = [wish_of_entry(CameraEntry(id=name, url=MAIN)) for name in ("a", "b", "c")]
     first = desired_state(cameras, 1)
     second = desired_state(reversed(cameras), 9)
     assert first.cameras == second.cameras
@@ -36,7 +45,7 @@ def test_equal_cameras_make_equal_states_whatever_their_order() -> None:
 
 
 def test_a_state_does_not_show_addresses() -> None:
-    assert "u:p" not in repr(desired_state([camera_of(CameraEntry(id="a", url=MAIN))], 1))
+    assert "u:p" not in repr(desired_state([wish_of_entry(CameraEntry(id="a", url=MAIN))], 1))
 
 
 @pytest.mark.parametrize(
@@ -57,3 +66,35 @@ def test_another_form_is_refused_without_showing_the_password(text: str) -> None
     with pytest.raises(InvalidError, match="ID=URL") as caught:
         parse_camera(text)
     assert "u:p" not in caught.value.message
+
+
+def test_a_camera_of_the_settings_becomes_a_draft_that_keeps_its_id_and_login() -> None:
+    draft = draft_of_entry(CameraEntry(id="gate", url=MAIN, sub_url=SUB, transport="udp"))
+    tidy = checked(draft)
+    assert (draft.id, tidy.name, tidy.transport) == ("gate", "gate", "udp")
+    assert (tidy.url, tidy.user, tidy.password) == ("rtsp://192.0.2.1/a?x=1,2", "u", "p")
+    assert (tidy.sub_url, tidy.sub_user) == ("rtsp://192.0.2.1/b", None)
+
+
+def _camera(**fields: object) -> Camera:
+    base = {
+        "id": "gate",
+        "city": "sp",
+        "name": "Gate",
+        "url": "rtsp://h/1",
+        "sub_url": "rtsp://h/2",
+    }
+    return Camera(**(base | fields))
+
+
+def test_the_sub_stream_is_called_as_the_main_stream_or_as_its_own_user() -> None:
+    same = wish_of(_camera(user="ana"), Secrets("p"))
+    assert same.streams[StreamName.SUB].url == "rtsp://ana:p@h/2"
+    own = wish_of(_camera(user="ana", sub_user="bruno"), Secrets("p", "q"))
+    assert own.streams[StreamName.SUB].url == "rtsp://bruno:q@h/2"
+
+
+def test_a_camera_that_is_off_keeps_its_password_to_itself() -> None:
+    wish = wish_of(_camera(user="ana", enabled=False), Secrets("p"))
+    assert not wish.enabled
+    assert wish.streams[StreamName.MAIN].url == "rtsp://h/1"

@@ -1,0 +1,294 @@
+"""What a camera may be: every problem is told, each with its field. Pure."""
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import UNSET
+
+from vms.cameras.makers import GENERIC, MAKERS
+from vms.cameras.model import Area, Change, Draft
+from vms.common import InvalidError, Login, VmsError, camera_id, check_host, split_login
+
+MOST_NAME = 120
+MOST_LOGIN = 128
+MOST_TAGS = 32
+MOST_TAG = 40
+MOST_GROUPS = 64
+MOST_AREAS = 32
+LEAST_POINTS = 3
+MOST_POINTS = 64
+# The fields of one way to say where streams come from, as they are for the other way.
+_Empty = Mapping[str, object]
+_DEVICE: _Empty = {"host": None, "port": None, "channel": 1, "sub_stream": True}
+_ADDRESSES: _Empty = {"url": None, "sub_url": None, "sub_user": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a field; the message goes after the field's name."""
+
+    where: str
+    code: str
+    message: str
+    values: dict[str, str | int | float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+def apply(draft: Draft, change: Change) -> Draft:
+    """Return a draft with a change made to it.
+
+    Going from a maker to full addresses, or back, empties the fields of the other way.
+    An address that names a user stands for a new user.
+    """
+    given = change.given()
+    cleared: dict[str, object] = {}
+    maker = given.get("maker", draft.maker)
+    if (maker == GENERIC) != (draft.maker == GENERIC):
+        cleared |= _DEVICE if maker == GENERIC else _ADDRESSES
+    for address, user in (("url", "user"), ("sub_url", "sub_user")):
+        if _names_a_user(given.get(address)):
+            cleared[user] = None
+    return msgspec.structs.replace(draft, **{**cleared, **given})
+
+
+def _names_a_user(address: str | None) -> bool:
+    try:
+        return address is not None and split_login(address.strip())[1] is not None
+    except InvalidError:
+        # Told when the draft is checked.
+        return False
+
+
+def checked(draft: Draft) -> Draft:
+    """Return a draft as it is kept: trimmed, credentials taken out of the addresses.
+
+    Raises one error that names everything that is wrong.
+    """
+    problems: list[Problem] = []
+    tidy = _tidy(draft)
+    tidy = _separate(tidy, problems)
+    for check in _CHECKS:
+        problems += check(tidy)
+    if problems:
+        raise refusal(problems)
+    return tidy
+
+
+def refusal(problems: list[Problem]) -> InvalidError:
+    """Return the error for one or more problems; its code is that of the first."""
+    first = problems[0]
+    return InvalidError(
+        "; ".join(str(problem) for problem in problems),
+        code=first.code,
+        values={"field": first.where, "count": len(problems), **first.values},
+    )
+
+
+def search_key(text: str) -> str:
+    """Return text as it is searched and sorted: without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def _tidy(draft: Draft) -> Draft:
+    return msgspec.structs.replace(
+        draft,
+        name=draft.name.strip(),
+        maker=draft.maker.strip().lower(),
+        host=_tidy_host(_blank(draft.host)),
+        url=_blank(draft.url),
+        sub_url=_blank(draft.sub_url),
+        user=_blank(draft.user),
+        sub_user=_blank(draft.sub_user),
+        site=_blank(draft.site),
+        groups=tuple(sorted(set(draft.groups))),
+        tags=tuple(dict.fromkeys(tag.strip() for tag in draft.tags)),
+    )
+
+
+def _tidy_host(text: str | None) -> str | None:
+    try:
+        return text and check_host(text)
+    except InvalidError:
+        # Told by the check, with its field.
+        return text
+
+
+def _blank(text: str | None) -> str | None:
+    return (text or "").strip() or None
+
+
+def _separate(draft: Draft, problems: list[Problem]) -> Draft:
+    """Take the credentials out of the addresses."""
+    url, login = _split("url", draft.url, problems)
+    sub_url, sub_login = _split("sub_url", draft.sub_url, problems)
+    draft = msgspec.structs.replace(draft, url=url, sub_url=sub_url)
+    draft = _take("", draft, login, problems)
+    return _take("sub_", draft, None if sub_login == login else sub_login, problems)
+
+
+def _take(prefix: str, draft: Draft, login: Login | None, problems: list[Problem]) -> Draft:
+    """Put credentials that stood in an address into their fields."""
+    if login is None:
+        return draft
+    user, password = getattr(draft, f"{prefix}user"), getattr(draft, f"{prefix}password")
+    other_user = user is not None and user != login.user
+    if other_user or (password and login.password and password != login.password):
+        problems.append(
+            Problem(f"{prefix}user", "camera_login_twice", "the address names another one")
+        )
+    fields = {f"{prefix}user": login.user}
+    if login.password:
+        fields[f"{prefix}password"] = login.password
+    return msgspec.structs.replace(draft, **fields)
+
+
+def _split(
+    name: str, address: str | None, problems: list[Problem]
+) -> tuple[str | None, Login | None]:
+    if address is None:
+        return None, None
+    try:
+        return split_login(address)
+    except InvalidError as error:
+        problems.append(Problem(name, error.code, error.message))
+        return address, None
+
+
+def _name(draft: Draft) -> Iterator[Problem]:
+    if not draft.name:
+        yield Problem("name", "camera_name_missing", "a camera needs a name")
+    yield from _text("name", draft.name, MOST_NAME, "camera_name_invalid")
+
+
+def _text(name: str, text: str | None, most: int, code: str) -> Iterator[Problem]:
+    if text is not None and len(text) > most:
+        yield Problem(name, code, f"is longer than {most} letters", {"most": most})
+    elif text is not None and not text.isprintable():
+        yield Problem(name, code, "holds a control character")
+
+
+def _source(draft: Draft) -> Iterator[Problem]:
+    maker = MAKERS.get(draft.maker)
+    if maker is None:
+        known = ", ".join(MAKERS)
+        yield Problem("maker", "camera_maker_unknown", f"{draft.maker[:40]!r} is none of {known}")
+    elif maker.path is None:
+        yield from _needless(draft, _DEVICE, "the address names it already")
+        if draft.url is None:
+            yield Problem("url", "camera_url_missing", "give the address of the main stream")
+    else:
+        yield from _needless(draft, _ADDRESSES, f"{maker.title} has its own; use maker generic")
+        yield from _device(draft, maker.channels)
+
+
+def _needless(draft: Draft, fields: _Empty, why: str) -> Iterator[Problem]:
+    for name, empty in fields.items():
+        if getattr(draft, name) != empty:
+            yield Problem(name, "camera_field_unused", f"leave it empty: {why}")
+
+
+def _device(draft: Draft, channels: int) -> Iterator[Problem]:
+    if draft.host is None:
+        yield Problem("host", "camera_host_missing", "give the address of the device")
+    else:
+        try:
+            check_host(draft.host)
+        except InvalidError as error:
+            yield Problem("host", error.code, error.message)
+    if draft.port is not None and not 1 <= draft.port <= 65535:
+        yield Problem("port", "camera_port_invalid", "must be from 1 to 65535")
+    if not 1 <= draft.channel <= channels:
+        yield Problem(
+            "channel",
+            "camera_channel_invalid",
+            f"must be from 1 to {channels}",
+            {"most": channels},
+        )
+
+
+def _logins(draft: Draft) -> Iterator[Problem]:
+    for prefix in ("", "sub_"):
+        user, password = getattr(draft, f"{prefix}user"), getattr(draft, f"{prefix}password")
+        yield from _text(f"{prefix}user", user, MOST_LOGIN, "camera_user_invalid")
+        if user is not None and ":" in user:
+            # RFC 7617, 2: a user cannot hold a colon, for it ends there.
+            yield Problem(f"{prefix}user", "camera_user_invalid", "holds a colon")
+        if password is not UNSET and password:
+            yield from _text(f"{prefix}password", password, MOST_LOGIN, "camera_password_invalid")
+            if user is None:
+                yield Problem(f"{prefix}user", "camera_user_missing", "a password needs a user")
+
+
+def _labels(draft: Draft) -> Iterator[Problem]:
+    if len(draft.tags) > MOST_TAGS:
+        yield Problem("tags", "camera_tags_invalid", f"are more than {MOST_TAGS}")
+    for tag in draft.tags[:MOST_TAGS]:
+        if not tag or "|" in tag:
+            yield Problem("tags", "camera_tags_invalid", "one is empty or holds a |")
+        yield from _text("tags", tag, MOST_TAG, "camera_tags_invalid")
+    if len(draft.groups) > MOST_GROUPS:
+        yield Problem("groups", "camera_groups_invalid", f"are more than {MOST_GROUPS}")
+    for name, ids in (("groups", draft.groups[:MOST_GROUPS]), ("site", (draft.site,))):
+        for one in ids:
+            if one is not None and not _is_id(one):
+                yield Problem(name, f"camera_{name}_invalid", f"{one[:64]!r} is not an id")
+
+
+def _is_id(text: str) -> bool:
+    # Ids of sites and groups have the letters of a camera's.
+    try:
+        camera_id(text)
+    except VmsError:
+        return False
+    return True
+
+
+def _place(draft: Draft) -> Iterator[Problem]:
+    if (draft.latitude is None) != (draft.longitude is None):
+        yield Problem(
+            "latitude", "camera_place_invalid", "a place needs both latitude and longitude"
+        )
+    for name, most in (("latitude", 90), ("longitude", 180)):
+        value = getattr(draft, name)
+        # Written so that what is not a number fails too.
+        if value is not None and not -most <= value <= most:
+            yield Problem(name, "camera_place_invalid", f"must be from -{most} to {most}")
+
+
+def _areas(draft: Draft) -> Iterator[Problem]:
+    for name in ("masks", "zones"):
+        areas: tuple[Area, ...] = getattr(draft, name)
+        code = f"camera_{name}_invalid"
+        if len(areas) > MOST_AREAS:
+            yield Problem(name, code, f"are more than {MOST_AREAS}", {"most": MOST_AREAS})
+        for number, area in enumerate(areas[:MOST_AREAS], 1):
+            for message in _faults(area):
+                yield Problem(name, code, f"number {number}: {message}", {"number": number})
+        names = [area.name for area in areas]
+        if len(set(names)) < len(names):
+            yield Problem(name, code, "two have the same name")
+
+
+def _faults(area: Area) -> Iterator[str]:
+    if not area.name.strip() or len(area.name) > MOST_NAME or not area.name.isprintable():
+        yield f"needs a name of at most {MOST_NAME} letters"
+    if not LEAST_POINTS <= len(area.points) <= MOST_POINTS:
+        yield f"needs {LEAST_POINTS} to {MOST_POINTS} points"
+    if not all(math.isfinite(at) and 0 <= at <= 1 for point in area.points for at in point):
+        yield "has a point outside the picture; both numbers go from 0 to 1"
+
+
+_CHECKS: tuple[Callable[[Draft], Iterable[Problem]], ...] = (
+    _name,
+    _source,
+    _logins,
+    _labels,
+    _place,
+    _areas,
+)

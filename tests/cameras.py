@@ -1,0 +1,65 @@
+"""Cameras for tests: any that may be, as hypothesis draws them."""
+
+from hypothesis import strategies as st
+
+from vms.cameras import MAKERS, Area, Camera, Secrets
+
+_words = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12
+)
+_names = st.one_of(_words, st.sampled_from(["=1+1", "'@x", "-2", 'a "b"; c,d', "Praça | 7"]))
+_ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,10}", fullmatch=True)
+_hosts = st.one_of(
+    st.ip_addresses().map(str), st.from_regex(r"[a-z][a-z0-9]{0,8}\.example", fullmatch=True)
+)
+_unit = st.floats(0, 1)
+_areas = st.lists(
+    st.builds(
+        Area,
+        name=_words,
+        points=st.lists(st.tuples(_unit, _unit), min_size=3, max_size=5).map(tuple),
+    ),
+    max_size=2,
+    unique_by=lambda area: area.name,
+).map(tuple)
+_common = {
+    "city": st.just("sp"),
+    "name": _names,
+    "transport": st.sampled_from([None, "tcp", "udp"]),
+    "user": _words.map(lambda text: text.replace(":", "-")),
+    "enabled": st.booleans(),
+    "site": st.none() | _ids,
+    "groups": st.lists(_ids, max_size=2, unique=True).map(lambda ids: tuple(sorted(ids))),
+    "tags": st.lists(_words.map(lambda t: t.replace("|", "-")), max_size=2, unique=True).map(tuple),
+    "masks": _areas,
+    "zones": _areas,
+}
+_urls = st.builds("rtsp://{}/{}".format, _hosts.filter(lambda h: ":" not in h), _ids)
+
+
+@st.composite
+def cameras_with_secrets(draw: st.DrawFn) -> list[tuple[Camera, Secrets]]:
+    """Draw cameras with different ids, by makers and by addresses."""
+    found = []
+    for camera_id in draw(st.lists(_ids, max_size=4, unique=True)):
+        fields = {name: draw(strategy) for name, strategy in _common.items()}
+        if draw(st.booleans()):
+            fields |= {
+                "latitude": draw(st.floats(-90, 90)),
+                "longitude": draw(st.floats(-180, 180)),
+            }
+        maker = draw(st.sampled_from(sorted(MAKERS)))
+        fields["maker"] = maker
+        if MAKERS[maker].path is None:
+            fields |= {"url": draw(_urls), "sub_url": draw(st.none() | _urls)}
+        else:
+            fields |= {
+                "host": draw(_hosts),
+                "port": draw(st.none() | st.integers(1, 65535)),
+                "channel": draw(st.integers(1, MAKERS[maker].channels)),
+                "sub_stream": draw(st.booleans()),
+            }
+        secrets = Secrets(draw(st.none() | st.one_of(_words, st.sampled_from([" x ", "=p", "'"]))))
+        camera = Camera(id=camera_id, has_password=secrets.password is not None, **fields)
+        found.append((camera, secrets))
+    return found

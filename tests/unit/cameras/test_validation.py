@@ -1,0 +1,171 @@
+"""What a camera may be, and what is said where it may not."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from vms.cameras import Area, Change, Draft
+from vms.cameras.validation import apply, checked, search_key
+from vms.common import InvalidError
+
+URL = "rtsp://192.0.2.1/a"
+TRIANGLE = ((0.0, 0.0), (1.0, 0.0), (0.5, 1.0))
+
+
+def draft(**fields: object) -> Draft:
+    return Draft(**({"name": "Gate", "url": URL} | fields))
+
+
+def device(**fields: object) -> Draft:
+    return Draft(**({"name": "Gate", "maker": "intelbras", "host": "192.0.2.1"} | fields))
+
+
+REFUSED: list[tuple[Draft, str, str]] = [
+    (draft(name=" "), "name", "camera_name_missing"),
+    (draft(name="a" * 121), "name", "camera_name_invalid"),
+    (draft(name="a\nb"), "name", "camera_name_invalid"),
+    (draft(maker="nobody"), "maker", "camera_maker_unknown"),
+    (draft(url=None), "url", "camera_url_missing"),
+    (draft(url="http://h/"), "url", "camera_url_invalid"),
+    (draft(sub_url="rtsp://"), "sub_url", "camera_url_invalid"),
+    (draft(host="h"), "host", "camera_field_unused"),
+    (draft(channel=2), "channel", "camera_field_unused"),
+    (device(url=URL), "url", "camera_field_unused"),
+    (device(sub_user="ana"), "sub_user", "camera_field_unused"),
+    (device(host=None), "host", "camera_host_missing"),
+    (device(host="a/b"), "host", "camera_host_invalid"),
+    (device(port=0), "port", "camera_port_invalid"),
+    (device(port=65536), "port", "camera_port_invalid"),
+    (device(channel=0), "channel", "camera_channel_invalid"),
+    (device(maker="tplink", channel=2), "channel", "camera_channel_invalid"),
+    (draft(user="a:b"), "user", "camera_user_invalid"),
+    (draft(user="a" * 129), "user", "camera_user_invalid"),
+    (draft(user="a", password="p\0"), "password", "camera_password_invalid"),
+    (draft(user="a", password="p" * 129), "password", "camera_password_invalid"),
+    (draft(password="secret"), "user", "camera_user_missing"),
+    (draft(url="rtsp://ana:x@h/", user="bruno"), "user", "camera_login_twice"),
+    (draft(url="rtsp://ana:x@h/", password="y"), "user", "camera_login_twice"),
+    (draft(tags=("a|b",)), "tags", "camera_tags_invalid"),
+    (draft(tags=("",)), "tags", "camera_tags_invalid"),
+    (draft(tags=("a" * 41,)), "tags", "camera_tags_invalid"),
+    (draft(tags=tuple(map(str, range(33)))), "tags", "camera_tags_invalid"),
+    (draft(groups=("A",)), "groups", "camera_groups_invalid"),
+    (draft(groups=tuple(f"g{n}" for n in range(65))), "groups", "camera_groups_invalid"),
+    (draft(site="No Id"), "site", "camera_site_invalid"),
+    (draft(latitude=1.0), "latitude", "camera_place_invalid"),
+    (draft(latitude=90.1, longitude=0.0), "latitude", "camera_place_invalid"),
+    (draft(latitude=0.0, longitude=float("nan")), "longitude", "camera_place_invalid"),
+    (draft(masks=(Area("", TRIANGLE),)), "masks", "camera_masks_invalid"),
+    (draft(masks=(Area("a", TRIANGLE[:2]),)), "masks", "camera_masks_invalid"),
+    (draft(zones=(Area("a", TRIANGLE * 22),)), "zones", "camera_zones_invalid"),
+    (draft(zones=(Area("a", (*TRIANGLE, (0.0, 1.01))),)), "zones", "camera_zones_invalid"),
+    (draft(zones=(Area("a", (*TRIANGLE, (0.0, float("inf")))),)), "zones", "camera_zones_invalid"),
+    (draft(masks=(Area("a", TRIANGLE),) * 2), "masks", "camera_masks_invalid"),
+    (
+        draft(masks=tuple(Area(str(n), TRIANGLE) for n in range(33))),
+        "masks",
+        "camera_masks_invalid",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "field", "code"), REFUSED)
+def test_what_may_not_be_is_refused_with_its_field(wrong: Draft, field: str, code: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        checked(wrong)
+    assert (caught.value.values["field"], caught.value.code) == (field, code)
+    assert f"{field}: " in caught.value.message
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InvalidError) as caught:
+        checked(device(name="", host=None, latitude=91.0))
+    assert caught.value.values["count"] == 4
+    assert [part.partition(":")[0] for part in caught.value.message.split("; ")] == [
+        "name",
+        "host",
+        "latitude",
+        "latitude",
+    ]
+
+
+def test_no_message_holds_a_password() -> None:
+    for wrong in (
+        draft(url="rtsp://ana:secret@h/#"),
+        draft(url="rtsp://ana:secret@h/", user="bruno", password="hidden"),
+        draft(password="secret"),
+    ):
+        with pytest.raises(InvalidError) as caught:
+            checked(wrong)
+        assert "secret" not in caught.value.message
+        assert "hidden" not in caught.value.message
+
+
+def test_a_camera_is_kept_trimmed() -> None:
+    tidy = checked(
+        device(
+            name=" Gate ", maker="Intelbras", host=" CAM.example ", user="", groups=("b", "a", "b"),
+            tags=("north", " north"), site="",
+        )
+    )  # fmt: skip
+    assert (tidy.name, tidy.maker, tidy.host, tidy.user) == (
+        "Gate",
+        "intelbras",
+        "cam.example",
+        None,
+    )
+    assert (tidy.groups, tidy.tags, tidy.site) == (("a", "b"), ("north",), None)
+    assert checked(tidy) == tidy
+
+
+def test_credentials_are_taken_out_of_the_addresses() -> None:
+    tidy = checked(draft(url="rtsp://ana:p%40ss@h/1", sub_url="rtsp://ana:p%40ss@h/2"))
+    assert (tidy.url, tidy.sub_url) == ("rtsp://h/1", "rtsp://h/2")
+    assert (tidy.user, tidy.password, tidy.sub_user, tidy.sub_password) == (
+        "ana",
+        "p@ss",
+        None,
+        UNSET,
+    )
+    other = checked(draft(url="rtsp://ana:x@h/1", sub_url="rtsp://bruno:y@h/2"))
+    assert (other.sub_user, other.sub_password) == ("bruno", "y")
+    assert checked(draft(url="rtsp://ana@h/1")).password is UNSET
+
+
+def test_a_change_touches_only_what_it_names() -> None:
+    before = checked(draft(user="ana", tags=("a",), latitude=1.0, longitude=2.0))
+    after = checked(apply(before, Change(name="Yard", latitude=None, longitude=None)))
+    assert after == msgspec.structs.replace(before, name="Yard", latitude=None, longitude=None)
+
+
+def test_another_way_to_name_the_source_empties_the_first() -> None:
+    before = checked(draft(sub_url=URL, sub_user="ana"))
+    to_maker = checked(apply(before, Change(maker="axis", host="h")))
+    assert (to_maker.url, to_maker.sub_url, to_maker.sub_user) == (None, None, None)
+    back = checked(apply(to_maker, Change(maker="generic", url=URL)))
+    assert (back.host, back.port, back.channel) == (None, None, 1)
+
+
+def test_an_address_with_a_user_names_a_new_one() -> None:
+    before = checked(draft(user="ana"))
+    after = checked(apply(before, Change(url="rtsp://bruno:x@h/")))
+    assert (after.user, after.password, after.url) == ("bruno", "x", "rtsp://h/")
+    kept = checked(apply(before, Change(url="rtsp://h/")))
+    assert (kept.user, kept.password) == ("ana", UNSET)
+
+
+def test_search_knows_no_case_and_no_accents() -> None:
+    assert search_key("Praça São JOSÉ") == search_key("praca sao jose")
+
+
+@given(st.builds(Draft, name=st.text(), url=st.text() | st.none(), host=st.text() | st.none(),
+                 maker=st.sampled_from(["axis", "generic", "x"]), user=st.text() | st.none(),
+                 tags=st.lists(st.text()).map(tuple)))  # fmt: skip
+def test_any_draft_is_kept_or_refused(any_draft: Draft) -> None:
+    try:
+        tidy = checked(any_draft)
+    except InvalidError:
+        return
+    assert checked(tidy) == tidy
