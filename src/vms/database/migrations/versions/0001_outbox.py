@@ -39,12 +39,16 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
+        sa.Column("purged", sa.BigInteger(), nullable=False),
         sa.Column("holder", sa.String(23), nullable=False),
         sa.Column("until_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_outbox_head"),
         sa.CheckConstraint("id = 1", name="ck_outbox_head_one"),
     )
-    op.bulk_insert(head, [{"id": 1, "position": 0, "published": 0, "holder": "", "until_us": 0}])
+    op.bulk_insert(
+        head,
+        [{"id": 1, "position": 0, "published": 0, "purged": 0, "holder": "", "until_us": 0}],
+    )
     op.create_table(
         "installation",
         sa.Column("name", sa.String(63), nullable=False),

@@ -1,0 +1,17 @@
+"""The bus: who publishes knows nobody who listens."""
+
+from vms.bus.client import UnixBusClient
+from vms.bus.memory import MemoryBus
+from vms.bus.ports import Bus, Item, Lagged, Message, Subscription
+from vms.bus.server import UnixBusServer
+
+__all__ = [
+    "Bus",
+    "Item",
+    "Lagged",
+    "MemoryBus",
+    "Message",
+    "Subscription",
+    "UnixBusClient",
+    "UnixBusServer",
+]

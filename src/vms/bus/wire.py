@@ -1,0 +1,80 @@
+"""Frames of the bus's socket: four bytes of length, then MessagePack."""
+
+import asyncio
+
+import msgspec
+
+from vms.common import InvalidError
+
+LONGEST_FRAME = 1 << 20
+_LENGTH_BYTES = 4
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """Listen to topics, under a number that the client chose."""
+
+    number: int
+    topics: tuple[str, ...]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    """Stop listening."""
+
+    number: int
+
+
+class Publish(msgspec.Struct, frozen=True, tag="publish"):
+    """Give a message to every listener."""
+
+    number: int
+    topic: str
+    body: bytes
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """What was asked under this number is done."""
+
+    number: int
+
+
+class Deliver(msgspec.Struct, frozen=True, tag="deliver"):
+    """A message for a subscription."""
+
+    number: int
+    topic: str
+    body: bytes
+
+
+class Missed(msgspec.Struct, frozen=True, tag="missed"):
+    """A subscription lost messages here."""
+
+    number: int
+
+
+Asked = Subscribe | Unsubscribe | Publish
+Told = Done | Deliver | Missed
+
+asked: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
+told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)
+
+
+def frame(content: Asked | Told) -> bytes:
+    """Return a frame, or refuse one that the other side would."""
+    body = msgspec.msgpack.encode(content)
+    if len(body) > LONGEST_FRAME:
+        raise InvalidError(
+            f"a message of {len(body)} bytes is too long for the bus ({LONGEST_FRAME})",
+            code="bus_message_long",
+        )
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes | None:
+    """Return the next frame's content, nothing at the end of the connection."""
+    try:
+        length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
+        if length > LONGEST_FRAME:
+            return None
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

@@ -1,0 +1,34 @@
+"""What happens to people, their sessions and what they may do."""
+
+from vms.proto.events.base import DomainEvent
+
+
+class UserCreated(DomainEvent, frozen=True, tag="user.created"):
+    """A user was added."""
+
+    user: str
+
+
+class UserUpdated(DomainEvent, frozen=True, tag="user.updated"):
+    """A user was changed, blocked or let in again."""
+
+    user: str
+
+
+class UserDeleted(DomainEvent, frozen=True, tag="user.deleted"):
+    """A user was removed."""
+
+    user: str
+
+
+class SessionRevoked(DomainEvent, frozen=True, tag="session.revoked"):
+    """A session ended before its time; no session: all of the user's."""
+
+    user: str
+    session: str | None = None
+
+
+class GrantChanged(DomainEvent, frozen=True, tag="grant.changed"):
+    """What a user may do was changed; no user: a role, so anybody's."""
+
+    user: str | None = None
