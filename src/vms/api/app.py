@@ -2,16 +2,24 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from fastapi import FastAPI
 
 from vms import __version__
-from vms.api import errors, rest, ws
+from vms.admin import Principal
+from vms.api import errors, openapi, rest, ws
+from vms.api.cursors import Cursors
 from vms.api.feed import EventFeed
-from vms.api.middleware import ProtectionHeaders, RequestMetrics
-from vms.api.state import ApiState
+from vms.api.gate import EVERYONE, OpenGate
+from vms.api.limits import Buckets
+from vms.api.middleware import Edge, RequestMetrics
+from vms.api.ports import FirstAnswers, Gate
+from vms.api.state import ApiState, Documents
 from vms.api.static import WebClient
 from vms.common import Clock
 from vms.ingest import IngestWatch
@@ -20,10 +28,36 @@ from vms.telemetry import ProcessMetrics, Registry
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
 
-def create_app(
-    watch: IngestWatch, clock: Clock, *, open_: bool, web_folder: Path = WEB_FOLDER
-) -> FastAPI:
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What a worker is made of; whoever starts one gives it."""
+
+    watch: IngestWatch
+    clock: Clock
+    gate: Gate
+    # With `vms up --open` everybody is this one.
+    everyone: Principal | None = None
+    # The same in all workers: a cursor of one is read by another.
+    cursor_key: bytes
+    first_answers: FirstAnswers | None = None
+    web_folder: Path = WEB_FOLDER
+
+
+def open_wiring(watch: IngestWatch, clock: Clock, web_folder: Path = WEB_FOLDER) -> Wiring:
+    """Return the wiring of an open server: nobody signs in."""
+    return Wiring(
+        watch=watch,
+        clock=clock,
+        gate=OpenGate(),
+        everyone=EVERYONE,
+        cursor_key=secrets.token_bytes(32),
+        web_folder=web_folder,
+    )
+
+
+def create_app(wiring: Wiring) -> FastAPI:
     """Return the application; while it runs, it follows the media process."""
+    watch, clock = wiring.watch, wiring.clock
     registry = Registry()
     ProcessMetrics(registry, clock)
     registry.gauge(
@@ -40,27 +74,32 @@ def create_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await following
 
-    app = FastAPI(
-        title="VMS Enterprise",
-        version=__version__,
-        lifespan=lifespan,
-        openapi_url="/api/v1/openapi.json",
-        # Their pages load scripts from elsewhere, which our policy refuses.
-        docs_url=None,
-        redoc_url=None,
-    )
+    # The document is ours: FastAPI's own knows nothing of msgspec, and its pages load scripts
+    # from elsewhere, which our policy refuses.
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.api = ApiState(
         watch=watch,
         feed=EventFeed(watch, clock),
         registry=registry,
         clock=clock,
         version=__version__,
-        open=open_,
+        gate=wiring.gate,
+        buckets=Buckets(clock),
+        cursors=Cursors(wiring.cursor_key),
+        documents=_documents(),
+        first_answers=wiring.first_answers,
+        everyone=wiring.everyone,
     )
     errors.install(app)
-    app.add_middleware(ProtectionHeaders)
+    app.add_middleware(Edge)
     app.add_middleware(RequestMetrics, registry=registry, clock=clock)
-    for router in (*rest.ROUTERS, *ws.ROUTERS):
+    for router in (*(ops.router for ops in rest.EVERY), *ws.ROUTERS):
         app.include_router(router)
-    app.mount("/", WebClient(web_folder), name="web")
+    app.mount("/", WebClient(wiring.web_folder), name="web")
     return app
+
+
+def _documents() -> Documents:
+    declared = (operation for ops in rest.EVERY for operation in ops.declared)
+    newer = openapi.document(declared, __version__)
+    return Documents(msgspec.json.encode(newer), msgspec.json.encode(openapi.older(newer)))

@@ -11,6 +11,8 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from vms.common import InternalError, InvalidError, Values, VmsError
 from vms.telemetry import get_logger
@@ -18,9 +20,18 @@ from vms.telemetry import get_logger
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = "1"
+RETRY_AFTER_S = 1
 
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+# Where HTTP has a status of its own for what our tree calls a conflict or a wrong request.
+STATUS_OF_CODE = {
+    "version_conflict": 412,
+    "body_too_large": 413,
+    "body_not_json": 415,
+    "version_missing": 428,
+}
+# A quota does not pass by waiting.
+_NO_WAIT = "quota_"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,19 +62,35 @@ def problem_response(
         values=dict(values or {}),
     )
     all_headers = {"Cache-Control": "no-store", **(headers or {})}
-    if status in {429, 503}:
-        all_headers["Retry-After"] = RETRY_AFTER_S
+    if status in {429, 503} and not code.startswith(_NO_WAIT):
+        all_headers["Retry-After"] = str(body.values.get("wait_s", RETRY_AFTER_S))
+    if status == HTTPStatus.UNAUTHORIZED:
+        all_headers["WWW-Authenticate"] = "Bearer"
     return Response(msgspec.json.encode(body), status, all_headers, media_type=MEDIA_TYPE)
 
 
 def response_of(error: VmsError) -> Response:
     """Return an error of our tree as a response."""
-    return problem_response(error.outcome.http_status, error.code, error.message, error.values)
+    status = STATUS_OF_CODE.get(error.code, error.outcome.http_status)
+    return problem_response(status, error.code, error.message, error.values)
 
 
-async def _on_vms_error(_request: Request, error: Exception) -> Response:
+def response_of_bug(method: str, path: str, error: BaseException) -> Response:
+    """Return the answer to our own fault; the log holds the rest under its case."""
+    case = secrets.token_hex(4)
+    log.error("request_failed", case=case, method=method, path=path, exc_info=error)
+    return response_of(
+        InternalError(f"our own fault; the log says more under case {case}", values={"case": case})
+    )
+
+
+async def _on_vms_error(connection: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, VmsError)  # noqa: S101 - registered for this class
-    return response_of(error)
+    response = response_of(error)
+    if isinstance(connection, WebSocket):
+        # Before it is accepted, a socket is refused by a plain answer.
+        await connection.send_denial_response(response)
+    return response
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:
@@ -78,19 +105,8 @@ async def _on_bad_request(_request: Request, error: Exception) -> Response:
     return response_of(InvalidError("; ".join(found), code="request_invalid"))
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
-    case = secrets.token_hex(4)
-    log.error(
-        "request_failed", case=case, method=request.method, path=request.url.path, exc_info=error
-    )
-    return response_of(
-        InternalError(f"our own fault; the log says more under case {case}", values={"case": case})
-    )
-
-
 def install(app: FastAPI) -> None:
-    """Answer every failure of ``app`` with a problem body."""
+    """Answer every failure of ``app`` with a problem body; bugs are answered by ``Edge``."""
     app.add_exception_handler(VmsError, _on_vms_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_request)
-    app.add_exception_handler(Exception, _on_bug)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import uvicorn
 
-from vms.api import create_app
+from vms.api import create_app, open_wiring
 from vms.cameras import desired_state, wish_of_entry
-from vms.common import SystemClock
+from vms.common import InternalError, SystemClock
 from vms.engine import EngineClient
 from vms.ingest import IngestWatch
 from vms.proto import ApiLaunch
@@ -46,6 +46,8 @@ class Server(uvicorn.Server):
 
 async def run(orders: ApiLaunch, post: child.Post) -> None:
     """Serve until told to stop."""
+    if not orders.launch.open:
+        raise InternalError("an API worker that asks nobody for a name runs with --open alone")
     data = Path(orders.launch.data)
     stop = child.stop_signal()
     clock = SystemClock()
@@ -53,7 +55,7 @@ async def run(orders: ApiLaunch, post: child.Post) -> None:
     handle = post.socket
     listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
     async with EngineClient(media_socket(data)) as media:
-        app = create_app(IngestWatch(media, desired, clock), clock, open_=orders.launch.open)
+        app = create_app(open_wiring(IngestWatch(media, desired, clock), clock))
         config = uvicorn.Config(
             app,
             http="httptools",

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from doubles import FakeMedia, desired, status, wish
-from vms.api import create_app
+from vms.api import create_app, open_wiring
 from vms.common import StreamName, SystemClock
 from vms.ingest import IngestWatch
 
@@ -34,7 +34,7 @@ def web(tmp_path: Path) -> Path:
 def app(media: FakeMedia, web: Path) -> FastAPI:
     state = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
     clock = SystemClock()
-    return create_app(IngestWatch(media, state, clock), clock, open_=True, web_folder=web)
+    return create_app(open_wiring(IngestWatch(media, state, clock), clock, web))
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ async def test_one_stream_can_be_asked_for(client: httpx.AsyncClient) -> None:
     ("method", "path", "status", "code"),
     [
         ("GET", "/api/v1/streams/nobody/main", 404, "not_found"),
-        ("GET", "/api/v1/streams/gate/third", 400, "stream_invalid"),
-        ("GET", "/api/v1/streams/GATE/main", 400, "camera_id_invalid"),
+        ("GET", "/api/v1/streams/gate/third", 404, "not_found"),
+        ("GET", "/api/v1/streams/GATE/main", 404, "not_found"),
         ("GET", "/api/v1/nothing", 404, "not_found"),
         ("GET", "/assets/none.js", 404, "not_found"),
         ("GET", "/none.png", 404, "not_found"),

@@ -1,7 +1,8 @@
 """The REST routes, a file a context."""
 
+from vms.api.operation import Operations
 from vms.api.rest import streams, system
 
-ROUTERS = (streams.router, system.router)
+EVERY: tuple[Operations, ...] = (streams.ops, system.ops)
 
-__all__ = ["ROUTERS"]
+__all__ = ["EVERY"]

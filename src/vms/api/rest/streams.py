@@ -1,13 +1,20 @@
 """``/api/v1/streams``: every stream, its state and the reason for it."""
 
-import msgspec
-from fastapi import APIRouter, Response
+from typing import Annotated
 
+import msgspec
+from fastapi import Response
+
+from vms.api.answers import answer
+from vms.api.caller import Caller
+from vms.api.inputs import path_name
+from vms.api.operation import Operations
 from vms.api.state import State
-from vms.common import NotFoundError, stream_ref
+from vms.common import CAMERA_ID_PATTERN, NotFoundError, StreamName, stream_ref
+from vms.engine import StreamState
 from vms.ingest import StreamView
 
-router = APIRouter(prefix="/api/v1/streams", tags=["streams"])
+ops = Operations("/api/v1/streams", tag="streams")
 
 
 class StreamPage(msgspec.Struct, frozen=True):
@@ -17,26 +24,43 @@ class StreamPage(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
-def _json(value: object) -> Response:
-    # Encoded by msgspec: lists are the hot path, and models cost four times as much.
-    return Response(
-        msgspec.json.encode(value), 200, {"Cache-Control": "no-store"}, "application/json"
-    )
+CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, "gate", "The camera's id.")]
+StreamPart = Annotated[str, path_name("stream", "main|sub", "main", "Main or sub-stream.")]
+
+_EXAMPLE = StreamView(
+    camera="gate",
+    name="Gate",
+    stream=StreamName.MAIN,
+    state=StreamState.LIVE,
+    reason=None,
+    codec="h264",
+    width=1920,
+    height=1080,
+    fps=25.0,
+    bitrate=4_000_000,
+    readers=2,
+    drops=0,
+    reconnects=0,
+    clock_offset_ms=-3,
+    since_utc_us=1_700_000_000_000_000,
+)
 
 
-@router.get("", summary="Every stream")
-async def list_streams(state: State) -> Response:
+@ops.get("", summary="Every stream", answer=StreamPage, example=StreamPage([_EXAMPLE]))
+async def list_streams(_who: Caller, state: State) -> Response:
     """Return every stream, ordered by camera and stream."""
-    return _json(StreamPage(await state.watch.streams()))
+    return answer(StreamPage(await state.watch.streams()))
 
 
-@router.get("/{camera}/{stream}", summary="One stream")
-async def get_stream(camera: str, stream: str, state: State) -> Response:
+@ops.get("/{camera}/{stream}", summary="One stream", answer=StreamView, example=_EXAMPLE)
+async def get_stream(
+    _who: Caller, camera: CameraName, stream: StreamPart, state: State
+) -> Response:
     """Return one stream."""
     wanted = stream_ref(f"{camera}/{stream}")
     for view in await state.watch.streams():
         if (view.camera, view.stream) == (wanted.camera, wanted.stream):
-            return _json(view)
+            return answer(view)
     raise NotFoundError(
         f"there is no stream {wanted}", code="not_found", values={"stream": str(wanted)}
     )

@@ -1,13 +1,19 @@
-"""Version, health and metrics of an API worker."""
+"""Version, health, metrics and the API's own document."""
+
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from vms.admin import Function
+from vms.api.answers import answer
+from vms.api.caller import Caller, Visitor
+from vms.api.operation import Operations
 from vms.api.state import State
 from vms.common import UnavailableError
 from vms.telemetry import CONTENT_TYPE
 
-router = APIRouter(tags=["system"])
+ops = Operations("", tag="system")
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -23,33 +29,63 @@ class Health(msgspec.Struct, frozen=True):
     status: str = "ok"
 
 
-def _json(value: object) -> Response:
-    return Response(
-        msgspec.json.encode(value), 200, {"Cache-Control": "no-store"}, "application/json"
-    )
+@ops.get(
+    "/api/v1/version",
+    summary="Version",
+    answer=Version,
+    example=Version("0.1.0", open=False),
+)
+async def get_version(_visitor: Visitor, state: State) -> Response:
+    """Return the version, and whether everything is open (`vms up --open`)."""
+    return answer(Version(state.version, state.everyone is not None))
 
 
-@router.get("/api/v1/version", summary="Version")
-async def version(state: State) -> Response:
-    """Return the version, and whether everything is open (``vms up --open``)."""
-    return _json(Version(state.version, state.open))
-
-
-@router.get("/health/live", summary="Alive")
-async def live() -> Response:
+@ops.get("/health/live", summary="Alive", answer=Health, example=Health())
+async def get_live() -> Response:
     """Answer while the process runs."""
-    return _json(Health())
+    return answer(Health())
 
 
-@router.get("/health/ready", summary="Ready")
-async def ready(state: State) -> Response:
+@ops.get("/health/ready", summary="Ready", answer=Health, example=Health())
+async def get_ready(state: State) -> Response:
     """Answer while requests can be served: the media process runs what is wished."""
     if not state.watch.connected:
         raise UnavailableError("the media process does not answer", code="unavailable")
-    return _json(Health())
+    return answer(Health())
 
 
-@router.get("/metrics", summary="Metrics of this API worker")
-async def metrics(state: State) -> Response:
+@ops.get(
+    "/metrics",
+    summary="Metrics of this API worker",
+    media=CONTENT_TYPE.partition(";")[0],
+    example="vms_media_connected 1\n",
+)
+async def get_metrics(who: Caller, state: State) -> Response:
     """Return the metrics of this process; the engine's are at /metrics/media."""
+    who.require(Function.SYSTEM_READ)
     return Response(state.registry.render(), media_type=CONTENT_TYPE)
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """An OpenAPI document."""
+
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]
+
+
+_EXAMPLE = _Document("3.1.0", {"title": "VMS Enterprise", "version": "0.1.0"}, {})
+
+
+@ops.get("/api/v1/openapi.json", summary="This document", answer=_Document, example=_EXAMPLE)
+async def get_openapi(_visitor: Visitor, state: State) -> Response:
+    """Return the document of the API, OpenAPI 3.1."""
+    return Response(state.documents.newer, media_type="application/json")
+
+
+@ops.get(
+    "/api/v1/openapi-3.0.json", summary="This document, older", answer=_Document, example=_EXAMPLE
+)
+async def get_openapi_3_0(_visitor: Visitor, state: State) -> Response:
+    """Return the document of the API, OpenAPI 3.0, for tools that read no newer one."""
+    return Response(state.documents.older, media_type="application/json")

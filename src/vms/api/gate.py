@@ -1,0 +1,25 @@
+"""Who may come in where nobody signs in: ``vms up --open``."""
+
+from typing import Final
+
+from vms.admin import Principal, system_principal
+from vms.common import UnauthenticatedError
+
+# Whoever reaches an open server may do everything; the front lets in this machine alone.
+EVERYONE: Final = system_principal("open")
+
+
+class OpenGate:
+    """The gate of an open server: there are no tokens, so none holds."""
+
+    async def principal(self, token: str) -> Principal:  # noqa: ARG002 - of the port
+        """Refuse every token."""
+        raise UnauthenticatedError("an open server has no tokens", code="token_invalid")
+
+    def device(self, cookie: str) -> str | None:  # noqa: ARG002 - of the port
+        """Know no browser."""
+        return None
+
+    def per_minute(self, who: Principal) -> int:
+        """Never asked: nobody is counted."""
+        raise AssertionError(who.id)
