@@ -46,6 +46,8 @@ def _schema(schema: Json) -> Json:
         # Beside a reference 3.0 reads nothing.
         return {"$ref": schema["$ref"]}
     made = {name: value for name, value in schema.items() if name not in _UNKNOWN}
+    if not made.get("required", True):
+        del made["required"]
     _null(made)
     _nested(made)
     _bounds(made)
