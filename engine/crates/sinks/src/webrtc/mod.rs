@@ -9,6 +9,7 @@
 //! never stall watching ones; what is not heard of is freed.
 
 mod answer;
+mod dtls;
 mod limits;
 mod metrics;
 mod pacer;

@@ -13,6 +13,7 @@ use vms_hub::StreamStatus;
 use vms_media::{Codec, MAX_PAYLOAD};
 
 use super::answer::{Agreement, Line, Local, Ssrcs, write};
+use super::dtls::crypto_provider;
 use super::sdp::Offer;
 
 /// How long sent packets are kept to be sent again.
@@ -34,7 +35,7 @@ impl Identity {
     /// # Errors
     /// When no certificate can be made.
     pub fn new() -> Result<Self, NoCertificate> {
-        let crypto = str0m::crypto::from_feature_flags();
+        let crypto = crypto_provider();
         let certificate = crypto.dtls_provider.generate_certificate().ok_or(NoCertificate)?;
         Ok(Self { crypto: Arc::new(crypto), certificate })
     }
