@@ -24,6 +24,9 @@ use super::socket::{SendBatch, SharedSocket};
 const REJOIN_EVERY: Duration = Duration::from_millis(500);
 /// A connected viewer's own timers are only reports; frames drive the rest.
 const IDLE_TICK: Duration = Duration::from_millis(100);
+/// Packets handed to the library before it is asked to send them. Its queue
+/// keeps the room for the most it ever held, half a kilobyte a packet.
+const MAX_QUEUED: usize = 16;
 /// Addresses remembered of one viewer; browsers use one to four.
 const MAX_ADDRESSES: usize = 16;
 
@@ -311,12 +314,12 @@ impl Viewer {
                     Step::Close => return Flow::Close,
                 }
             }
-            let done = self.write_staged(context.now);
+            let written = self.write_staged(context.now);
             let flow = self.tick(context);
             if flow == Flow::Close {
                 return flow;
             }
-            if !done {
+            if written == Written::Paced {
                 return Flow::Bursting;
             }
         }
@@ -375,11 +378,10 @@ impl Viewer {
         self.staged = Some(Staged { time: time as u32, delivery, next: 0 });
     }
 
-    /// Writes the staged frame's packets, as many as may leave now; true when
-    /// the frame is done.
-    fn write_staged(&mut self, now: Instant) -> bool {
+    /// Writes some of the staged frame's packets, as many as may leave now.
+    fn write_staged(&mut self, now: Instant) -> Written {
         let Some(staged) = &mut self.staged else {
-            return true;
+            return Written::Some;
         };
         let frame = &staged.delivery.frame;
         let index = usize::from(frame.track_index);
@@ -390,21 +392,21 @@ impl Viewer {
             // A track that this viewer does not take.
             _ => {
                 self.staged = None;
-                return true;
+                return Written::Some;
             }
         };
         let seq = if video { &mut self.video_seq } else { &mut self.audio_seq };
         let mut api = self.rtc.direct_api();
         let Some(tx) = api.stream_tx(&out.ssrc) else {
             self.staged = None;
-            return true;
+            return Written::Some;
         };
         let payloads = frame.payloads();
-        while let Some(payload) = payloads.get(staged.next) {
+        for payload in payloads.iter().skip(staged.next).take(MAX_QUEUED) {
             if let Some(catch_up) = &mut self.catch_up
                 && !catch_up.pacer.take(payload.bytes.len(), now)
             {
-                return false;
+                return Written::Paced;
             }
             let mut extensions = ExtensionValues::default();
             if out.playout_delay {
@@ -421,8 +423,10 @@ impl Viewer {
             *seq += 1;
             staged.next += 1;
         }
-        self.staged = None;
-        true
+        if staged.next == payloads.len() {
+            self.staged = None;
+        }
+        Written::Some
     }
 
     /// Says goodbye, as far as the viewer can still hear it.
@@ -433,6 +437,14 @@ impl Viewer {
             self.drain(context);
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// What could be written at once; more may follow.
+    Some,
+    /// The pacer lets no more packets leave now.
+    Paced,
 }
 
 enum Step {
