@@ -14,7 +14,11 @@ from vms.proto import LogSettings, SimulatorLaunch
 from vms.transcode import SceneSpec, ensure_scene
 
 FPS = 25
-SIZES = {"1080p": (1920, 1080, 4_000_000), "4k": (3840, 2160, 16_000_000)}
+SIZES = {
+    "720p": (1280, 720, 1_000_000),
+    "1080p": (1920, 1080, 4_000_000),
+    "4k": (3840, 2160, 16_000_000),
+}
 SUB_SIZE = (640, 360, 500_000)
 # A loop is at least this long.
 LOOP_SECONDS = 10

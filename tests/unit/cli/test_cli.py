@@ -121,7 +121,7 @@ def test_with_open_every_listener_is_on_loopback(
         (["up", "--open", "--log-level", "loud"], 2, "log.level = 'loud'"),
         (["run", "storage", "--open"], 2, "storage comes later"),
         (["run", "kitchen", "--open"], 2, "no role kitchen"),
-        (["demo", "--size", "8k"], 2, "1080p, 4k"),
+        (["demo", "--size", "8k"], 2, "720p, 1080p, 4k"),
         (["demo", "--codec", "vp8"], 2, "codec 'vp8'"),
         (["demo", "--cameras", "0"], 2, "greater than or equal to 1"),
         (["simulate", "--fault", "stall"], 2, "N=KIND"),

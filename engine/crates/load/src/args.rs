@@ -16,7 +16,7 @@ Both viewers' commands also take
   --joins-per-second N  how fast viewers join (50)
   --pid P               the process under test, whose CPU and memory are told
   --threads N           threads of this client (2)
-  --watch N             look for delays in the first N viewers alone (all)
+  --watch N             look for delays in N viewers alone, spread over all (all)
 webrtc also takes
   --stay S              each viewer leaves after S seconds; joins go on
   --via HOST:PORT       a relay that stands in for the server's UDP address
@@ -49,6 +49,14 @@ impl Viewing {
     #[must_use]
     pub fn url_of(&self, viewer: usize) -> String {
         self.url.replace("{}", &(viewer % self.cameras.max(1) + 1).to_string())
+    }
+
+    /// Whether a viewer, counted from 0, is one of those looked at. They are
+    /// spread over all, because who joined first is served first.
+    #[must_use]
+    pub fn watches(&self, viewer: usize) -> bool {
+        let all = self.viewers.max(1);
+        viewer % all * self.watch % all < self.watch
     }
 }
 

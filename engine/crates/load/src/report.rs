@@ -66,7 +66,8 @@ pub struct ProcessReport {
     pub rss_before_bytes: u64,
     pub rss_bytes: u64,
     pub rss_bytes_per_viewer: f64,
-    /// While viewers joined, serving those who had.
+    /// For the joins alone: while viewers joined, less what serving those who
+    /// had joined took by then.
     pub join_cpu_seconds: f64,
 }
 
@@ -131,16 +132,20 @@ impl Outcome {
 
     fn of_process(&self, pid: u32, samples: Samples, mbit: f64) -> ProcessReport {
         let cpu_seconds = samples.end.cpu_seconds - samples.joined.cpu_seconds;
+        let cores = cpu_seconds / self.measured.as_secs_f64();
+        // They join at an even rate, so half of them are there on average.
+        let serving = cores * self.joining.as_secs_f64() / 2.0;
+        let joining = samples.joined.cpu_seconds - samples.start.cpu_seconds;
         let grown = samples.end.rss_bytes.saturating_sub(samples.start.rss_bytes);
         ProcessReport {
             pid,
             cpu_seconds,
-            cores: cpu_seconds / self.measured.as_secs_f64(),
+            cores,
             cpu_ms_per_mbit: if mbit > 0.0 { cpu_seconds * 1e3 / mbit } else { 0.0 },
             rss_before_bytes: samples.start.rss_bytes,
             rss_bytes: samples.end.rss_bytes,
             rss_bytes_per_viewer: grown as f64 / self.viewers.max(1) as f64,
-            join_cpu_seconds: samples.joined.cpu_seconds - samples.start.cpu_seconds,
+            join_cpu_seconds: (joining - serving).max(0.0),
         }
     }
 }
@@ -193,6 +198,8 @@ mod tests {
         assert_eq!((report.latency_ms.samples, report.latency_ms.max), (8, 3.0));
         let process = report.process.expect("a process");
         assert_eq!((process.cpu_seconds, process.cores, process.rss_bytes_per_viewer), (2.0, 0.2, 100.0));
+        // 0.2 core for half of one second is what serving took.
+        assert_eq!(process.join_cpu_seconds, 0.9);
         assert!((process.cpu_ms_per_mbit - 2000.0 / 34.0).abs() < 1e-9);
     }
 

@@ -34,7 +34,7 @@ async fn view(index: usize, options: Arc<Viewing>, run: Arc<Run>, mut stop: Stop
     let played = connection.play().await?;
     run.connected.fetch_add(1, Ordering::Relaxed);
     let mut tally = Tally::new(&run, codec, played);
-    let light = index >= options.watch;
+    let light = !options.watches(index);
     let leave = options.stay.map_or(Duration::from_secs(u64::from(u32::MAX)), |stay| stay);
     let result = connection.read_all(&mut tally, light, leave, &mut stop).await;
     tally.finish();

@@ -272,6 +272,11 @@ fn the_command_line_is_read() {
     let line = "webrtc --whep http://h/cam{}/whep --viewers 3 --seconds 1.5 --cameras 2 --pid 7 --via 127.0.0.1:9";
     let Ok(Command::WebRtc(options)) = words(line) else { panic!("{line}") };
     assert_eq!((options.viewers, options.pid, options.watch), (3, Some(7), 3));
+    let watched = |watch| {
+        let options = Viewing { viewers: 10, watch, ..options.clone() };
+        (0..20).filter(|viewer| options.watches(*viewer)).collect::<Vec<_>>()
+    };
+    assert_eq!((watched(0), watched(2), watched(10).len()), (vec![], vec![0, 5, 10, 15], 20));
     assert_eq!(options.seconds, Duration::from_millis(1500));
     let urls: Vec<String> = (0..3).map(|i| options.url_of(i)).collect();
     assert_eq!(urls, ["http://h/cam1/whep", "http://h/cam2/whep", "http://h/cam1/whep"]);

@@ -61,7 +61,7 @@ async fn view(index: usize, options: Arc<Viewing>, run: Arc<Run>, mut stop: Stop
         ssrc: None,
         connected: false,
         closed: false,
-        light: index >= options.watch,
+        light: !options.watches(index),
     };
     let result = viewer.watch(options.stay, answered, &mut stop).await;
     viewer.tally.finish();
