@@ -53,9 +53,13 @@ class Busy:
         idle = int(words[3]) + int(words[4])
         return Busy(time.monotonic(), (sum(map(int, words[:8])) - idle) / TICKS)
 
+    def cores_since(self, before: "Busy") -> float:
+        """Cores that all processes used on average since an earlier moment."""
+        return (self.cpu_s - before.cpu_s) / (self.at - before.at)
+
     def limit_since(self, before: "Busy") -> str:
         """How full the machine was."""
-        cores = (self.cpu_s - before.cpu_s) / (self.at - before.at)
+        cores = self.cores_since(before)
         full = cores >= SATURATED * (os.cpu_count() or 1)
         return f"{'the machine' if full else 'nothing'} ({cores:.2f} cores in all)"
 
@@ -67,21 +71,23 @@ def load_client() -> Path:
 
 
 def load(kind: str, *args: str) -> dict[str, Any]:
-    """Runs the load client and returns its report."""
+    """Runs the load client; its report, and how full the machine was."""
     command = [str(load_client()), kind, *args, "--seconds", f"{SECONDS:.0f}"]
+    before = Busy.now()
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=SECONDS * 4 + 120
     )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
     report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    report["machine_cores"] = Busy.now().cores_since(before)
     return report
 
 
-def what_limits(*cores: tuple[str, float]) -> str:
-    """Names the fullest process, where one is full."""
+def what_limits(*cores: tuple[str, float], machine: float = 0.0) -> str:
+    """Names the fullest process, where one is full, or the machine."""
     name, used = max(cores, key=lambda pair: pair[1])
-    total = sum(used for _, used in cores)
+    total = max(machine, sum(used for _, used in cores))
     if total >= SATURATED * (os.cpu_count() or 1):
         return f"the machine ({total:.2f} cores in all)"
     return f"{name} at {used:.2f} core" if used >= SATURATED else "nothing"
@@ -155,7 +161,10 @@ def viewers_row(work: str, report: dict[str, Any], farm_cores: float, target: st
     own = report["own_cpu_seconds"] / report["seconds"]
     measured += f"; load client {own:.2f} core"
     limit = what_limits(
-        ("media", process["cores"]), ("load client", own), ("simulator", farm_cores)
+        ("media", process["cores"]),
+        ("load client", own),
+        ("simulator", farm_cores),
+        machine=report["machine_cores"],
     )
     return Row(work, measured, target, limit)
 
@@ -261,7 +270,8 @@ def main() -> int:
     for name in names:
         try:
             row = ROWS[name]()
-            print(f"| {row.work} | {row.measured} | {row.target} | {row.limit} |", flush=True)
+            limit = f"{row.limit}; load average {os.getloadavg()[0]:.1f}"
+            print(f"| {row.work} | {row.measured} | {row.target} | {limit} |", flush=True)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             failed += 1
             print(f"| {name} | not measured: {error} | | |", flush=True)
