@@ -12,6 +12,7 @@ from vms.api.inputs import IfMatch, ListQuery, body, path_name, query
 from vms.api.operation import Operations
 from vms.api.state import State
 from vms.common import ConflictError, NotFoundError, Slice, UnauthenticatedError
+from vms.proto.events import DomainEvent
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -111,10 +112,17 @@ async def knock(_visitor: Visitor, thing: Name) -> Response:
     return no_content()
 
 
-def person(name: str, per_city: str = "sp", *functions: Function) -> Principal:
-    """Return a user who holds functions in a city."""
-    held = Held(frozenset(functions or {Function.CAMERA_READ}), Scope.of_city(per_city))
-    return Principal(CallerKind.USER, name, (Rights([held]),), home=per_city, user=name)
+WATCHER = frozenset({Function.LIVE_VIEW, Function.CAMERA_READ, Function.EVENT_READ})
+
+
+def person(
+    name: str, scope: str = "city:sp", functions: frozenset[Function] = WATCHER
+) -> Principal:
+    """Return a user who holds functions in a scope."""
+    rights = Rights([Held(functions, Scope.parse(scope))])
+    return Principal(
+        CallerKind.USER, name, (rights,), home=Scope.parse(scope).city, user=name, session=name
+    )
 
 
 class FakeGate:
@@ -123,12 +131,23 @@ class FakeGate:
     def __init__(self, people: dict[str, Principal], limit: int = 1000) -> None:
         self.people = people
         self.limit = limit
+        self.events: list[DomainEvent] = []
 
     async def principal(self, token: str) -> Principal:
         """Return whose token it is."""
         if token not in self.people:
             raise UnauthenticatedError("the token has run out", code="token_expired")
         return self.people[token]
+
+    async def renewed(self, who: Principal) -> Principal:
+        """Return somebody as he is now."""
+        if who.id not in self.people:
+            raise UnauthenticatedError("the session has ended", code="session_ended")
+        return self.people[who.id]
+
+    def heard(self, event: DomainEvent) -> None:
+        """Take an event."""
+        self.events.append(event)
 
     def device(self, cookie: str) -> str | None:
         """Return the browser."""

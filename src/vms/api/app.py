@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -14,7 +15,15 @@ from vms import __version__
 from vms.admin import Principal
 from vms.api import errors, openapi, rest, ws
 from vms.api.cursors import Cursors
-from vms.api.feed import EventFeed
+from vms.api.events import (
+    CameraPlaces,
+    EventHub,
+    EventSource,
+    Listeners,
+    NoPlaces,
+    PlaceBook,
+    WallFeed,
+)
 from vms.api.gate import EVERYONE, OpenGate
 from vms.api.limits import Buckets
 from vms.api.middleware import Edge, RequestMetrics
@@ -40,6 +49,9 @@ class Wiring:
     # The same in all workers: a cursor of one is read by another.
     cursor_key: bytes
     first_answers: FirstAnswers | None = None
+    # Without a database nothing is kept, and only the states of streams are told.
+    events: EventSource | None = None
+    places: CameraPlaces = field(default_factory=NoPlaces)
     web_folder: Path = WEB_FOLDER
 
 
@@ -56,47 +68,71 @@ def open_wiring(watch: IngestWatch, clock: Clock, web_folder: Path = WEB_FOLDER)
 
 
 def create_app(wiring: Wiring) -> FastAPI:
-    """Return the application; while it runs, it follows the media process."""
-    watch, clock = wiring.watch, wiring.clock
+    """Return the application; while it runs, it follows the media process and the events."""
+    state = _state_of(wiring)
+    work = [wiring.watch.run, state.listeners.watch]
+    if state.hub is not None:
+        work.append(state.hub.run)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with running(*work):
+            yield
+
+    # The document is ours: FastAPI's own knows nothing of msgspec, and its pages load scripts
+    # from elsewhere, which our policy refuses.
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.api = state
+    errors.install(app)
+    app.add_middleware(Edge)
+    app.add_middleware(RequestMetrics, registry=state.registry, clock=state.clock)
+    for router in (*(ops.router for ops in rest.EVERY), *ws.ROUTERS):
+        app.include_router(router)
+    app.mount("/", WebClient(wiring.web_folder), name="web")
+    return app
+
+
+def _state_of(wiring: Wiring) -> ApiState:
+    watch, clock, gate = wiring.watch, wiring.clock, wiring.gate
     registry = Registry()
     ProcessMetrics(registry, clock)
     registry.gauge(
         "vms_media_connected", "1 while the media process answers.", lambda: float(watch.connected)
     )
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(watch.run())
-        try:
-            yield
-        finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
-
-    # The document is ours: FastAPI's own knows nothing of msgspec, and its pages load scripts
-    # from elsewhere, which our policy refuses.
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.api = ApiState(
+    places = PlaceBook(wiring.places, clock)
+    listeners = Listeners(gate.renewed, gate.heard)
+    registry.gauge("vms_api_listeners", "Listeners to events.", lambda: float(len(listeners)))
+    hub = None
+    if wiring.events is not None:
+        hub = EventHub(wiring.events, places, clock)
+        hub.on_event(listeners.heard)
+    return ApiState(
         watch=watch,
-        feed=EventFeed(watch, clock),
+        wall=WallFeed(watch, places, clock),
+        listeners=listeners,
+        hub=hub,
         registry=registry,
         clock=clock,
         version=__version__,
-        gate=wiring.gate,
+        gate=gate,
         buckets=Buckets(clock),
         cursors=Cursors(wiring.cursor_key),
         documents=_documents(),
         first_answers=wiring.first_answers,
         everyone=wiring.everyone,
     )
-    errors.install(app)
-    app.add_middleware(Edge)
-    app.add_middleware(RequestMetrics, registry=registry, clock=clock)
-    for router in (*(ops.router for ops in rest.EVERY), *ws.ROUTERS):
-        app.include_router(router)
-    app.mount("/", WebClient(wiring.web_folder), name="web")
-    return app
+
+
+@contextlib.asynccontextmanager
+async def running(*work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run things beside the block, and stop them with it."""
+    tasks = [asyncio.create_task(one()) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _documents() -> Documents:

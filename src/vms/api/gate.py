@@ -4,6 +4,7 @@ from typing import Final
 
 from vms.admin import Principal, system_principal
 from vms.common import UnauthenticatedError
+from vms.proto.events import DomainEvent
 
 # Whoever reaches an open server may do everything; the front lets in this machine alone.
 EVERYONE: Final = system_principal("open")
@@ -15,6 +16,13 @@ class OpenGate:
     async def principal(self, token: str) -> Principal:  # noqa: ARG002 - of the port
         """Refuse every token."""
         raise UnauthenticatedError("an open server has no tokens", code="token_invalid")
+
+    async def renewed(self, who: Principal) -> Principal:
+        """Return whoever asked: nothing ends."""
+        return who
+
+    def heard(self, event: DomainEvent) -> None:
+        """Take an event; none changes anything."""
 
     def device(self, cookie: str) -> str | None:  # noqa: ARG002 - of the port
         """Know no browser."""

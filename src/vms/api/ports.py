@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from vms.admin import Principal
+from vms.proto.events import DomainEvent
 
 
 class Gate(Protocol):
@@ -13,6 +14,14 @@ class Gate(Protocol):
 
     async def principal(self, token: str) -> Principal:
         """Return whom an access token or an API key belongs to, or raise UnauthenticatedError."""
+        ...
+
+    async def renewed(self, who: Principal) -> Principal:
+        """Return a principal as of now, or raise UnauthenticatedError where it has ended."""
+        ...
+
+    def heard(self, event: DomainEvent) -> None:
+        """Take an event: what it changes holds at once."""
         ...
 
     def device(self, cookie: str) -> str | None:

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from vms.admin import Principal
 from vms.api.cursors import Cursors
-from vms.api.feed import EventFeed
+from vms.api.events import EventHub, Listeners, WallFeed
 from vms.api.limits import Buckets
 from vms.api.ports import FirstAnswers, Gate
 from vms.common import Clock
@@ -29,7 +29,8 @@ class ApiState:
     """One worker's parts."""
 
     watch: IngestWatch
-    feed: EventFeed
+    wall: WallFeed
+    listeners: Listeners
     registry: Registry
     clock: Clock
     version: str
@@ -37,6 +38,7 @@ class ApiState:
     buckets: Buckets
     cursors: Cursors
     documents: Documents
+    hub: EventHub | None = None
     first_answers: FirstAnswers | None = None
     # With `vms up --open` everybody is this one.
     everyone: Principal | None = None

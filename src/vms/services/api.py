@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from vms.api import create_app, open_wiring
 from vms.cameras import desired_state, wish_of_entry
@@ -23,6 +24,8 @@ from vms.telemetry import get_logger
 log = get_logger("vms.services.api")
 
 GRACE_S = 1
+# Listeners have nothing to say.
+MOST_HEARD_BYTES = 4096
 
 
 class Server(uvicorn.Server):
@@ -44,6 +47,24 @@ class Server(uvicorn.Server):
             self._on_ready()
 
 
+def listen(app: FastAPI) -> uvicorn.Config:
+    """Return how an application is served behind the front."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        # Compressed for each listener alone, a message would cost ten times as much.
+        ws_per_message_deflate=False,
+        ws_max_size=MOST_HEARD_BYTES,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
 async def run(orders: ApiLaunch, post: child.Post) -> None:
     """Serve until told to stop."""
     if not orders.launch.open:
@@ -56,18 +77,7 @@ async def run(orders: ApiLaunch, post: child.Post) -> None:
     listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
     async with EngineClient(media_socket(data)) as media:
         app = create_app(open_wiring(IngestWatch(media, desired, clock), clock))
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws="websockets-sansio",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-        server = Server(config, on_ready=lambda: post.ready({}))
+        server = Server(listen(app), on_ready=lambda: post.ready({}))
         await _serve_until(server, listener, stop)
     log.info("api_stopped", worker=orders.worker)
 

@@ -7,6 +7,7 @@ from fastapi import Response
 
 from vms.api.answers import answer
 from vms.api.caller import Caller
+from vms.api.events import EventQuery, Sight
 from vms.api.inputs import path_name
 from vms.api.operation import Operations
 from vms.api.state import State
@@ -47,18 +48,16 @@ _EXAMPLE = StreamView(
 
 
 @ops.get("", summary="Every stream", answer=StreamPage, example=StreamPage([_EXAMPLE]))
-async def list_streams(_who: Caller, state: State) -> Response:
-    """Return every stream, ordered by camera and stream."""
-    return answer(StreamPage(await state.watch.streams()))
+async def list_streams(who: Caller, state: State) -> Response:
+    """Return every stream that one may watch, ordered by camera and stream."""
+    return answer(StreamPage(await state.wall.streams(Sight(who, EventQuery()))))
 
 
 @ops.get("/{camera}/{stream}", summary="One stream", answer=StreamView, example=_EXAMPLE)
-async def get_stream(
-    _who: Caller, camera: CameraName, stream: StreamPart, state: State
-) -> Response:
+async def get_stream(who: Caller, camera: CameraName, stream: StreamPart, state: State) -> Response:
     """Return one stream."""
     wanted = stream_ref(f"{camera}/{stream}")
-    for view in await state.watch.streams():
+    for view in await state.wall.streams(Sight(who, EventQuery())):
         if (view.camera, view.stream) == (wanted.camera, wanted.stream):
             return answer(view)
     raise NotFoundError(

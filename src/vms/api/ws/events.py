@@ -1,33 +1,54 @@
-"""``/ws/events``: states as they change, statistics each second."""
+"""``/ws/events``: states of streams as they change, statistics each second, domain events."""
 
-import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from vms.api.caller import Caller
+from vms.api.events import CHANGED, EventQuery, Sight, as_frame, first_of
+from vms.api.inputs import query
 from vms.api.state import State
 
 router = APIRouter()
 
+# RFC 6455, section 7.4.1, and its registry: you may no more; come again.
+POLICY, TRY_AGAIN = 1008, 1013
+
 
 @router.websocket("/ws/events")
-async def events(socket: WebSocket, state: State) -> None:
-    """Tell one listener until it leaves."""
-    await socket.accept()
-    telling = asyncio.create_task(_tell(socket, state))
+async def events(
+    socket: WebSocket,
+    who: Caller,
+    asked: Annotated[EventQuery, query(EventQuery)],
+    state: State,
+) -> None:
+    """Tell one listener until it leaves or may listen no more."""
+    sight = Sight(who, asked)
+    listener = state.listeners.add(sight)
+    work = [_hear(socket), listener.wait_cut()]
+    if sight.streams:
+        work.append(_tell(socket, state.wall.messages(sight)))
+    if sight.events and state.hub is not None:
+        work.append(_tell(socket, listener.told(state.hub, state.clock, as_frame)))
     try:
-        # What a listener says means nothing yet; hearing it is how we learn that it left.
-        while True:
-            await socket.receive_text()
-    except WebSocketDisconnect:
-        pass
+        with contextlib.suppress(WebSocketDisconnect):
+            await socket.accept()
+            await first_of(*work)
+            if listener.why:
+                await socket.close(TRY_AGAIN if listener.why == CHANGED else POLICY, listener.why)
     finally:
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+        state.listeners.remove(listener)
 
 
-async def _tell(socket: WebSocket, state: State) -> None:
-    with contextlib.suppress(WebSocketDisconnect):
-        async for message in state.feed.messages():
-            await socket.send_text(message)
+async def _hear(socket: WebSocket) -> None:
+    # What a listener says means nothing; hearing it is how we learn that it left.
+    while True:
+        await socket.receive_text()
+
+
+async def _tell(socket: WebSocket, texts: AsyncIterator[str]) -> None:
+    async for text in texts:
+        # Waits while the listener reads too slowly: nothing is queued for it here.
+        await socket.send_text(text)

@@ -1,0 +1,114 @@
+"""Everybody who listens at this worker, and the watch that cuts those who may no more."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection
+
+from vms.admin import Principal
+from vms.api.events.listener import Listener
+from vms.api.events.sight import Sight
+from vms.common import TooManyError, UnauthenticatedError, VmsError
+from vms.outbox import Posted
+from vms.proto.events import DomainEvent, GrantChanged, SessionRevoked, UserDeleted, UserUpdated
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+# An event says at once whose session or rights changed. All are looked up so often too: sessions
+# and keys run out without an event.
+SWEEP_S = 15.0
+MOST_LISTENERS = 4_000
+MOST_OF_ONE = 64
+
+ENDED = "session_ended"
+CHANGED = "permissions_changed"
+EVERYBODY = ""
+
+
+class Listeners:
+    """Counts them in and out, and ends those whose session ended or whose rights changed."""
+
+    def __init__(
+        self,
+        renewed: Callable[[Principal], Awaitable[Principal]],
+        heard: Callable[[DomainEvent], None],
+    ) -> None:
+        self._renewed = renewed
+        self._tell = heard
+        self._all: set[Listener] = set()
+        # The users that were changed since the last look.
+        self._changed: set[str] = set()
+        self._look = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, sight: Sight) -> Listener:
+        """Let somebody listen, or refuse."""
+        who = sight.who
+        same = sum(
+            (one.sight.who.kind, one.sight.who.id) == (who.kind, who.id) for one in self._all
+        )
+        if same >= MOST_OF_ONE or len(self._all) >= MOST_LISTENERS:
+            raise TooManyError(
+                "too many are listening; close some", code="listeners_limit", values={"used": same}
+            )
+        listener = Listener(sight)
+        self._all.add(listener)
+        return listener
+
+    def remove(self, listener: Listener) -> None:
+        """Forget one who left."""
+        self._all.discard(listener)
+
+    def heard(self, posted: Posted) -> None:
+        """Take an event: it may change what somebody may do."""
+        match posted.name.partition(".")[0]:
+            case "session" | "grant" | "user":
+                event = posted.event
+            case _:
+                return
+        self._tell(event)
+        match event:
+            case SessionRevoked(user=user) | UserUpdated(user=user) | UserDeleted(user=user):
+                self._changed.add(user)
+            case GrantChanged(user=user):
+                self._changed.add(user or EVERYBODY)
+            case _:
+                return
+        self._look.set()
+
+    async def watch(self) -> None:
+        """Look up who changed, and now and then everybody, for ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_S):
+                    await self._look.wait()
+            asked, self._changed = self._changed, set()
+            everybody = not self._look.is_set() or EVERYBODY in asked
+            self._look.clear()
+            await self.check(None if everybody else asked)
+
+    async def check(self, users: Collection[str] | None = None) -> None:
+        """Look up the listeners of some users, or all."""
+        by_caller: dict[tuple[str, str, str | None], list[Listener]] = {}
+        for listener in self._all:
+            who = listener.sight.who
+            if users is None or who.user in users:
+                by_caller.setdefault((who.kind, who.id, who.session), []).append(listener)
+        for same in by_caller.values():
+            await self._check(same)
+
+    async def _check(self, same: list[Listener]) -> None:
+        try:
+            now = await self._renewed(same[0].sight.who)
+        except UnauthenticatedError:
+            for listener in same:
+                listener.end(ENDED)
+        except VmsError as error:
+            # The database is away: who listens goes on with what he had.
+            log.warning("listeners_not_checked", code=error.code)
+        else:
+            for listener in same:
+                if Sight(now, listener.sight.asked).key != listener.sight.key:
+                    listener.end(CHANGED)
