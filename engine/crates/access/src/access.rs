@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use vms_hub::{StreamKey, StreamName};
@@ -25,6 +25,16 @@ const REMEMBER_REVOKED_S: u64 = 600;
 pub struct Now {
     pub utc_s: u64,
     pub at: Instant,
+}
+
+impl Now {
+    /// The machine's time.
+    #[must_use]
+    pub fn read() -> Self {
+        // A clock before 1970 makes every address seem fresh; none runs there.
+        let utc_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { utc_s, at: Instant::now() }
+    }
 }
 
 /// Which stream is wanted, and how.

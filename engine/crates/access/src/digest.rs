@@ -67,6 +67,20 @@ impl Digest {
         digest
     }
 
+    /// It as the value of `Authorization`.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let Self { user, nonce, uri, response, .. } = self;
+        let mut header = format!(
+            "Digest username=\"{user}\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\""
+        );
+        if let Some((count, own)) = &self.counted {
+            // Writing to a String cannot fail.
+            let _ = write!(header, ", qop=auth, nc={count}, cnonce=\"{own}\"");
+        }
+        header
+    }
+
     /// Whether the player knows the password and answers this challenge.
     #[must_use]
     pub fn proves(&self, challenge: &Challenge, method: &str, password: &str) -> bool {

@@ -1,5 +1,5 @@
 //! Who may open which stream. Every opening, by whatever protocol, is one call
-//! of [`Access::enter`]; what it returns is a [`Ticket`] that holds the
+//! of [`Access::enter`]; what that returns is a [`Ticket`] that holds the
 //! viewer's place until it is dropped.
 //!
 //! Invariants: nothing is allowed that was not proved, but by the open policy;

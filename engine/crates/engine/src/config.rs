@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use vms_access::{Limits, PublicKey, Revocation, Rules, StreamKeyRule};
 use vms_hub::{StreamName, is_camera_id};
 use vms_sources::Transport;
 
@@ -125,6 +126,19 @@ impl EngineConfig {
 pub struct DesiredState {
     pub generation: u64,
     pub cameras: Vec<Camera>,
+    #[serde(default)]
+    pub access: AccessWish,
+}
+
+/// Who may open streams. The cameras themselves say their city and masks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessWish {
+    pub node: String,
+    pub keys: Vec<PublicKey>,
+    pub stream_keys: Vec<StreamKeyRule>,
+    pub limits: Limits,
+    pub city_limits: BTreeMap<String, u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -137,6 +151,9 @@ pub struct Camera {
     pub name: String,
     #[serde(default = "default_enabled")]
     pub enabled: bool,
+    /// Privacy masks are set.
+    #[serde(default)]
+    pub masked: bool,
     pub streams: BTreeMap<StreamName, StreamWish>,
 }
 
@@ -177,5 +194,35 @@ impl DesiredState {
             }
         }
         Ok(state)
+    }
+
+    /// What decides who may open which of the cameras' streams.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        let AccessWish { node, keys, stream_keys, limits, city_limits } = self.access.clone();
+        let cities = self.cameras.iter().map(|camera| (camera.id.clone(), camera.city.clone())).collect();
+        let masked = self.cameras.iter().filter(|camera| camera.masked).map(|camera| camera.id.clone()).collect();
+        Rules { node, keys, stream_keys, limits, city_limits, cities, masked }
+    }
+}
+
+/// Whose streams end.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RevocationWish {
+    pub viewer: Option<String>,
+    pub session: Option<String>,
+    pub camera: Option<String>,
+}
+
+impl RevocationWish {
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(json).map_err(|error| Error::new(Kind::Invalid, format!("revocation: {error}")))
+    }
+}
+
+impl From<RevocationWish> for Revocation {
+    fn from(wish: RevocationWish) -> Self {
+        Self { viewer: wish.viewer, session: wish.session, camera: wish.camera }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
+use vms_access::{Access, Now, Revocation};
 use vms_front::{Front, FrontConfig};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_sinks::rtsp::RtspServer;
@@ -23,6 +24,8 @@ use crate::report::StreamReport;
 
 /// From dialling to the answer to PLAY.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// How often it is looked whose time is over.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How long cameras are given to take their TEARDOWN when the engine stops.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,7 @@ enum Slot {
 
 struct Inner {
     hub: Hub,
+    access: Access,
     clock: Arc<ServerClock>,
     journal: Arc<Journal>,
     webrtc: WebRtc,
@@ -88,9 +92,11 @@ impl Engine {
             ring_time: Duration::from_secs(config.ring.seconds),
             process_bytes: config.ring.process_bytes,
         });
+        let access = Access::new(config.front.open);
         let rtsp = {
             let _inside = runtime.enter();
-            RtspServer::start(config.rtsp.bind, hub.clone()).map_err(cannot_bind("RTSP", config.rtsp.bind))?
+            RtspServer::start(config.rtsp.bind, hub.clone(), access.clone())
+                .map_err(cannot_bind("RTSP", config.rtsp.bind))?
         };
         let webrtc_config = WebRtcConfig { bind: config.webrtc.udp_bind.clone(), ..WebRtcConfig::default() };
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
@@ -98,6 +104,7 @@ impl Engine {
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
         let inner = Arc::new(Inner {
             hub,
+            access,
             clock: Arc::new(ServerClock::default()),
             journal: Arc::new(journal),
             webrtc: webrtc.clone(),
@@ -111,6 +118,7 @@ impl Engine {
             },
             process: ProcessMeter::default(),
         });
+        runtime.spawn(sweep(Arc::downgrade(&inner)));
         let front = start_front(config, &inner)?;
         let addresses = Addresses {
             front: front.address(),
@@ -143,9 +151,15 @@ impl Engine {
             return Err(Error::new(Kind::Conflict, message));
         }
         let _inside = runtime.enter();
+        self.inner.access.apply(desired.rules(), Now::read());
         let applied = self.inner.apply(desired, runtime);
         *generation = desired.generation;
         Ok(applied)
+    }
+
+    /// Cuts all running streams that it hits; returns how many.
+    pub fn revoke(&self, revocation: Revocation) -> usize {
+        self.inner.access.revoke(revocation, Now::read())
     }
 
     #[must_use]
@@ -206,14 +220,14 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         bind: config.front.bind,
         players_bind: config.webrtc.http_bind,
         api_socket: config.front.api_socket.clone(),
-        open: config.front.open,
     };
     let metrics = {
         let inner = Arc::downgrade(inner);
         Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
     };
     let (bind, players) = (front.bind, front.players_bind);
-    Front::start(front, inner.webrtc.clone(), metrics).map_err(cannot_bind("HTTP", format!("{bind} or {players}")))
+    let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics);
+    started.map_err(cannot_bind("HTTP", format!("{bind} or {players}")))
 }
 
 impl Inner {
@@ -296,6 +310,18 @@ impl Inner {
             hub_bytes: self.hub.held_bytes(),
             process: self.process.read(),
         })
+    }
+}
+
+/// Ends what was not renewed, as long as the engine lives.
+async fn sweep(inner: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        match inner.upgrade() {
+            Some(inner) => inner.access.sweep(Now::read()),
+            None => return,
+        }
     }
 }
 

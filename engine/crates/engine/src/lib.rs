@@ -11,7 +11,7 @@ mod metrics;
 mod process;
 mod report;
 
-pub use config::{Camera, DesiredState, EngineConfig, Error, Kind, StreamWish};
+pub use config::{AccessWish, Camera, DesiredState, EngineConfig, Error, Kind, RevocationWish, StreamWish};
 pub use engine::{Addresses, Applied, Engine};
 pub use journal::{Event, Journal};
 pub use report::StreamReport;

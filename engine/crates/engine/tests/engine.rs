@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{PATIENCE, code, engine, loopback, until, wish};
+use vms_access::Access;
 use vms_engine::{DesiredState, Engine, EngineConfig, Kind};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
@@ -37,7 +38,7 @@ impl Camera {
         let hub = Hub::new(HubConfig::default());
         let server = {
             let _inside = runtime.enter();
-            RtspServer::start(loopback(), hub.clone()).expect("a free port")
+            RtspServer::start(loopback(), hub.clone(), Access::new(true)).expect("a free port")
         };
         let address = server.address();
         let sending = Arc::new(AtomicBool::new(true));
@@ -57,7 +58,7 @@ impl Camera {
         let _inside = self.runtime.enter();
         let deadline = Instant::now() + PATIENCE;
         while self.server.is_none() && Instant::now() < deadline {
-            self.server = RtspServer::start(self.address, self.hub.clone()).ok();
+            self.server = RtspServer::start(self.address, self.hub.clone(), Access::new(true)).ok();
         }
         assert!(self.server.is_some(), "the port is free again");
     }

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod credential;
 mod guard;
 mod problem;
 mod proxy;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -15,13 +16,15 @@ use crate::problem::{Body, Problem, full};
 
 /// Idle connections kept to the API workers.
 const MAX_IDLE: usize = 64;
+/// An answer that the front reads itself is short.
+const MAX_ANSWER: usize = 64 * 1024;
 /// An API worker that is starting answers within this, else it is said to be
 /// down.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Proxy {
     socket: PathBuf,
-    idle: Mutex<Vec<SendRequest<Incoming>>>,
+    idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
 impl Proxy {
@@ -29,25 +32,29 @@ impl Proxy {
         Self { socket, idle: Mutex::new(Vec::new()) }
     }
 
+    /// Passes a request of a client on.
     pub async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
-        match self.try_pass(request).await {
-            Ok(response) => Ok(response),
-            Err(error) => {
-                tracing::debug!(%error, "the API did not answer");
-                Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "api_down",
-                    "the API is starting or restarting; running streams are not touched. Try again in a second",
-                ))
-            }
-        }
+        self.try_pass(request).await.map_err(|error| down(&error))
+    }
+
+    /// Asks the API on the front's own account; the answer is read as a whole.
+    pub async fn ask(&self, request: Request<Body>) -> Result<Response<Bytes>, Problem> {
+        self.try_ask(request).await.map_err(|error| down(&error))
+    }
+
+    async fn try_ask(&self, request: Request<Body>) -> Result<Response<Bytes>, Error> {
+        let (sender, response) = self.send(request, false).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| Error::Long)?.to_bytes();
+        self.keep(sender);
+        Ok(Response::from_parts(head, body))
     }
 
     async fn try_pass(&self, mut request: Request<Incoming>) -> Result<Response<Body>, Error> {
         let upgrading = is_upgrade(request.headers());
         let client = upgrading.then(|| hyper::upgrade::on(&mut request));
         strip_hop_by_hop(request.headers_mut(), upgrading);
-        let (sender, mut response) = self.send(request, upgrading).await?;
+        let (sender, mut response) = self.send(request.map(BodyExt::boxed), upgrading).await?;
         match client {
             Some(client) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 tokio::spawn(splice(client, hyper::upgrade::on(&mut response)));
@@ -66,9 +73,9 @@ impl Proxy {
     /// out to be closed before anything of the request had left.
     async fn send(
         &self,
-        request: Request<Incoming>,
+        request: Request<Body>,
         fresh: bool,
-    ) -> Result<(SendRequest<Incoming>, Response<Incoming>), Error> {
+    ) -> Result<(SendRequest<Body>, Response<Incoming>), Error> {
         let mut sender = self.connection(fresh).await?;
         let unsent = match answer_of(sender.try_send_request(request)).await? {
             Ok(response) => return Ok((sender, response)),
@@ -80,7 +87,7 @@ impl Proxy {
     }
 
     /// An idle connection, or a new one; an upgrade takes its own.
-    async fn connection(&self, fresh: bool) -> Result<SendRequest<Incoming>, Error> {
+    async fn connection(&self, fresh: bool) -> Result<SendRequest<Body>, Error> {
         while let Some(mut sender) = (!fresh).then(|| self.idle.lock().pop()).flatten() {
             // Its body may still be flowing to another client: then it is not
             // ready at once and is left to finish by itself.
@@ -98,7 +105,7 @@ impl Proxy {
         Ok(sender)
     }
 
-    fn keep(&self, sender: SendRequest<Incoming>) {
+    fn keep(&self, sender: SendRequest<Body>) {
         let mut idle = self.idle.lock();
         idle.retain(|sender| !sender.is_closed());
         if idle.len() < MAX_IDLE {
@@ -115,6 +122,17 @@ enum Error {
     Http(#[from] hyper::Error),
     #[error("no answer in {} s", ANSWER_LIMIT.as_secs())]
     Late,
+    #[error("an answer over {MAX_ANSWER} bytes, or one that was cut off")]
+    Long,
+}
+
+fn down(error: &Error) -> Problem {
+    tracing::debug!(%error, "the API did not answer");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "api_down",
+        "the API is starting or restarting; running streams are not touched. Try again in a second",
+    )
 }
 
 async fn answer_of<T>(answer: impl Future<Output = T>) -> Result<T, Error> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,8 +15,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
+use vms_hub::StreamKey;
 use vms_sinks::webrtc::WebRtc;
 
+use crate::credential::{self, Refused};
 use crate::guard;
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
@@ -26,6 +29,8 @@ use crate::whep;
 const THREADS: usize = 2;
 /// Open connections of a listener; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 8192;
+/// How clients speak to these listeners.
+const SCHEME: &str = "http";
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
@@ -33,8 +38,6 @@ pub struct FrontConfig {
     pub bind: SocketAddr,
     pub players_bind: SocketAddr,
     pub api_socket: PathBuf,
-    /// Nobody is asked for a name; only this machine may come in.
-    pub open: bool,
 }
 
 /// Gives the process's metrics as Prometheus text.
@@ -49,20 +52,20 @@ pub struct Front {
 
 struct Shared {
     webrtc: WebRtc,
+    access: Access,
     metrics: MetricsText,
     proxy: Proxy,
-    open: bool,
 }
 
 impl Front {
-    pub fn start(config: FrontConfig, webrtc: WebRtc, metrics: MetricsText) -> io::Result<Self> {
+    pub fn start(config: FrontConfig, webrtc: WebRtc, access: Access, metrics: MetricsText) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("front")
             .enable_all()
             .build()?;
         let cancel = CancellationToken::new();
-        let shared = Arc::new(Shared { webrtc, metrics, proxy: Proxy::new(config.api_socket), open: config.open });
+        let shared = Arc::new(Shared { webrtc, access, metrics, proxy: Proxy::new(config.api_socket) });
         let mut addresses = [config.bind, config.players_bind];
         for (address, door) in addresses.iter_mut().zip([Door::Front, Door::Players]) {
             let listener = runtime.block_on(TcpListener::bind(*address))?;
@@ -150,36 +153,57 @@ impl Shared {
     async fn answer(&self, door: Door, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
         match self.try_answer(door, peer, request).await {
             Ok(response) => response,
-            Err(problem) => problem.response(),
+            Err(Refused::Problem(problem)) => problem.response(),
+            Err(Refused::Answer(response)) => *response,
         }
+    }
+
+    /// Lets a viewer in, or says why not.
+    async fn enter(&self, key: &StreamKey, headers: &HeaderMap, peer: SocketAddr) -> Result<Ticket, Refused> {
+        let wish = Wish { key, kind: Kind::Webrtc };
+        let entered = if self.access.is_open() {
+            self.access.enter(wish, Proof::None, Now::read())
+        } else {
+            let address = credential::address(&self.proxy, headers, key, peer.ip(), SCHEME).await?;
+            self.access.enter(wish, Proof::Address(&address), Now::read())
+        };
+        entered.map_err(|denied| credential::denied(&denied).into())
     }
 
     async fn try_answer(
         &self,
         door: Door,
         peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> Result<Response<Body>, Problem> {
-        if self.open {
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Refused> {
+        if self.access.is_open() {
             guard::check_open(request.headers())?;
         }
+        credential::mark(request.headers_mut(), peer.ip(), SCHEME);
         match route(door, request.method(), request.uri().path()) {
             Route::Offer(key) => {
                 let (head, body) = request.into_parts();
-                whep::offer(&self.webrtc, door, &key, &head.headers, body, peer.ip()).await
+                let ticket = self.enter(&key, &head.headers, peer).await?;
+                Ok(whep::offer(&self.webrtc, door, &key, &head.headers, body, peer.ip(), ticket).await?)
             }
-            Route::Session(id) if request.method() == Method::DELETE => whep::end(&self.webrtc, &id),
-            Route::Session(id) => whep::patch(&self.webrtc, &id, request.into_body()).await,
+            Route::Session(id) if request.method() == Method::DELETE => {
+                self.owns(&id, request.headers())?;
+                Ok(whep::end(&self.webrtc, &id)?)
+            }
+            Route::Session(id) => {
+                self.renew(&id, request.headers())?;
+                Ok(whep::patch(&self.webrtc, &id, request.into_body()).await?)
+            }
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
             Route::MediaMetrics => Ok(text("text/plain; version=0.0.4", (self.metrics)())),
-            Route::Api => self.proxy.pass(request).await,
-            Route::NoStream => Err(Problem::new(
+            Route::Api => Ok(self.proxy.pass(request).await?),
+            Route::NoStream => Err(Refused::Problem(Problem::new(
                 StatusCode::NOT_FOUND,
                 "not_found",
                 "no stream can have this address: CAMERA/main or CAMERA/sub",
-            )),
+            ))),
             Route::NotFound => {
-                Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "players use /CAMERA[/sub]/whep here"))
+                Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "players use /CAMERA[/sub]/whep here").into())
             }
             Route::MethodNotAllowed(allowed) => {
                 let mut response = Problem::new(
@@ -191,6 +215,25 @@ impl Shared {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
                 Ok(response)
             }
+        }
+    }
+}
+
+impl Shared {
+    /// Whoever opened a session may end it.
+    fn owns(&self, session: &str, headers: &HeaderMap) -> Result<(), Refused> {
+        let owned = self.access.owns(session, credential::bearer(headers));
+        owned.map_err(|denied| credential::denied(&denied).into())
+    }
+
+    /// A fresh address renews a session; the one it was opened by may only
+    /// bring candidates.
+    fn renew(&self, session: &str, headers: &HeaderMap) -> Result<(), Refused> {
+        self.owns(session, headers)?;
+        let Some(address) = credential::bearer(headers) else { return Ok(()) };
+        match self.access.renew(session, address, Now::read()) {
+            Err(denied) if denied != vms_access::Denied::Used => Err(credential::denied(&denied).into()),
+            _ => Ok(()),
         }
     }
 }

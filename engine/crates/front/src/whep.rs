@@ -6,6 +6,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use serde_json::json;
+use vms_access::Ticket;
 use vms_hub::StreamKey;
 use vms_sinks::webrtc::{WebRtc, WhepError, WhepErrorKind};
 
@@ -22,6 +23,7 @@ pub async fn offer(
     headers: &HeaderMap,
     body: Incoming,
     peer: IpAddr,
+    ticket: Ticket,
 ) -> Result<Response<Body>, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/sdp") {
@@ -29,7 +31,7 @@ pub async fn offer(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_sdp", detail));
     }
     let sdp = read(body).await?;
-    let answer = webrtc.offer(key, &sdp, peer).map_err(|error| refusal(&error))?;
+    let answer = webrtc.offer(key, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
     let prefix = match door {
         Door::Front => "/api/v1/whep",
         Door::Players => "/whep",
@@ -43,7 +45,7 @@ pub async fn offer(
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
-/// Ends a session; its address is the capability to do so.
+/// Ends a session.
 pub fn end(webrtc: &WebRtc, session: &str) -> Result<Response<Body>, Problem> {
     if webrtc.end(session) {
         let mut response = Response::new(full(""));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use vms_access::Access;
 use vms_front::{Front, FrontConfig};
 use vms_hub::{Hub, HubConfig};
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
@@ -29,6 +30,10 @@ fn loopback() -> SocketAddr {
 
 impl Rig {
     fn start(name: &str, api: bool) -> Self {
+        Self::guarded(name, api, true)
+    }
+
+    fn guarded(name: &str, api: bool, open: bool) -> Self {
         let folder = std::env::temp_dir().join(format!("vms-front-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let socket = folder.join("api.sock");
@@ -37,8 +42,9 @@ impl Rig {
         }
         let webrtc_config = WebRtcConfig { bind: vec![loopback()], ..WebRtcConfig::default() };
         let webrtc = WebRtc::start(webrtc_config, Hub::new(HubConfig::default())).expect("a free port");
-        let config = FrontConfig { bind: loopback(), players_bind: loopback(), api_socket: socket, open: true };
-        let front = Front::start(config, webrtc, Arc::new(|| "vms_hub_bytes 0\n".to_owned())).expect("free ports");
+        let config = FrontConfig { bind: loopback(), players_bind: loopback(), api_socket: socket };
+        let front = Front::start(config, webrtc, Access::new(open), Arc::new(|| "vms_hub_bytes 0\n".to_owned()))
+            .expect("free ports");
         Self { front, folder }
     }
 

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use vms_access::{Access, Kind, Now, Proof, Wish};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind, utc_sei_h264};
 use vms_sinks::rtsp::RtspServer;
@@ -109,7 +110,7 @@ impl Servers {
         let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let guard = runtime.enter();
-        let server = RtspServer::start(loopback(), camera.hub.clone()).expect("the RTSP server");
+        let server = RtspServer::start(loopback(), camera.hub.clone(), Access::new(true)).expect("the RTSP server");
         let rtsp = server.address();
         drop(guard);
         let whep = runtime.block_on(listen(sink.clone()));
@@ -164,7 +165,9 @@ async fn answer(sink: WebRtc, peer: SocketAddr, request: Request<Incoming>) -> h
     } else {
         let offer = request.into_body().collect().await?.to_bytes();
         let key = StreamKey::parse(path.trim_end_matches("/whep")).expect("a key");
-        match sink.offer(&key, std::str::from_utf8(&offer).expect("text"), peer.ip()) {
+        let wish = Wish { key: &key, kind: Kind::Webrtc };
+        let ticket = Access::new(true).enter(wish, Proof::None, Now::read()).expect("an open house");
+        match sink.offer(&key, std::str::from_utf8(&offer).expect("text"), peer.ip(), ticket) {
             Ok(answer) => (201, Some(format!("/whep/{}", answer.session)), answer.sdp),
             Err(error) => (404, None, error.to_string()),
         }

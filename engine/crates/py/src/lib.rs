@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use vms_camsim::{Farm, FarmConfig, FarmError, Fault};
-use vms_engine::{DesiredState, EngineConfig, Error, Kind};
+use vms_engine::{DesiredState, EngineConfig, Error, Kind, RevocationWish};
 
 pyo3::import_exception!(vms.common, InvalidError);
 pyo3::import_exception!(vms.common, ConflictError);
@@ -72,6 +72,12 @@ impl Engine {
         let json =
             py.detach(|| self.with(|engine| to_json(&engine.apply(&desired).map_err(|error| raise(&error))?)))?;
         Ok(PyBytes::new(py, &json))
+    }
+
+    /// Cuts the streams that it hits; returns how many.
+    fn revoke(&self, py: Python<'_>, revocation: &[u8]) -> PyResult<usize> {
+        let wish = RevocationWish::from_json(revocation).map_err(|error| raise(&error))?;
+        py.detach(|| self.with(|engine| Ok(engine.revoke(wish.into()))))
     }
 
     fn streams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -11,12 +11,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
+use vms_access::Ticket;
 use vms_hub::{Delivery, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::Track;
 
 use super::RtspMetrics;
+use super::gate::Gate;
 use super::report::SenderState;
-use super::session::{Answer, FirstPacket, Session};
+use super::session::{Answer, FirstPacket, Session, requested};
 
 /// A request with its headers and body may be so long.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -27,11 +29,11 @@ const WRITE_STALLED: Duration = Duration::from_secs(30);
 /// DESCRIBE waits so long for a camera that has not answered yet.
 const DESCRIBE_WAIT: Duration = Duration::from_secs(5);
 
-pub async fn serve(socket: TcpStream, hub: Hub, metrics: Arc<RtspMetrics>) -> io::Result<()> {
+pub async fn serve(socket: TcpStream, hub: Hub, gate: Gate, metrics: Arc<RtspMetrics>) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let (read, write) = socket.into_split();
     let session = Session::new(format!("{:016x}", rand::random::<u64>()));
-    let mut connection = Connection { read, write, input: BytesMut::new(), session, hub, metrics };
+    let mut connection = Connection { read, write, input: BytesMut::new(), session, hub, gate, metrics };
     match connection.until_play().await? {
         Some(playing) => {
             connection.metrics.readers.fetch_add(1, Ordering::Relaxed);
@@ -50,6 +52,7 @@ struct Connection {
     input: BytesMut,
     session: Session,
     hub: Hub,
+    gate: Gate,
     metrics: Arc<RtspMetrics>,
 }
 
@@ -59,6 +62,9 @@ struct Playing {
     wake: Arc<Notify>,
     first: Option<Delivery>,
     senders: Vec<SenderState>,
+    /// The player's place, and the word that it is lost.
+    _ticket: Ticket,
+    revoked: Arc<Notify>,
 }
 
 enum Input {
@@ -106,6 +112,10 @@ impl Connection {
     async fn answer(&mut self, owned: &Request<Vec<u8>>) -> io::Result<Step> {
         let request = owned.clone().map_body(|_| &[][..]);
         let hub = self.hub.clone();
+        if let Some(refusal) = self.gate.refuse(&request, requested(&request).map(|(key, _)| key).as_ref()) {
+            self.write.write_all(&refusal).await?;
+            return Ok(Step::Go);
+        }
         let out = match self.session.answer(&request, &|key| hub.stream(key)) {
             Answer::Now(bytes) => bytes,
             Answer::Bye(bytes) => {
@@ -117,7 +127,14 @@ impl Connection {
                 self.session.described(&request, &key, &tracks)
             }
             Answer::Play(stream) => {
-                let playing = self.start(&stream);
+                let ticket = match self.gate.enter(&request, stream.key()) {
+                    Ok(ticket) => ticket,
+                    Err(refusal) => {
+                        self.write.write_all(&refusal).await?;
+                        return Ok(Step::Go);
+                    }
+                };
+                let playing = self.start(&stream, ticket);
                 let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
                 self.write.write_all(&bytes).await?;
                 return Ok(Step::Play(Box::new(playing)));
@@ -146,7 +163,10 @@ impl Connection {
         stream.tracks()
     }
 
-    fn start(&self, stream: &Arc<Stream>) -> Playing {
+    fn start(&self, stream: &Arc<Stream>, ticket: Ticket) -> Playing {
+        let revoked = Arc::new(Notify::new());
+        let word = revoked.clone();
+        ticket.bind("", move || word.notify_one());
         let wake = Arc::new(Notify::new());
         let kind = ReaderKind::Live { burst: self.session.catch_up };
         let mut reader = stream.subscribe(kind, wake.clone());
@@ -155,7 +175,7 @@ impl Connection {
             _ => None,
         };
         let senders = stream.tracks().iter().map(|_| SenderState::default()).collect();
-        Playing { reader, wake, first, senders }
+        Playing { reader, wake, first, senders, _ticket: ticket, revoked }
     }
 
     async fn play(mut self, mut playing: Playing) -> io::Result<()> {
@@ -168,6 +188,7 @@ impl Connection {
             }
             tokio::select! {
                 biased;
+                () = playing.revoked.notified() => return Ok(()),
                 () = playing.wake.notified() => {}
                 read = self.read.read_buf(&mut self.input) => {
                     if read? == 0 || self.keep_alive().await? {

@@ -2,11 +2,12 @@
 //! frame a reader (RFC 2326).
 //!
 //! `session` answers requests without IO, `describe` writes the session
-//! description, `connection` is the thin shell around a socket, `report` writes
-//! sender reports.
+//! description, `gate` asks who may, `connection` is the thin shell around a
+//! socket, `report` writes sender reports.
 
 mod connection;
 mod describe;
+mod gate;
 mod report;
 mod session;
 
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use vms_access::Access;
 use vms_hub::Hub;
 
 /// Connections beyond this are closed at once.
@@ -39,13 +41,13 @@ pub struct RtspServer {
 
 impl RtspServer {
     /// Binds and serves on the current runtime.
-    pub fn start(bind: SocketAddr, hub: Hub) -> io::Result<Self> {
+    pub fn start(bind: SocketAddr, hub: Hub, access: Access) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(bind)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (metrics, cancel) = (Arc::new(RtspMetrics::default()), CancellationToken::new());
-        tokio::spawn(accept(listener, hub, metrics.clone(), cancel.clone()));
+        tokio::spawn(accept(listener, hub, access, metrics.clone(), cancel.clone()));
         Ok(Self { address, metrics, cancel })
     }
 
@@ -70,7 +72,7 @@ impl Drop for RtspServer {
     }
 }
 
-async fn accept(listener: TcpListener, hub: Hub, metrics: Arc<RtspMetrics>, cancel: CancellationToken) {
+async fn accept(listener: TcpListener, hub: Hub, access: Access, metrics: Arc<RtspMetrics>, cancel: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -90,10 +92,11 @@ async fn accept(listener: TcpListener, hub: Hub, metrics: Arc<RtspMetrics>, canc
             continue;
         }
         let (hub, metrics, cancel) = (hub.clone(), metrics.clone(), cancel.clone());
+        let gate = gate::Gate::new(access.clone());
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
-                ended = connection::serve(socket, hub, metrics.clone()) => {
+                ended = connection::serve(socket, hub, gate, metrics.clone()) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "an RTSP connection ended");
                     }

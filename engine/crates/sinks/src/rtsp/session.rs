@@ -151,7 +151,7 @@ fn base_of(request: &Request<&[u8]>) -> String {
 
 /// Stream and track number that a request's address names. Players append
 /// `trackID=N` behind a slash, or behind the query when there is one.
-fn requested(request: &Request<&[u8]>) -> Option<(StreamKey, Option<u8>)> {
+pub fn requested(request: &Request<&[u8]>) -> Option<(StreamKey, Option<u8>)> {
     let url = request.request_uri()?;
     let (path, in_path) = split_track(url.path());
     let in_query = url.query().and_then(|query| split_track(query).1);

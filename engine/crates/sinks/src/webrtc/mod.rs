@@ -26,8 +26,8 @@ mod viewer;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::distr::Alphanumeric;
 use str0m::{Candidate, IceCreds};
+use vms_access::Ticket;
 use vms_hub::{Hub, StreamKey};
 
 pub use metrics::{HistogramValues, WebRtcMetrics};
@@ -177,12 +178,13 @@ impl WebRtc {
         self.inner.shared.sockets.iter().map(SharedSocket::local).collect()
     }
 
-    /// Answers a WHEP offer of `peer` for a stream.
+    /// Answers a WHEP offer of `peer` for a stream. The session keeps the
+    /// ticket as long as it lives, and ends when the ticket says so.
     ///
     /// # Errors
     /// With the kind that decides the HTTP status and words for the caller.
-    pub fn offer(&self, key: &StreamKey, sdp: &str, peer: IpAddr) -> Result<Answer, WhepError> {
-        let result = self.inner.offer(key, sdp, peer);
+    pub fn offer(&self, key: &StreamKey, sdp: &str, peer: IpAddr, ticket: Ticket) -> Result<Answer, WhepError> {
+        let result = self.inner.offer(key, sdp, peer, ticket, &Arc::downgrade(&self.inner));
         if result.is_err() {
             self.inner.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
@@ -191,15 +193,7 @@ impl WebRtc {
 
     /// Ends a session; false when there is none of that name.
     pub fn end(&self, session: &str) -> bool {
-        let Some(id) = session_id(session) else {
-            return false;
-        };
-        // Taken out here, so that ending twice is seen as such.
-        let Some(entry) = self.inner.shared.registry.lock().remove(&id) else {
-            return false;
-        };
-        self.inner.mailboxes[entry.shard].command(Command::End(id));
-        true
+        session_id(session).is_some_and(|id| self.inner.end(id))
     }
 
     /// Takes trickled candidates. There is nothing to do with them: this side
@@ -260,7 +254,23 @@ impl Inner {
         Ok(())
     }
 
-    fn offer(&self, key: &StreamKey, text: &str, peer: IpAddr) -> Result<Answer, WhepError> {
+    fn end(&self, id: u128) -> bool {
+        // Taken out here, so that ending twice is seen as such.
+        let Some(entry) = self.shared.registry.lock().remove(&id) else {
+            return false;
+        };
+        self.mailboxes[entry.shard].command(Command::End(id));
+        true
+    }
+
+    fn offer(
+        &self,
+        key: &StreamKey,
+        text: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+        me: &Weak<Self>,
+    ) -> Result<Answer, WhepError> {
         let stream = self
             .hub
             .stream(key)
@@ -268,7 +278,8 @@ impl Inner {
         let offer = Offer::parse(text)
             .map_err(|bad| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {bad}")))?;
         let profile = stream.video_info().map(|info| info.profile_level_id);
-        let agreed = answer::negotiate(&offer, &stream.tracks(), profile).map_err(|r| refused(key, r))?;
+        let mut agreed = answer::negotiate(&offer, &stream.tracks(), profile).map_err(|r| refused(key, r))?;
+        agreed.audio = agreed.audio.filter(|_| ticket.audio());
         let permit = self.half_open.permit(peer).ok_or_else(|| {
             WhepError::new(
                 WhepErrorKind::TooMany,
@@ -284,12 +295,17 @@ impl Inner {
                 .map_err(|e| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {e}")))?;
         let id: u128 = rand::random();
         let sdp = built.answer.clone();
-        let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, now);
+        let session = format!("{id:032x}");
         self.shared.registry.lock().insert(id, Entry { shard, ufrag: offer.ice.ufrag });
+        let me = me.clone();
+        ticket.bind(&session, move || {
+            me.upgrade().map(|inner| inner.end(id));
+        });
+        let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, ticket, now);
         self.shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
         self.mailboxes[shard].viewers.fetch_add(1, Ordering::Relaxed);
         self.mailboxes[shard].command(Command::Join(Box::new(viewer)));
-        Ok(Answer { session: format!("{id:032x}"), sdp })
+        Ok(Answer { session, sdp })
     }
 
     fn emptiest(&self) -> usize {

@@ -10,6 +10,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::stats::MediaEgressStats;
 use str0m::{Event, Input, Output, Rtc};
+use vms_access::Ticket;
 use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, Wake};
 use vms_media::{Track, TrackKind};
 
@@ -78,6 +79,8 @@ pub struct Viewer {
     started: bool,
     waited: bool,
     permit: Option<HalfOpenPermit>,
+    /// The viewer's place; given back when the session is over.
+    _ticket: Ticket,
     paths: Vec<Path>,
     pub created: Instant,
     pub last_heard: Instant,
@@ -115,6 +118,7 @@ impl Viewer {
         session: Session,
         stream: Arc<Stream>,
         permit: HalfOpenPermit,
+        ticket: Ticket,
         now: Instant,
     ) -> Self {
         let compress = session.video.playout_delay;
@@ -135,6 +139,7 @@ impl Viewer {
             started: false,
             waited: false,
             permit: Some(permit),
+            _ticket: ticket,
             paths: Vec::new(),
             created: now,
             last_heard: now,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 use vms_media::{Codec, Track, TrackKind};
 
@@ -27,6 +28,12 @@ fn peer() -> IpAddr {
     IpAddr::from([127, 0, 0, 1])
 }
 
+/// A place that nobody takes back.
+fn free() -> Ticket {
+    let wish = Wish { key: &StreamKey::parse("gate").expect("a good name"), kind: Kind::Webrtc };
+    Access::new(true).enter(wish, Proof::None, Now::read()).expect("an open house")
+}
+
 fn start(camera: &Camera) -> WebRtc {
     WebRtc::start(config(), camera.hub.clone()).expect("the sink starts")
 }
@@ -34,7 +41,7 @@ fn start(camera: &Camera) -> WebRtc {
 /// A client that was answered, not yet connected.
 fn joining(sink: &WebRtc, key: &StreamKey, options: Options) -> (Client, Answer) {
     let (mut client, offer) = Client::new(options);
-    let answer = sink.offer(key, &offer, peer()).expect("an answer");
+    let answer = sink.offer(key, &offer, peer(), free()).expect("an answer");
     client.accept(&answer.sdp);
     (client, answer)
 }
@@ -259,7 +266,7 @@ fn a_thousand_half_open_sessions_are_bounded() {
     let mut refused = 0;
     for index in 0..1050u32 {
         let peer = IpAddr::from([192, 0, 2, (index % 3) as u8]);
-        if let Err(error) = sink.offer(&camera.key, &offer, peer) {
+        if let Err(error) = sink.offer(&camera.key, &offer, peer, free()) {
             assert_eq!(error.kind, WhepErrorKind::TooMany, "{error}");
             refused += 1;
         }
@@ -275,10 +282,10 @@ fn half_open_sessions_are_freed() {
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let offer = browser_offer();
     for _ in 0..30 {
-        let _ = sink.offer(&camera.key, &offer, peer());
+        let _ = sink.offer(&camera.key, &offer, peer(), free());
     }
     assert!(within(|| sink.metrics().half_open == 0), "{} left", sink.metrics().half_open);
-    assert!(sink.offer(&camera.key, &offer, peer()).is_ok(), "there is room again");
+    assert!(sink.offer(&camera.key, &offer, peer(), free()).is_ok(), "there is room again");
 }
 
 #[test]
@@ -287,7 +294,7 @@ fn bad_offers_are_refused_by_kind() {
     let sink = start(&camera);
     let kind = |key: &str, offer: &str| {
         let key = StreamKey::parse(key).expect("a key");
-        sink.offer(&key, offer, peer()).expect_err("refused")
+        sink.offer(&key, offer, peer(), free()).expect_err("refused")
     };
     assert_eq!(kind("cam9", &browser_offer()).kind, WhepErrorKind::NotFound);
     assert_eq!(kind("cam1", "garbage").kind, WhepErrorKind::Invalid);
