@@ -8,6 +8,7 @@ import typer
 
 from vms.cli.become import become
 from vms.cli.config import config_app
+from vms.cli.db import db_app
 from vms.cli.options import Options
 from vms.cli.scenes import farm, make_scenes, parse_fault
 from vms.cli.settings import Flags, launch_of
@@ -36,6 +37,7 @@ def build_app(texts: Texts) -> typer.Typer:
     _add_run(app, texts, options)
     _add_simulate(app, texts, options)
     app.add_typer(config_app(texts, options), name="config")
+    app.add_typer(db_app(texts, options), name="db")
 
     @app.command("version", help=texts("version.help"))
     def version(*, as_json: Annotated[bool, options("json")] = False) -> None:

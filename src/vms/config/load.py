@@ -27,6 +27,8 @@ from vms.telemetry import MASK, redact, redact_text
 FILE_NAME = "vms.toml"
 ENV_PREFIX = "VMS_"
 ENV_DATA = "VMS_DATA"
+# No setting: the vault reads it, and nothing shows it.
+ENV_SECRET_KEY = "VMS_SECRET_KEY"  # noqa: S105 - a name
 
 Overrides = Mapping[str, Any]
 
@@ -102,7 +104,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def environment_names() -> frozenset[str]:
     """Return every environment variable that means something to the settings."""
-    names = {ENV_DATA, "VMS_CAMERAS"}
+    names = {ENV_DATA, ENV_SECRET_KEY, "VMS_CAMERAS"}
     for section, model in SECTIONS:
         names.add(f"{ENV_PREFIX}{section}".upper())
         names |= {f"{ENV_PREFIX}{section}__{key}".upper() for key in model.model_fields}

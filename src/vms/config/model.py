@@ -34,8 +34,17 @@ def _camera_url(text: str) -> str:
         raise ValueError(error.message) from error
 
 
+def _database_url(text: str) -> str:
+    if not text or text.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
+        return text
+    raise ValueError(
+        "must be empty, or postgresql://USER:PASSWORD@HOST/NAME, or sqlite:////PATH/TO/FILE"
+    )
+
+
 Address = Annotated[str, AfterValidator(_address)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -118,6 +127,18 @@ class HubMemory(Section):
     )
 
 
+class Database(Section):
+    """Where people, cameras and everything else that is not video is kept."""
+
+    url: DatabaseUrl = Field(
+        "",
+        description="Empty: SQLite in DATA/vms.db. Else postgresql://USER:PASSWORD@HOST/NAME.",
+    )
+    threads: int = Field(
+        4, ge=1, le=64, description="Database threads, and so connections, of each process."
+    )
+
+
 class Log(Section):
     """Logs on standard error. Secrets are taken out of every line."""
 
@@ -162,6 +183,7 @@ class Settings(BaseSettings):
     webrtc: WebRtc = Field(default_factory=WebRtc)
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
+    database: Database = Field(default_factory=Database)
     log: Log = Field(default_factory=Log)
     cameras: tuple[Camera, ...] = Field(
         (), max_length=10_000, description="Cameras, one [[cameras]] table each."
@@ -183,5 +205,6 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("webrtc", WebRtc),
     ("source", Source),
     ("hub", HubMemory),
+    ("database", Database),
     ("log", Log),
 )

@@ -21,6 +21,9 @@ prints an example file.
 
 The data folder is `--data`, else `VMS_DATA`, else `$XDG_DATA_HOME/vms`, else
 `~/.local/share/vms`.
+
+`VMS_SECRET_KEY` holds the key of the secrets in the database, where it shall not
+stand in `DATA/secret.key`: see [the database](../operations/database.md#the-secret-key).
 """
 
 _CAMERAS_NOTE = (

@@ -46,17 +46,24 @@ def _config() -> Config:
 
 def schema_state(database: Database) -> SchemaState:
     """Return where the schema stands."""
+    return state_at(
+        database.run_sync(
+            lambda unit: MigrationContext.configure(unit.connection).get_current_revision(),
+            PLATFORM,
+            read=True,
+        )
+    )
+
+
+def state_at(current: str | None) -> SchemaState:
+    """Return where a schema of this version stands to the code."""
     scripts = ScriptDirectory.from_config(_config())
     newest = scripts.get_current_head()
     if newest is None:
         raise InternalError("the product was installed without its migrations")
-    known = frozenset(step.revision for step in scripts.walk_revisions())
-    current = database.run_sync(
-        lambda unit: MigrationContext.configure(unit.connection).get_current_revision(),
-        PLATFORM,
-        read=True,
+    return SchemaState(
+        current, newest, frozenset(step.revision for step in scripts.walk_revisions())
     )
-    return SchemaState(current, newest, known)
 
 
 def refuse_newer(state: SchemaState) -> None:
@@ -94,10 +101,16 @@ def _run_steps(connection: Connection, target: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, target)
-    if connection.dialect.name == "sqlite":
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        if broken:
-            raise InternalError(f"the upgrade broke {len(broken)} references: {broken[:3]}")
+    _refuse_broken_references(connection)
+
+
+def _refuse_broken_references(connection: Connection) -> None:
+    """SQLite does not watch references while tables are made anew."""
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise InternalError(f"the upgrade broke {len(broken)} references: {broken[:3]}")
 
 
 def _in_one_transaction(database: Database, work: Callable[[Connection], None]) -> None:

@@ -23,7 +23,8 @@ EVERY_CITY = "*"
 # The advisory lock of all writers: shared at first, alone when a lost race is repeated.
 WRITERS_KEY = 0x564D53
 
-_CONNECT: Mapping[str, int | bool] = {
+_CONNECT: Mapping[str, int | bool | str] = {
+    "application_name": "vms",
     "autocommit": True,
     # A server that vanished is noticed within seconds, not when the kernel gives up.
     "connect_timeout": 5,
@@ -78,6 +79,7 @@ class PostgresStore:
     name = "postgresql"
 
     def __init__(self, url: URL) -> None:
+        self.url = url
         self._engine = create_engine(
             url, poolclass=NullPool, connect_args=dict(_CONNECT), hide_parameters=True
         )

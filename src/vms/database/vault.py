@@ -8,13 +8,13 @@ was copied to another row does not open there.
 import base64
 import binascii
 import hashlib
+import json
 import os
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -91,7 +91,8 @@ def _id_of(key: bytes) -> bytes:
 
 
 def _bound(header: bytes, where: Where) -> bytes:
-    return header + msgspec.json.encode(where)
+    # A list, because names that were only joined could be cut elsewhere.
+    return header + json.dumps(where, separators=(",", ":")).encode()
 
 
 def _parse(text: str, source: str) -> list[bytes]:

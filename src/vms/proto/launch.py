@@ -67,6 +67,13 @@ class HubSettings(Message, frozen=True):
     process_bytes: int = 2 << 30
 
 
+class DatabaseSettings(Message, frozen=True):
+    """Where the database is; an empty address is SQLite in the data folder."""
+
+    url: str = ""
+    threads: int = 4
+
+
 class LogSettings(Message, frozen=True):
     """What is logged and how it looks."""
 
@@ -84,6 +91,7 @@ class Launch(Message, frozen=True):
     webrtc: WebRtcSettings = WebRtcSettings()
     source: SourceSettings = SourceSettings()
     hub: HubSettings = HubSettings()
+    database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
     cameras: tuple[CameraEntry, ...] = ()
 

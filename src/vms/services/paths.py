@@ -1,4 +1,4 @@
-"""Where processes of one installation meet: sockets, the lock, ``run.json``."""
+"""Where processes of one installation meet: sockets, ``run.json``."""
 
 import hashlib
 import os
@@ -65,11 +65,6 @@ def media_socket(data: Path) -> Path:
 def api_socket(data: Path) -> Path:
     """Return where the API workers answer the front."""
     return runtime_folder(data) / "api.sock"
-
-
-def lock_file(data: Path) -> Path:
-    """Return the file that one supervisor holds."""
-    return runtime_folder(data) / "lock"
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -7,16 +7,15 @@ were picked are kept: a restarted media process gets the same ones.
 
 import asyncio
 import contextlib
-import fcntl
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from vms.common import Clock, ConflictError, SystemClock, UnavailableError
+from vms.common import Clock, SystemClock, UnavailableError
+from vms.database import hold_folder
 from vms.proto import (
     ApiLaunch,
     CameraEntry,
@@ -28,7 +27,7 @@ from vms.proto import (
 )
 from vms.services import child
 from vms.services.listen import listen_unix
-from vms.services.paths import api_socket, lock_file, make_data_folder, write_atomic
+from vms.services.paths import api_socket, make_data_folder, write_atomic
 from vms.services.tree import Child, Role, stop_all
 from vms.telemetry import get_logger
 
@@ -219,27 +218,12 @@ async def _is_ready(front: str) -> bool:
     return b" 200 " in status
 
 
-@contextlib.contextmanager
-def _one_a_folder(data: Path) -> Iterator[None]:
-    """Hold the lock of the data folder."""
-    with lock_file(data).open("w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError(
-                f"another vms up runs on {data}; stop it or choose another --data",
-                code="data_in_use",
-                values={"data": str(data)},
-            ) from None
-        yield
-
-
 async def run(orders: SupervisorLaunch, _post: child.Post) -> None:
     """Run the tree until told to stop."""
     stop = child.stop_signal()
     data = make_data_folder(orders.launch.data)
     supervisor = Supervisor(orders, SystemClock())
-    with _one_a_folder(data):
+    with hold_folder(data):
         run_file = data / RUN_FILE
         run_file.unlink(missing_ok=True)
         try:
