@@ -14,6 +14,7 @@ from vms.engine import (
     EventBatch,
     Journal,
     Reason,
+    Revocation,
     StreamSource,
     StreamState,
     StreamStatus,
@@ -81,6 +82,7 @@ class FakeEngine:
 
     def __init__(self, apply_error: VmsError | None = None) -> None:
         self.applied: list[DesiredState] = []
+        self.revoked: list[Revocation] = []
         self.apply_error = apply_error
         self.waiting: asyncio.Queue[tuple[Event, ...]] = asyncio.Queue()
         self.stopped = False
@@ -95,6 +97,10 @@ class FakeEngine:
         now = {camera.id for camera in wished.cameras}
         self.applied.append(wished)
         return Applied(wished.generation, tuple(sorted(now - before)), tuple(sorted(before - now)))
+
+    async def revoke(self, revocation: Revocation) -> int:
+        self.revoked.append(revocation)
+        return len(self.revoked)
 
     async def streams(self) -> tuple[StreamStatus, ...]:
         return tuple(
@@ -123,6 +129,7 @@ class FakeMedia:
         self.held = DesiredState(0, ())
         self.digest = ""
         self.applied: list[DesiredState] = []
+        self.revoked: list[Revocation] = []
         self.report: tuple[StreamStatus, ...] = ()
         self.away = False
         self.asked = 0
@@ -154,6 +161,11 @@ class FakeMedia:
         self.applied.append(wished)
         self.held, self.digest = wished, wished.digest()
         return Applied(wished.generation)
+
+    async def revoke(self, revocation: Revocation) -> int:
+        self._answer()
+        self.revoked.append(revocation)
+        return 1
 
     async def streams(self) -> tuple[StreamStatus, ...]:
         self._answer()

@@ -7,6 +7,7 @@ the media process and the simulator load it.
 from vms.engine.client import EngineClient
 from vms.engine.journal import Journal
 from vms.engine.model import (
+    AccessRules,
     Addresses,
     Applied,
     CameraWish,
@@ -18,11 +19,15 @@ from vms.engine.model import (
     FarmConfig,
     FrontConfig,
     Reason,
+    Revocation,
     RingConfig,
     RtspConfig,
+    StreamKeyRule,
+    StreamLimits,
     StreamSource,
     StreamState,
     StreamStatus,
+    VerifyKey,
     WebRtcConfig,
 )
 from vms.engine.ports import LocalEngine, MediaControl
@@ -30,6 +35,7 @@ from vms.engine.server import EngineServicer, MediaService, serve
 from vms.engine.snapshot import SnapshotStore
 
 __all__ = [
+    "AccessRules",
     "Addresses",
     "Applied",
     "CameraWish",
@@ -47,12 +53,16 @@ __all__ = [
     "MediaControl",
     "MediaService",
     "Reason",
+    "Revocation",
     "RingConfig",
     "RtspConfig",
     "SnapshotStore",
+    "StreamKeyRule",
+    "StreamLimits",
     "StreamSource",
     "StreamState",
     "StreamStatus",
+    "VerifyKey",
     "WebRtcConfig",
     "serve",
 ]

@@ -7,7 +7,14 @@ from typing import Self, TypeVar
 import grpc
 
 from vms.engine import wire
-from vms.engine.model import Applied, Description, DesiredState, EventBatch, StreamStatus
+from vms.engine.model import (
+    Applied,
+    Description,
+    DesiredState,
+    EventBatch,
+    Revocation,
+    StreamStatus,
+)
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 
@@ -57,6 +64,13 @@ class EngineClient:
             self._stub.Apply(wire.desired_to(desired), timeout=CALL_TIMEOUT_S)
         )
         return wire.applied_from(answer)
+
+    async def revoke(self, revocation: Revocation) -> int:
+        """Cut running streams; returns how many."""
+        answer: pb.RevokeResult = await _call(
+            self._stub.Revoke(wire.revocation_to(revocation), timeout=CALL_TIMEOUT_S)
+        )
+        return answer.ended
 
     async def streams(self) -> tuple[StreamStatus, ...]:
         """Return the status of every stream."""

@@ -111,6 +111,56 @@ class CameraWish(msgspec.Struct, frozen=True):
     city: str = LOCAL_CITY
     name: str = ""
     enabled: bool = True
+    # Privacy masks are set: its masked view is dark until masks can be drawn.
+    masked: bool = False
+
+
+class VerifyKey(msgspec.Struct, frozen=True):
+    """A key that verifies signed addresses: Ed25519 in URL-safe base 64."""
+
+    id: str
+    public: str
+
+
+class StreamKeyRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A name and password for players of RTSP, and its cameras: all, a city's or those named."""
+
+    id: str
+    secret: str
+    city: str | None = None
+    cameras: tuple[str, ...] | None = None
+    # Seconds of UTC; 0 never runs out.
+    expires_s: int = 0
+
+    def __repr__(self) -> str:
+        return f"StreamKeyRule(id={self.id!r})"
+
+
+class StreamLimits(msgspec.Struct, frozen=True):
+    """Most streams at once; 0 is no limit."""
+
+    stream: int = 0
+    viewer: int = 0
+    city: int = 0
+    machine: int = 0
+
+
+class AccessRules(msgspec.Struct, frozen=True):
+    """Who may open streams."""
+
+    node: str = ""
+    keys: tuple[VerifyKey, ...] = ()
+    stream_keys: tuple[StreamKeyRule, ...] = ()
+    limits: StreamLimits = StreamLimits()
+    city_limits: dict[str, int] = {}
+
+
+class Revocation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose running streams end: all that is given must match."""
+
+    viewer: str | None = None
+    session: str | None = None
+    camera: str | None = None
 
 
 class DesiredState(msgspec.Struct, frozen=True):
@@ -118,6 +168,7 @@ class DesiredState(msgspec.Struct, frozen=True):
 
     generation: int
     cameras: tuple[CameraWish, ...]
+    access: AccessRules = AccessRules()
 
     def digest(self) -> str:
         """Return SHA-256 of the cameras: equal states have equal digests."""

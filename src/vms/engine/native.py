@@ -19,6 +19,7 @@ from vms.engine.model import (
     EngineConfig,
     Event,
     FarmConfig,
+    Revocation,
     StreamStatus,
 )
 
@@ -46,6 +47,10 @@ class NativeEngine:
     async def apply(self, desired: DesiredState) -> Applied:
         """Make what runs equal to what is wished."""
         return _applied.decode(await asyncio.to_thread(self._engine.apply, _encode(desired)))
+
+    async def revoke(self, revocation: Revocation) -> int:
+        """Cut running streams; returns how many."""
+        return await asyncio.to_thread(self._engine.revoke, _encode(revocation))
 
     async def streams(self) -> tuple[StreamStatus, ...]:
         """Return the status of every stream."""

@@ -10,6 +10,7 @@ from vms.engine.model import (
     DesiredState,
     Event,
     EventBatch,
+    Revocation,
     StreamStatus,
 )
 
@@ -25,6 +26,10 @@ class LocalEngine(Protocol):
 
     async def apply(self, desired: DesiredState) -> Applied:
         """Make what runs equal to what is wished."""
+        ...
+
+    async def revoke(self, revocation: Revocation) -> int:
+        """Cut running streams; returns how many."""
         ...
 
     async def streams(self) -> tuple[StreamStatus, ...]:
@@ -53,6 +58,10 @@ class MediaControl(Protocol):
 
     async def apply(self, desired: DesiredState) -> Applied:
         """Replace the desired state."""
+        ...
+
+    async def revoke(self, revocation: Revocation) -> int:
+        """Cut running streams; returns how many."""
         ...
 
     async def streams(self) -> tuple[StreamStatus, ...]:

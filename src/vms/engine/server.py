@@ -11,7 +11,7 @@ import grpc
 from vms.common import InternalError, VmsError
 from vms.engine import wire
 from vms.engine.journal import Journal
-from vms.engine.model import Addresses, Applied, Description, DesiredState
+from vms.engine.model import Addresses, Applied, Description, DesiredState, Revocation
 from vms.engine.ports import LocalEngine
 from vms.engine.snapshot import SnapshotStore
 from vms.proto.engine_v1 import messages as pb
@@ -110,6 +110,12 @@ class MediaService:
         )
         return applied
 
+    async def revoke(self, revocation: Revocation) -> int:
+        """Cut running streams; returns how many."""
+        ended = await self._engine.revoke(revocation)
+        log.info("streams_revoked", ended=ended, camera=revocation.camera)
+        return ended
+
     async def _remember(self, desired: DesiredState) -> None:
         try:
             await asyncio.to_thread(self._snapshots.save, desired)
@@ -151,6 +157,12 @@ class EngineServicer(stubs.EngineServicer):
     async def Apply(self, request: pb.ApplyRequest, _context: Context) -> pb.ApplyResult:  # noqa: N802
         """See engine.proto."""
         return wire.applied_to(await self._service.apply(wire.desired_from(request)))
+
+    @_errors_as_status
+    async def Revoke(self, request: pb.RevokeRequest, _context: Context) -> pb.RevokeResult:  # noqa: N802
+        """See engine.proto."""
+        revocation = wire.revocation_from(request)
+        return pb.RevokeResult(ended=await self._service.revoke(revocation))
 
     @_errors_as_status
     async def Streams(self, _request: pb.StreamsRequest, _context: Context) -> pb.StreamList:  # noqa: N802

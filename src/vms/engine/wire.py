@@ -56,6 +56,7 @@ def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:
             city=camera.city,
             name=camera.name,
             enabled=camera.enabled,
+            masked=camera.masked,
             streams={
                 name.value: pb.StreamSource(url=source.url, transport=source.transport)
                 for name, source in camera.streams.items()
@@ -63,7 +64,63 @@ def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:
         )
         for camera in desired.cameras
     ]
-    return pb.ApplyRequest(generation=desired.generation, cameras=cameras)
+    access = _access_to(desired.access)
+    return pb.ApplyRequest(generation=desired.generation, cameras=cameras, access=access)
+
+
+def _access_to(rules: model.AccessRules) -> pb.Access:
+    return pb.Access(
+        node=rules.node,
+        keys=[pb.VerifyKey(id=key.id, public=key.public) for key in rules.keys],
+        stream_keys=[
+            pb.StreamKey(
+                id=key.id,
+                secret=key.secret,
+                city=key.city,
+                cameras=None if key.cameras is None else pb.CameraNames(ids=key.cameras),
+                expires_s=key.expires_s,
+            )
+            for key in rules.stream_keys
+        ],
+        limits=pb.Limits(**msgspec.structs.asdict(rules.limits)),
+        city_limits=rules.city_limits,
+    )
+
+
+def _access_from(access: pb.Access) -> model.AccessRules:
+    limits = access.limits
+    return model.AccessRules(
+        node=access.node,
+        keys=tuple(model.VerifyKey(key.id, key.public) for key in access.keys),
+        stream_keys=tuple(
+            model.StreamKeyRule(
+                id=key.id,
+                secret=key.secret,
+                city=key.city if key.HasField("city") else None,
+                cameras=tuple(key.cameras.ids) if key.HasField("cameras") else None,
+                expires_s=key.expires_s,
+            )
+            for key in access.stream_keys
+        ),
+        limits=model.StreamLimits(limits.stream, limits.viewer, limits.city, limits.machine),
+        city_limits=dict(access.city_limits),
+    )
+
+
+def revocation_to(revocation: model.Revocation) -> pb.RevokeRequest:
+    """Return a revocation as a request."""
+    return pb.RevokeRequest(
+        viewer=revocation.viewer, session=revocation.session, camera=revocation.camera
+    )
+
+
+def revocation_from(request: pb.RevokeRequest) -> model.Revocation:
+    """Return the revocation of a request."""
+    return model.Revocation(
+        viewer=request.viewer if request.HasField("viewer") else None,
+        session=request.session if request.HasField("session") else None,
+        camera=request.camera if request.HasField("camera") else None,
+    )
 
 
 def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
@@ -77,6 +134,7 @@ def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
                     "city": camera.city,
                     "name": camera.name,
                     "enabled": camera.enabled,
+                    "masked": camera.masked,
                     "streams": {
                         name: {
                             "url": source.url,
@@ -87,6 +145,7 @@ def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
                 }
                 for camera in request.cameras
             ],
+            "access": _access_from(request.access),
         },
         model.DesiredState,
     )

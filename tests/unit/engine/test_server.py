@@ -11,7 +11,7 @@ import pytest
 from doubles import ADDRESSES, FakeEngine, desired, event, wish
 
 from vms.common import ConflictError, UnavailableError
-from vms.engine import EngineClient, Journal, MediaService, SnapshotStore, serve
+from vms.engine import EngineClient, Journal, MediaService, Revocation, SnapshotStore, serve
 
 STATE = desired(wish("gate"), wish("yard"), generation=3)
 
@@ -43,6 +43,13 @@ async def media(folder: Path, engine: FakeEngine | None = None) -> AsyncIterator
 async def test_only_its_owner_may_open_the_socket(tmp_path: Path) -> None:
     async with media(tmp_path) as it:
         assert stat.S_IMODE(it.socket.stat().st_mode) == 0o600
+
+
+async def test_streams_are_cut_by_viewer_session_or_camera(tmp_path: Path) -> None:
+    async with media(tmp_path) as it:
+        assert await it.client.revoke(Revocation(viewer="ana")) == 1
+        assert await it.client.revoke(Revocation(session="s1", camera="gate")) == 2
+    assert it.engine.revoked == [Revocation(viewer="ana"), Revocation(session="s1", camera="gate")]
 
 
 async def test_what_is_applied_runs_and_is_described(tmp_path: Path) -> None:

@@ -6,7 +6,19 @@ import pytest
 from doubles import ADDRESSES, desired, event, status, wish
 
 from vms.common import BY_KIND, Kind, StreamName, error_of_kind
-from vms.engine import Applied, Description, EventBatch, Reason, StreamSource, StreamState
+from vms.engine import (
+    AccessRules,
+    Applied,
+    Description,
+    EventBatch,
+    Reason,
+    Revocation,
+    StreamKeyRule,
+    StreamLimits,
+    StreamSource,
+    StreamState,
+    VerifyKey,
+)
 from vms.engine import wire
 
 REASON = Reason("unknown_codec", {"codec": "AV1", "count": 3, "ratio": 0.5})
@@ -19,6 +31,33 @@ def test_a_desired_state() -> None:
     )
     state = msgspec.structs.replace(state, cameras=(*state.cameras, udp))
     assert wire.desired_from(wire.desired_to(state)) == state
+
+
+def test_who_may_open_streams() -> None:
+    access = AccessRules(
+        node="n1",
+        keys=(VerifyKey("k1", "cHVibGlj"),),
+        stream_keys=(
+            StreamKeyRule("everywhere", "s"),
+            StreamKeyRule("city", "s", city="sp", expires_s=1_700_000_000),
+            StreamKeyRule("named", "s", city="sp", cameras=("gate", "yard")),
+            StreamKeyRule("none", "s", cameras=()),
+        ),
+        limits=StreamLimits(stream=1, viewer=2, city=3, machine=4),
+        city_limits={"sp": 16},
+    )
+    masked = msgspec.structs.replace(wish("gate"), masked=True)
+    state = msgspec.structs.replace(desired(masked), access=access)
+    assert wire.desired_from(wire.desired_to(state)) == state
+    assert repr(access.stream_keys[0]) == "StreamKeyRule(id='everywhere')"
+
+
+@pytest.mark.parametrize(
+    "revocation",
+    [Revocation(), Revocation(viewer="ana"), Revocation(viewer="ana", session="s1", camera="gate")],
+)
+def test_a_revocation(revocation: Revocation) -> None:
+    assert wire.revocation_from(wire.revocation_to(revocation)) == revocation
 
 
 @pytest.mark.parametrize(
