@@ -112,7 +112,8 @@ impl Farm {
 
     /// Sets or takes back the fault of a camera (from 1), or of all with 0.
     pub fn set_fault(&self, camera: usize, fault: Option<Fault>) -> Result<(), FarmError> {
-        self.faults.set(camera, fault)
+        self.faults.set(self.faults.streams_of(camera)?, fault);
+        Ok(())
     }
 
     #[must_use]

@@ -1,11 +1,13 @@
 //! What a simulated camera can do wrong.
 
+use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::FarmError;
 
@@ -56,7 +58,7 @@ fn yes() -> bool {
 }
 
 /// Forms of a bad SDP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadSdp {
     /// Neither o= nor s=.
@@ -83,9 +85,24 @@ impl Fault {
     pub(crate) fn blocks_video(&self) -> bool {
         matches!(self, Self::Stall | Self::AudioOnly)
     }
+
+    /// True where a client meets it only when it calls: to take effect at
+    /// once it must end the sessions that run.
+    pub(crate) fn is_met_on_calling(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongPassword
+                | Self::NoParameterSets { .. }
+                | Self::SetsOnlyInSdp
+                | Self::BadSdp { .. }
+                | Self::AudioOnly
+                | Self::NotRtsp
+        )
+    }
 }
 
-/// The short form for an address: `stall`, `drop:5`, `bad_sdp:no_origin`.
+/// The short form for addresses and commands: `stall`, `drop:5`,
+/// `bad_sdp:no_origin`.
 impl FromStr for Fault {
     type Err = FarmError;
 
@@ -96,34 +113,68 @@ impl FromStr for Fault {
             if value.is_empty() {
                 return Ok(default);
             }
-            value.parse().map_err(|_| bad())
+            value.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(bad)
         };
-        Ok(match kind {
-            "stall" => Self::Stall,
-            "drop" => Self::Drop { percent: number(1.0)? as f32 },
-            "reorder" => Self::Reorder { percent: number(1.0)? as f32 },
-            "delay" => Self::Delay { ms: number(200.0)?.max(0.0) as u64 },
-            "close" => Self::Close { after_s: number(0.0)? as f32 },
-            "wrong_password" => Self::WrongPassword,
-            "lying_marker" => Self::LyingMarker,
-            "no_parameter_sets" => Self::NoParameterSets { in_band: value != "at_all" },
-            "sets_only_in_sdp" => Self::SetsOnlyInSdp,
-            "bad_sdp" => Self::BadSdp { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
-            "clock_jump" => Self::ClockJump { seconds: number(60.0)? },
-            "audio_only" => Self::AudioOnly,
-            "not_rtsp" => Self::NotRtsp,
-            "big_packets" => Self::BigPackets,
-            "endless_frame" => Self::EndlessFrame,
-            "foreign_packets" => Self::ForeignPackets,
+        Ok(match (kind, value) {
+            ("drop", _) => Self::Drop { percent: number(1.0)? as f32 },
+            ("reorder", _) => Self::Reorder { percent: number(1.0)? as f32 },
+            ("delay", _) => Self::Delay { ms: number(200.0)?.max(0.0) as u64 },
+            ("close", _) => Self::Close { after_s: number(0.0)? as f32 },
+            ("clock_jump", _) => Self::ClockJump { seconds: number(60.0)? },
+            ("bad_sdp", _) => Self::BadSdp { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
+            ("no_parameter_sets", "at_all") => Self::NoParameterSets { in_band: false },
+            ("no_parameter_sets", "") => Self::NoParameterSets { in_band: true },
+            ("stall", "") => Self::Stall,
+            ("wrong_password", "") => Self::WrongPassword,
+            ("lying_marker", "") => Self::LyingMarker,
+            ("sets_only_in_sdp", "") => Self::SetsOnlyInSdp,
+            ("audio_only", "") => Self::AudioOnly,
+            ("not_rtsp", "") => Self::NotRtsp,
+            ("big_packets", "") => Self::BigPackets,
+            ("endless_frame", "") => Self::EndlessFrame,
+            ("foreign_packets", "") => Self::ForeignPackets,
             _ => return Err(bad()),
         })
     }
 }
 
-/// The faults of all cameras, set from any thread.
+/// Writes what [`FromStr`] reads.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stall => f.write_str("stall"),
+            Self::Drop { percent } => write!(f, "drop:{percent}"),
+            Self::Reorder { percent } => write!(f, "reorder:{percent}"),
+            Self::Delay { ms } => write!(f, "delay:{ms}"),
+            Self::Close { after_s } => write!(f, "close:{after_s}"),
+            Self::WrongPassword => f.write_str("wrong_password"),
+            Self::LyingMarker => f.write_str("lying_marker"),
+            Self::NoParameterSets { in_band: true } => f.write_str("no_parameter_sets"),
+            Self::NoParameterSets { in_band: false } => f.write_str("no_parameter_sets:at_all"),
+            Self::SetsOnlyInSdp => f.write_str("sets_only_in_sdp"),
+            Self::BadSdp { form } => write!(f, "bad_sdp:{form}"),
+            Self::ClockJump { seconds } => write!(f, "clock_jump:{seconds}"),
+            Self::AudioOnly => f.write_str("audio_only"),
+            Self::NotRtsp => f.write_str("not_rtsp"),
+            Self::BigPackets => f.write_str("big_packets"),
+            Self::EndlessFrame => f.write_str("endless_frame"),
+            Self::ForeignPackets => f.write_str("foreign_packets"),
+        }
+    }
+}
+
+impl fmt::Display for BadSdp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A unit variant is written as its bare name.
+        self.serialize(f)
+    }
+}
+
+/// The faults of all streams, set from any thread. Camera `n`, counted from
+/// 0, has the streams `2 * n` (main) and `2 * n + 1` (sub).
 #[derive(Debug)]
 pub(crate) struct Faults {
-    cameras: RwLock<Vec<Option<Fault>>>,
+    streams: RwLock<Vec<Option<Fault>>>,
     /// False while nobody has ever set one: spares the healthy farm a lock a
     /// frame.
     any: AtomicBool,
@@ -131,27 +182,30 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub fn new(cameras: usize) -> Arc<Self> {
-        Arc::new(Self { cameras: RwLock::new(vec![None; cameras]), any: AtomicBool::new(false) })
+        Arc::new(Self { streams: RwLock::new(vec![None; cameras * 2]), any: AtomicBool::new(false) })
     }
 
-    /// Sets the fault of camera `number` (from 1), or of all with 0.
-    pub fn set(&self, number: usize, fault: Option<Fault>) -> Result<(), FarmError> {
-        let mut cameras = self.cameras.write();
-        if number == 0 {
-            cameras.fill(fault);
-        } else {
-            let slot = cameras.get_mut(number - 1).ok_or(FarmError::NoSuchCamera(number))?;
-            *slot = fault;
+    /// The streams of camera `number` (from 1), or of all with 0.
+    pub fn streams_of(&self, number: usize) -> Result<Range<usize>, FarmError> {
+        let count = self.streams.read().len();
+        match number {
+            0 => Ok(0..count),
+            _ if number <= count / 2 => Ok(number * 2 - 2..number * 2),
+            _ => Err(FarmError::NoSuchCamera(number)),
         }
-        self.any.store(true, Ordering::Release);
-        Ok(())
     }
 
-    pub fn get(&self, camera: usize) -> Option<Fault> {
+    /// Sets the fault of streams that exist.
+    pub fn set(&self, streams: Range<usize>, fault: Option<Fault>) {
+        self.streams.write()[streams].fill(fault);
+        self.any.store(true, Ordering::Release);
+    }
+
+    pub fn get(&self, stream: usize) -> Option<Fault> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
-        self.cameras.read().get(camera).cloned().flatten()
+        self.streams.read().get(stream).cloned().flatten()
     }
 }
 
@@ -184,8 +238,9 @@ mod tests {
         for (json, short) in pairs {
             let fault = Fault::from_json(json).expect(json);
             assert_eq!(fault, short.parse().expect(short));
+            assert_eq!(fault, fault.to_string().parse().expect(short));
         }
-        for bad in ["", "melt", "drop:x", "bad_sdp:nice"] {
+        for bad in ["", "melt", "drop:x", "drop:nan", "stall:5", "bad_sdp:nice", "no_parameter_sets:x"] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
         assert!(Fault::from_json(r#"{"kind":"drop","percent":1,"extra":1}"#).is_err());
@@ -195,10 +250,12 @@ mod tests {
     fn a_fault_holds_until_it_is_taken_back() {
         let faults = Faults::new(2);
         assert_eq!(faults.get(0), None);
-        faults.set(1, Some(Fault::Stall)).unwrap();
-        assert_eq!((faults.get(0), faults.get(1)), (Some(Fault::Stall), None));
-        faults.set(0, None).unwrap();
-        assert_eq!(faults.get(0), None);
-        assert!(matches!(faults.set(3, None), Err(FarmError::NoSuchCamera(3))));
+        faults.set(faults.streams_of(1).unwrap(), Some(Fault::Stall));
+        faults.set(3..4, Some(Fault::LyingMarker));
+        let set: Vec<_> = (0..4).map(|stream| faults.get(stream)).collect();
+        assert_eq!(set, [Some(Fault::Stall), Some(Fault::Stall), None, Some(Fault::LyingMarker)]);
+        faults.set(faults.streams_of(0).unwrap(), None);
+        assert!((0..4).all(|stream| faults.get(stream).is_none()));
+        assert!(matches!(faults.streams_of(3), Err(FarmError::NoSuchCamera(3))));
     }
 }

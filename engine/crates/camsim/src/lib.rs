@@ -3,7 +3,8 @@
 //! Data flow: `scene` packetises an Annex B file once; `server` answers RTSP
 //! and puts sessions on a stream; `pacer` ticks each playing stream at its
 //! camera's rate; `session` writes a frame to one client, one write a frame
-//! over TCP, after `mangle` has spoilt it where a [`Fault`] says so.
+//! over TCP, after `mangle` has spoilt it where a [`Fault`] says so; `command`
+//! reads the faults that are put on and taken back while the farm runs.
 //!
 //! Everything runs on one thread: a farm of 200 cameras costs a fifth of a
 //! core. What is absent: encoding (the scenes come from files), audio other
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod command;
 mod config;
 mod farm;
 mod fault;

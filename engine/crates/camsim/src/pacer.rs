@@ -152,7 +152,7 @@ impl Pacer {
         let number = stream.next.get();
         let utc_us = utc_now();
         let sei = stream.scene.sei(utc_us);
-        let fault = self.faults.get(stream.camera);
+        let fault = self.faults.get(index);
         let tick = Tick {
             scene: &stream.scene,
             frame: stream.scene.frame(number + stream.scene_offset()),

@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth;
+use crate::command::{self, Command};
 use crate::config::FarmConfig;
 use crate::farm::Counters;
 use crate::fault::{Fault, Faults};
@@ -33,22 +34,23 @@ pub struct Server {
 
 /// A stream that an address names.
 #[derive(Clone, Debug, PartialEq)]
-struct Target {
+pub struct Target {
     /// From 0.
-    camera: usize,
-    sub: bool,
+    pub camera: usize,
+    pub sub: bool,
     track: Option<usize>,
     fault: Option<Fault>,
 }
 
 impl Target {
-    fn index(&self) -> usize {
+    /// The stream's number among those of the farm.
+    pub fn index(&self) -> usize {
         self.camera * 2 + usize::from(self.sub)
     }
 
     /// Reads `rtsp://host/cam3/sub?fault=stall`, with a track's control
     /// behind the path or, as clients put it there, behind the query.
-    fn parse(uri: &str, cameras: usize) -> Option<Self> {
+    pub fn parse(uri: &str, cameras: usize) -> Option<Self> {
         let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
         let (_, path) = rest.split_once('/')?;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -268,10 +270,16 @@ impl Client {
     fn answer(&self, request: &Request<Vec<u8>>) -> bool {
         let cseq = header(request, &headers::CSEQ).unwrap_or("0");
         let uri = request.request_uri().map_or("*", |uri| uri.as_str());
+        // Before any fault, so that every fault can be taken back.
+        if let Some(command) = Command::read(request) {
+            let answer = self.command(uri, &command);
+            self.connection.send(answer.write(cseq).as_bytes());
+            return true;
+        }
         let target = Target::parse(uri, self.server.config.cameras);
         let fault = target.as_ref().and_then(|target| {
-            let of_camera = self.server.faults.get(target.camera);
-            target.fault.clone().or(of_camera)
+            let of_stream = self.server.faults.get(target.index());
+            target.fault.clone().or(of_stream)
         });
         if fault == Some(Fault::NotRtsp) {
             self.connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
@@ -286,6 +294,30 @@ impl Client {
         };
         self.connection.send(answer.write(cseq).as_bytes());
         !answer.close
+    }
+
+    /// Carries out a command. It asks for no password, as the fault may be
+    /// that none is right; so only this machine may send one.
+    fn command(&self, uri: &str, command: &Command) -> Answer {
+        if !self.peer.ip().to_canonical().is_loopback() {
+            return Answer::new("403 Forbidden");
+        }
+        let Some(streams) = command::streams(uri, self.server.config.cameras) else {
+            return Answer::new("404 Not Found");
+        };
+        let mut answer = Answer::new("200 OK");
+        match command {
+            Command::Tell => {
+                answer = answer.header("Content-Type", command::MEDIA_TYPE);
+                answer.body = command::tell(&self.server.faults, streams);
+            }
+            Command::Set(Ok(fault)) => self.server.faults.set(streams, fault.clone()),
+            Command::Set(Err(error)) => {
+                tracing::debug!(%error, "command refused");
+                answer.status = "451 Parameter Not Understood";
+            }
+        }
+        answer
     }
 
     fn may_enter(&self, request: &Request<Vec<u8>>, fault: Option<&Fault>) -> bool {
@@ -348,7 +380,7 @@ impl Client {
             let (_, session) = slot.get_or_insert_with(|| {
                 let connection = Rc::clone(&self.connection);
                 let seed = rand::random();
-                let session = Session::new(connection, target.fault.clone(), seed);
+                let session = Session::new(connection, target.fault.clone(), fault.cloned(), seed);
                 (target.index(), session)
             });
             session.set_up(track == 1, transport)

@@ -124,6 +124,8 @@ pub struct Session {
     pub connection: Rc<Connection>,
     /// From the client's own address; goes before the camera's.
     fault: Option<Fault>,
+    /// What held when the client called.
+    met: Option<Fault>,
     video: RefCell<Option<TrackState>>,
     audio: RefCell<Option<TrackState>>,
     started: Cell<Option<Instant>>,
@@ -145,10 +147,11 @@ pub struct Tick<'a> {
 }
 
 impl Session {
-    pub fn new(connection: Rc<Connection>, fault: Option<Fault>, seed: u64) -> Rc<Self> {
+    pub fn new(connection: Rc<Connection>, fault: Option<Fault>, met: Option<Fault>, seed: u64) -> Rc<Self> {
         Rc::new(Self {
             connection,
             fault,
+            met,
             video: RefCell::default(),
             audio: RefCell::default(),
             started: Cell::default(),
@@ -182,9 +185,7 @@ impl Session {
     /// Sends one frame; true when something is left to be pumped.
     pub fn tick(&self, tick: &Tick<'_>, of_camera: Option<Fault>, scratch: &mut Vec<u8>) -> bool {
         let fault = self.fault(of_camera);
-        if let (Some(Fault::Close { after_s }), Some(started)) = (&fault, self.started.get())
-            && (tick.now - started).as_secs_f32() >= *after_s
-        {
+        if self.is_ended_by(fault.as_ref(), tick.now) {
             self.connection.closed.cancel();
             return false;
         }
@@ -212,6 +213,14 @@ impl Session {
             self.delayed.borrow_mut().push_back(due);
         }
         self.pump(tick.now)
+    }
+
+    fn is_ended_by(&self, fault: Option<&Fault>, now: Instant) -> bool {
+        match (fault, self.started.get()) {
+            (Some(Fault::Close { after_s }), Some(started)) => (now - started).as_secs_f32() >= *after_s,
+            (Some(fault), _) => fault.is_met_on_calling() && self.met.as_ref() != Some(fault),
+            (None, _) => false,
+        }
     }
 
     /// A client begins at a key frame, and again after it could not follow.

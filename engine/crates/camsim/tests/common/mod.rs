@@ -102,6 +102,16 @@ impl Client {
         self.answer().expect("an answer")
     }
 
+    /// A request with `text/parameters` as its body.
+    pub fn parameters(&mut self, method: &str, uri: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.cseq += 1;
+        let head = format!("{method} {uri} RTSP/1.0\r\nCSeq: {}\r\nContent-Length: {length}\r\n", self.cseq);
+        let request = format!("{head}Content-Type: text/parameters\r\n\r\n{body}");
+        self.stream.write_all(request.as_bytes()).expect("a request sent");
+        self.answer().expect("an answer")
+    }
+
     /// More bytes; false when the camera has closed.
     fn fill(&mut self) -> bool {
         let mut chunk = [0; 65_536];
