@@ -1,4 +1,4 @@
-import type { Reason, Values } from './streams'
+import type { Reason, Values } from './reason'
 
 /** A refusal by the server (RFC 9457), or a network that did not answer. */
 export class Problem extends Error {

@@ -1,14 +1,8 @@
 import { problemOf } from './problem'
+import type { Reason } from './reason'
 
 export type StreamState = 'connecting' | 'live' | 'stalled' | 'backing_off' | 'off'
 export type StreamName = 'main' | 'sub'
-export type Values = Readonly<Record<string, string | number | null>>
-
-/** Why something is as it is: a code that every language has words for, and what fills them. */
-export interface Reason {
-  readonly code: string
-  readonly values: Values
-}
 
 export interface StreamStatus {
   readonly camera: string

@@ -1,4 +1,4 @@
-import type { Reason, Values } from '../api/streams'
+import type { Reason, Values } from '../api/reason'
 import { en, type Catalogue, type Key } from './en'
 import { es } from './es'
 import { pt } from './pt'

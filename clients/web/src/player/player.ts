@@ -1,5 +1,5 @@
 import { Problem } from '../api/problem'
-import type { Reason } from '../api/streams'
+import type { Reason } from '../api/reason'
 import { makeBackoff, type Backoff } from '../lib/backoff'
 import { compare, readCounters, type Counters, type PlayerStats } from './stats'
 import { makeWhep, type WhepOptions, type WhepSession } from './whep'
