@@ -115,7 +115,9 @@ class Farm:
 
 
 @contextlib.contextmanager
-def farm(scenes: tuple[Path, Path], user: tuple[str, str] | None = None) -> Iterator[Farm]:
+def farm(
+    scenes: tuple[Path, Path], user: tuple[str, str] | None = None, *, audio: bool = False
+) -> Iterator[Farm]:
     """Run a farm in this process."""
     from vms import _engine  # noqa: PLC0415 - absent where it is not built
 
@@ -126,6 +128,7 @@ def farm(scenes: tuple[Path, Path], user: tuple[str, str] | None = None) -> Iter
         "main_fps": MAIN.fps,
         "sub_fps": SUB.fps,
         "user": user,
+        "audio": audio,
     }
     simulator = _engine.Simulator(json.dumps(config).encode())
     address = simulator.start()

@@ -1,13 +1,15 @@
 """Roles and simulated cameras started by hand."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from product import wait_for
+from product import Farm, wait_for
+from vms.cli.fault import FAULTS, fault_of, set_fault
 from vms.proto import LogSettings, SimulateLaunch, SimulatorLaunch
 
 STOP_LIMIT_S = 5.0
@@ -81,6 +83,51 @@ def test_a_farm_plays_and_its_faults_are_put_on(scenes: tuple[Path, Path]) -> No
         assert plays(f"rtsp://{address}/cam1/sub")
         assert not plays(f"rtsp://{address}/cam2")
         assert ends(process) == 0
+
+
+def vms(*arguments: str) -> tuple[int, str]:
+    """Run a command; returns its exit code and all that it said."""
+    command = [sys.executable, "-m", "vms.cli", *arguments]
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20, check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    return done.returncode, done.stdout.strip()
+
+
+def test_a_fault_is_commanded_while_cameras_run(cameras: Farm) -> None:
+    url = f"rtsp://{cameras.address}/cam8"
+    assert vms("simulate", "fault", url) == (0, "fault: none")
+    assert plays(url)
+    try:
+        assert vms("simulate", "fault", url, "not_rtsp") == (0, "fault: not_rtsp")
+        assert not plays(url)
+        assert vms("simulate", "fault", f"{url}/sub", "none", "--json") == (0, '{"fault": "none"}')
+        assert vms("simulate", "fault", url) == (0, "cam8/main: not_rtsp")
+    finally:
+        assert vms("simulate", "fault", url, "none") == (0, "fault: none")
+    assert plays(url)
+
+
+def test_commands_that_cannot_be_carried_out_say_why(cameras: Farm) -> None:
+    code, said = vms("simulate", "fault", f"rtsp://{cameras.address}/cam8", "melt")
+    assert (code, "no such fault: melt" in said) == (2, True)
+    code, said = vms("simulate", "fault", f"rtsp://{cameras.address}/cam9", "stall")
+    assert (code, "no such simulated camera" in said) == (5, True)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_that_the_help_names_is_understood(cameras: Farm, fault: str) -> None:
+    name, _, value = fault.partition(":")
+    value = {"FORM": "junk", "at_all": "at_all", "": ""}.get(value, "3")
+    words = f"{name}:{value}" if value else name
+    url = f"rtsp://{cameras.address}/cam8"
+    try:
+        set_fault(url, words)
+        assert fault_of(url) == {"fault": words}
+    finally:
+        set_fault(url, "none")
 
 
 def test_a_fault_that_there_is_not_ends_it_with_2(scenes: tuple[Path, Path]) -> None:

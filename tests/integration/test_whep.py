@@ -4,12 +4,17 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
-from av import VideoFrame
+from av import AudioFrame, VideoFrame
 
-from product import Product
+from product import Product, farm, running
+
+# Of 32,767: the beep has some 6,000.
+LOUD = 1_000
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -26,6 +31,43 @@ def delete(url: str) -> int:
     request = urllib.request.Request(url, method="DELETE")  # noqa: S310 - http
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http
         return int(answer.status)
+
+
+async def hear(base: str, path: str, seconds: float) -> list[AudioFrame]:
+    """Play picture and sound; returns the sound."""
+    peer = RTCPeerConnection()
+    tracks: dict[str, asyncio.Future[Any]] = {
+        kind: asyncio.get_running_loop().create_future() for kind in ("video", "audio")
+    }
+    try:
+        for kind in tracks:
+            peer.addTransceiver(kind, direction="recvonly")
+        peer.on("track", lambda track: tracks[track.kind].set_result(track))
+        await peer.setLocalDescription(await peer.createOffer())
+        _, location, answer = await asyncio.to_thread(post, base + path, peer.localDescription.sdp)
+        assert "PCMA/8000" in answer
+        await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        async with asyncio.timeout(20):
+            video, audio = await tracks["video"], await tracks["audio"]
+            assert isinstance(await video.recv(), VideoFrame)
+            heard: list[AudioFrame] = []
+            while sum(frame.samples / frame.sample_rate for frame in heard) < seconds:
+                heard.append(await audio.recv())
+        await asyncio.to_thread(delete, base + location)
+        return heard
+    finally:
+        await peer.close()
+
+
+def test_a_camera_with_sound_is_heard(scenes: tuple[Path, Path], tmp_path: Path) -> None:
+    with farm(scenes, audio=True) as cameras:
+        flags = ["up", "--open", "--camera", cameras.camera("gate", 1)]
+        with running(flags, tmp_path / "data", tmp_path / "log") as product:
+            product.wait_live("gate/main")
+            heard = asyncio.run(hear(product.api, "/api/v1/streams/gate/main/whep", seconds=2.2))
+    loud = [max(abs(frame.to_ndarray()).flat) > LOUD for frame in heard]
+    # A beep of 100 ms each second, and silence between.
+    assert 0.05 < sum(loud) / len(loud) < 0.25
 
 
 async def play(base: str, path: str, frames: int) -> list[VideoFrame]:

@@ -10,16 +10,16 @@ from vms.cli.become import become
 from vms.cli.config import config_app
 from vms.cli.db import db_app
 from vms.cli.options import Options
-from vms.cli.scenes import farm, make_scenes, parse_fault
+from vms.cli.scenes import MOST_CAMERAS, farm, make_scenes
 from vms.cli.settings import Flags, launch_of
+from vms.cli.simulate import simulate_app
 from vms.cli.texts import Texts
 from vms.cli.version import show_version
 from vms.common import InvalidError
-from vms.proto import Announcement, ApiLaunch, LogSettings, SimulateLaunch, SupervisorLaunch
+from vms.proto import Announcement, ApiLaunch, SupervisorLaunch
 
 ROLES = ("api", "media")
 LATER_ROLES = ("ai", "edge", "gateway", "ingest", "replicator", "storage", "stream")
-MOST_CAMERAS = 10_000
 
 
 def build_app(texts: Texts) -> typer.Typer:
@@ -35,7 +35,7 @@ def build_app(texts: Texts) -> typer.Typer:
     _add_up(app, texts, options)
     _add_demo(app, texts, options)
     _add_run(app, texts, options)
-    _add_simulate(app, texts, options)
+    app.add_typer(simulate_app(texts, options), name="simulate")
     app.add_typer(config_app(texts, options), name="config")
     app.add_typer(db_app(texts, options), name="db")
 
@@ -46,8 +46,9 @@ def build_app(texts: Texts) -> typer.Typer:
     return app
 
 
-def _announcement(texts: Texts, *, as_json: bool) -> Announcement:
-    return Announcement(text=texts("up.ready"), json=as_json)
+def _announcement(texts: Texts, *more: str, as_json: bool) -> Announcement:
+    words = "\n".join(texts(key) for key in ("up.ready", *more))
+    return Announcement(text=words, json=as_json)
 
 
 def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
@@ -87,6 +88,7 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         data: Annotated[Path | None, options("data")] = None,
         codec: Annotated[str, options("codec", show_default=True)] = "h264",
         size: Annotated[str, options("size", show_default=True)] = "1080p",
+        audio: Annotated[bool, options("audio")] = False,
         port: Annotated[int | None, options.port("port")] = None,
         rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
         webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
@@ -105,10 +107,11 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         )
         folder = data or Path(tempfile.gettempdir()) / f"vms-demo-{_user()}"
         launch = launch_of(folder, flags, open_=True)
-        simulator = farm(cameras, make_scenes(codec, size, texts), log=launch.log)
+        scenes = make_scenes(codec, size, texts)
+        simulator = farm(cameras, scenes, log=launch.log, audio=audio)
         orders = SupervisorLaunch(
             launch=launch,
-            announcement=_announcement(texts, as_json=as_json),
+            announcement=_announcement(texts, "demo.ready", as_json=as_json),
             simulator=simulator,
         )
         become("vms.services.supervisor", orders)
@@ -137,41 +140,6 @@ def check_role(role: str) -> None:
             f"so far there are: {', '.join(ROLES)}",
             code="role_later" if later else "role_unknown",
             values={"role": role, "roles": ", ".join(ROLES)},
-        )
-
-
-def _add_simulate(app: typer.Typer, texts: Texts, options: Options) -> None:
-    @app.command("simulate", help=texts("simulate.help"))
-    def simulate(
-        *,
-        cameras: Annotated[int, options("cameras", min=1, max=MOST_CAMERAS, show_default=True)] = 6,
-        host: Annotated[str, options("host", show_default=True)] = "127.0.0.1",
-        port: Annotated[int, options("simulator_port", min=0, max=65535, show_default=True)] = 8654,
-        codec: Annotated[str, options("codec", show_default=True)] = "h264",
-        size: Annotated[str, options("size", show_default=True)] = "1080p",
-        key_interval: Annotated[int, options("key_interval", min=1, max=30, show_default=True)] = 1,
-        user: Annotated[str | None, options("user")] = None,
-        password: Annotated[str | None, options("password")] = None,
-        fault: Annotated[list[str] | None, options("fault")] = None,
-        as_json: Annotated[bool, options("json")] = False,
-    ) -> None:
-        faults = tuple(parse_fault(text) for text in fault or ())
-        simulator = farm(
-            cameras,
-            make_scenes(codec, size, texts, key_interval),
-            log=LogSettings(level="warning"),
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            faults=faults,
-        )
-        # The count is known here; the address only when the farm listens.
-        words = texts("simulate.ready").replace("{count}", str(cameras))
-        announcement = Announcement(text=words, json=as_json)
-        become(
-            "vms.services.simulator",
-            SimulateLaunch(simulator=simulator, announcement=announcement),
         )
 
 

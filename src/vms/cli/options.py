@@ -26,6 +26,7 @@ _FLAGS = {
     "user": "--user",
     "password": "--password",
     "fault": "--fault",
+    "audio": "--audio",
 }
 
 

@@ -1,6 +1,5 @@
 """The scenes of simulated cameras: made once, with progress shown."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from vms.proto import LogSettings, SimulatorLaunch
 from vms.transcode import SceneSpec, ensure_scene
 
 FPS = 25
+MOST_CAMERAS = 10_000
 SIZES = {
     "720p": (1280, 720, 1_000_000),
     "1080p": (1920, 1080, 4_000_000),
@@ -76,6 +76,7 @@ def farm(
     port: int = 0,
     user: str | None = None,
     password: str | None = None,
+    audio: bool = False,
     faults: tuple[tuple[int, str], ...] = (),
 ) -> SimulatorLaunch:
     """Return the orders of a farm."""
@@ -89,45 +90,7 @@ def farm(
         sub_fps=float(FPS),
         user=user,
         password=password,
+        audio=audio,
         faults=faults,
         log=log,
     )
-
-
-# The value's name in a fault that has one, as the simulator reads it.
-_FAULT_VALUES = {
-    "bad_sdp": "form",
-    "clock_jump": "seconds",
-    "close": "after_s",
-    "delay": "ms",
-    "drop": "percent",
-    "reorder": "percent",
-}
-
-
-def parse_fault(text: str) -> tuple[int, str]:
-    """Read ``N=KIND[:VALUE]`` or ``N=JSON`` into a camera's number and a fault as JSON."""
-    number, equals, fault = text.partition("=")
-    kind, colon, value = fault.partition(":")
-    is_json = fault.startswith("{")
-    if not (equals and number.isdecimal() and fault) or (
-        colon and not is_json and kind not in _FAULT_VALUES
-    ):
-        raise InvalidError(
-            f"--fault {text}: write N=KIND, N=KIND:VALUE or N=JSON",
-            code="fault_invalid",
-            values={"value": text},
-        )
-    return int(number), fault if is_json else _fault_json(kind, value)
-
-
-def _fault_json(kind: str, value: str) -> str:
-    fault: dict[str, str | float] = {"kind": kind}
-    if value:
-        fault[_FAULT_VALUES[kind]] = value if kind == "bad_sdp" else _number(value)
-    return json.dumps(fault)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    return int(number) if number.is_integer() else number

@@ -22,6 +22,7 @@ EN: Mapping[str, str] = {
     "config.check.help": "Check the settings and say what is wrong.",
     "config.example.help": "Print an example vms.toml with every default.",
     "simulate.help": "Serve simulated cameras by RTSP.",
+    "simulate.fault.help": "Tell or set what a simulated camera that runs does wrong.",
     "version.help": "Print the version.",
     "option.data": "Data folder; everything is kept under it.",
     "option.open": "Ask nobody for a name. Only on loopback; so far the only mode.",
@@ -41,8 +42,13 @@ EN: Mapping[str, str] = {
     "option.simulator_port": "TCP port of the simulated cameras; 0 picks a free one.",
     "option.user": "User name that the simulated cameras ask for.",
     "option.password": "Password that the simulated cameras ask for.",
-    "option.fault": "Put a fault on a camera: N=KIND or N=JSON. May be repeated.",
+    "option.fault": "Put a fault on a camera: N=FAULT. May be repeated.",
+    "option.audio": "Give the simulated cameras sound: a beep each second.",
     "argument.role": "media or api.",
+    "argument.camera_url": (
+        "rtsp://HOST:PORT/cam1 for a camera, /cam1/main or /cam1/sub for one stream, / for all."
+    ),
+    "argument.fault": "What is wrong: {faults}. Without it, what is set is told.",
     "up.ready": (
         "VMS Enterprise is ready.\n"
         "  Page    {api}\n"
@@ -51,6 +57,7 @@ EN: Mapping[str, str] = {
         "  Data    {data}\n"
         "Open mode: anyone on this machine can watch. Ctrl-C stops it."
     ),
+    "demo.ready": "To see a failure: vms simulate fault {simulator}/cam1 stall (none heals).",
     "simulate.ready": (
         "{count} simulated cameras: rtsp://{rtsp}/cam1 to cam{count}, "
         "sub-streams at /camN/sub. Ctrl-C stops them."
@@ -68,7 +75,12 @@ EN: Mapping[str, str] = {
     "error.role_unknown": "there is no role {role}; so far there are: {roles}.",
     "error.role_later": "the role {role} comes later; so far there are: {roles}.",
     "error.size_unknown": "size {value}: allowed are {allowed}.",
-    "error.fault_invalid": "--fault {value}: write N=KIND or N=JSON, such as 2=stall.",
+    "error.fault_invalid": "--fault {value}: write N=FAULT, such as 2=stall.",
+    "error.fault_request": "{url}: give an address such as rtsp://127.0.0.1:8654/cam1.",
+    "error.fault_unknown": "no such fault: {value}. There are: {allowed}.",
+    "error.simulator_silent": "no simulated camera answers at {url}.",
+    "error.simulator_elsewhere": "{url} takes commands from its own machine only.",
+    "error.simulated_camera_unknown": "{url}: there is no such simulated camera.",
     "error.data_in_use": "another vms up runs on {data}; stop it or choose another --data.",
     "error.config_refused": "the settings are refused:{problems}",
     "error.config_unknown_environment": "unknown environment variable: {names}.",
@@ -86,6 +98,7 @@ PT: Mapping[str, str] = {
     "config.check.help": "Confere a configuração e diz o que está errado.",
     "config.example.help": "Mostra um vms.toml de exemplo com todos os padrões.",
     "simulate.help": "Serve câmeras simuladas por RTSP.",
+    "simulate.fault.help": "Diz ou muda a falha de uma câmera simulada em execução.",
     "version.help": "Mostra a versão.",
     "option.data": "Pasta de dados; tudo fica dentro dela.",
     "option.open": "Não pede nome a ninguém. Só em loopback; por ora o único modo.",
@@ -105,8 +118,14 @@ PT: Mapping[str, str] = {
     "option.simulator_port": "Porta TCP das câmeras simuladas; 0 escolhe uma livre.",
     "option.user": "Usuário que as câmeras simuladas pedem.",
     "option.password": "Senha que as câmeras simuladas pedem.",
-    "option.fault": "Põe uma falha numa câmera: N=TIPO ou N=JSON. Pode repetir.",
+    "option.fault": "Põe uma falha numa câmera: N=FALHA. Pode repetir.",
+    "option.audio": "Dá som às câmeras simuladas: um bipe por segundo.",
     "argument.role": "media ou api.",
+    "argument.camera_url": (
+        "rtsp://HOST:PORTA/cam1 para uma câmera, /cam1/main ou /cam1/sub para um fluxo, "
+        "/ para todas."
+    ),
+    "argument.fault": "O que está errado: {faults}. Sem ele, diz o que vale.",
     "up.ready": (
         "O VMS Enterprise está pronto.\n"
         "  Página  {api}\n"
@@ -115,6 +134,7 @@ PT: Mapping[str, str] = {
         "  Dados   {data}\n"
         "Modo aberto: qualquer um nesta máquina pode assistir. Ctrl-C encerra."
     ),
+    "demo.ready": "Para ver uma falha: vms simulate fault {simulator}/cam1 stall (none cura).",
     "simulate.ready": (
         "{count} câmeras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
         "subfluxos em /camN/sub. Ctrl-C encerra."
@@ -132,7 +152,12 @@ PT: Mapping[str, str] = {
     "error.role_unknown": "não há o papel {role}; por ora há: {roles}.",
     "error.role_later": "o papel {role} vem mais tarde; por ora há: {roles}.",
     "error.size_unknown": "tamanho {value}: são permitidos {allowed}.",
-    "error.fault_invalid": "--fault {value}: escreva N=TIPO ou N=JSON, como 2=stall.",
+    "error.fault_invalid": "--fault {value}: escreva N=FALHA, como 2=stall.",
+    "error.fault_request": "{url}: dê um endereço como rtsp://127.0.0.1:8654/cam1.",
+    "error.fault_unknown": "não há a falha {value}. Há: {allowed}.",
+    "error.simulator_silent": "nenhuma câmera simulada responde em {url}.",
+    "error.simulator_elsewhere": "{url} só aceita comandos da própria máquina.",
+    "error.simulated_camera_unknown": "{url}: não há essa câmera simulada.",
     "error.data_in_use": "outro vms up roda em {data}; encerre-o ou escolha outro --data.",
     "error.config_refused": "a configuração foi recusada:{problems}",
     "error.config_unknown_environment": "variável de ambiente desconhecida: {names}.",
@@ -150,6 +175,7 @@ ES: Mapping[str, str] = {
     "config.check.help": "Comprueba la configuración y dice qué está mal.",
     "config.example.help": "Muestra un vms.toml de ejemplo con todos los valores por defecto.",
     "simulate.help": "Sirve cámaras simuladas por RTSP.",
+    "simulate.fault.help": "Dice o cambia el fallo de una cámara simulada en marcha.",
     "version.help": "Muestra la versión.",
     "option.data": "Carpeta de datos; todo se guarda en ella.",
     "option.open": "No pide nombre a nadie. Solo en loopback; por ahora el único modo.",
@@ -169,8 +195,14 @@ ES: Mapping[str, str] = {
     "option.simulator_port": "Puerto TCP de las cámaras simuladas; 0 elige uno libre.",
     "option.user": "Usuario que piden las cámaras simuladas.",
     "option.password": "Contraseña que piden las cámaras simuladas.",
-    "option.fault": "Pone un fallo en una cámara: N=TIPO o N=JSON. Se puede repetir.",
+    "option.fault": "Pone un fallo en una cámara: N=FALLO. Se puede repetir.",
+    "option.audio": "Da sonido a las cámaras simuladas: un pitido por segundo.",
     "argument.role": "media o api.",
+    "argument.camera_url": (
+        "rtsp://HOST:PUERTO/cam1 para una cámara, /cam1/main o /cam1/sub para un flujo, "
+        "/ para todas."
+    ),
+    "argument.fault": "Qué está mal: {faults}. Sin él, dice lo que vale.",
     "up.ready": (
         "VMS Enterprise está listo.\n"
         "  Página  {api}\n"
@@ -179,6 +211,7 @@ ES: Mapping[str, str] = {
         "  Datos   {data}\n"
         "Modo abierto: cualquiera en esta máquina puede mirar. Ctrl-C lo detiene."
     ),
+    "demo.ready": "Para ver un fallo: vms simulate fault {simulator}/cam1 stall (none lo quita).",
     "simulate.ready": (
         "{count} cámaras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
         "subflujos en /camN/sub. Ctrl-C las detiene."
@@ -196,7 +229,12 @@ ES: Mapping[str, str] = {
     "error.role_unknown": "no existe el papel {role}; por ahora hay: {roles}.",
     "error.role_later": "el papel {role} llega más tarde; por ahora hay: {roles}.",
     "error.size_unknown": "tamaño {value}: se permiten {allowed}.",
-    "error.fault_invalid": "--fault {value}: escriba N=TIPO o N=JSON, como 2=stall.",
+    "error.fault_invalid": "--fault {value}: escriba N=FALLO, como 2=stall.",
+    "error.fault_request": "{url}: dé una dirección como rtsp://127.0.0.1:8654/cam1.",
+    "error.fault_unknown": "no hay el fallo {value}. Hay: {allowed}.",
+    "error.simulator_silent": "ninguna cámara simulada responde en {url}.",
+    "error.simulator_elsewhere": "{url} solo acepta órdenes de su propia máquina.",
+    "error.simulated_camera_unknown": "{url}: no existe esa cámara simulada.",
     "error.data_in_use": "otro vms up usa {data}; deténgalo o elija otro --data.",
     "error.config_refused": "la configuración fue rechazada:{problems}",
     "error.config_unknown_environment": "variable de entorno desconocida: {names}.",

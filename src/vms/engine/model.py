@@ -81,6 +81,7 @@ class FarmConfig(msgspec.Struct, frozen=True):
     port: int = 0
     main_fps: float = 25.0
     sub_fps: float = 25.0
+    audio: bool = False
     user: tuple[str, str] | None = None
 
 

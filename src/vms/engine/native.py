@@ -89,8 +89,8 @@ class NativeSimulator:
         """Listen; returns ``host:port``."""
         return await asyncio.to_thread(self._simulator.start)
 
-    async def fault(self, camera: int, fault: bytes) -> None:
-        """Put a fault (JSON) on one camera, counted from 1."""
+    async def fault(self, camera: int, fault: str) -> None:
+        """Put a fault on one camera, counted from 1, or on all with 0."""
         await asyncio.to_thread(self._simulator.fault, camera, fault)
 
     async def stop(self) -> None:

@@ -106,9 +106,10 @@ class SimulatorLaunch(Message, frozen=True):
     cameras: int = 6
     main_fps: float = 25.0
     sub_fps: float = 25.0
+    audio: bool = False
     user: str | None = None
     password: str | None = None
-    # (camera counted from 1, fault as JSON), put on at the start.
+    # (camera counted from 1, fault such as drop:5), put on at the start.
     faults: tuple[tuple[int, str], ...] = ()
     log: LogSettings = LogSettings()
 

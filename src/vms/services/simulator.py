@@ -22,6 +22,7 @@ def farm_config(orders: SimulatorLaunch) -> FarmConfig:
         port=orders.port,
         main_fps=orders.main_fps,
         sub_fps=orders.sub_fps,
+        audio=orders.audio,
         user=user,
     )
 
@@ -33,7 +34,7 @@ async def run(orders: SimulateLaunch, post: child.Post) -> None:
     addresses = {"rtsp": await simulator.start()}
     try:
         for camera, fault in orders.simulator.faults:
-            await simulator.fault(camera, fault.encode())
+            await simulator.fault(camera, fault)
         post.ready(addresses)
         if not post.has_parent:
             child.announce(orders.announcement, addresses, addresses)

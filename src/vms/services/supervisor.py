@@ -103,6 +103,7 @@ class Supervisor:
     workers: list[Child] = field(default_factory=list)
     farm: Child | None = None
     farm_orders: SimulateLaunch | None = None
+    farm_address: str = ""
     # Held open for the workers that come after: requests wait in it.
     listener: socket.socket | None = None
 
@@ -150,7 +151,7 @@ class Supervisor:
             Role("simulator", "vms.services.simulator", lambda: self.farm_orders or orders),
             self.clock,
         )
-        address = (await self.farm.start()).addresses["rtsp"]
+        self.farm_address = address = (await self.farm.start()).addresses["rtsp"]
         replace = msgspec.structs.replace
         farm = replace(orders.simulator, port=_port(address))
         self.farm_orders = replace(orders, simulator=farm)
@@ -160,6 +161,8 @@ class Supervisor:
     def _on_media(self, ready: Ready) -> None:
         self.launch = keep_ports(self.launch, ready)
         self.addresses = public_addresses(ready)
+        if self.farm_address:
+            self.addresses["simulator"] = f"rtsp://{self.farm_address}"
 
     def run_file(self) -> RunFile:
         """Return what runs, as scripts read it."""

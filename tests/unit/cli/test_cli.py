@@ -11,6 +11,7 @@ import pytest
 from vms import cli
 from vms.cli import app as cli_app
 from vms.cli import scenes
+from vms.cli import simulate as cli_simulate
 from vms.proto import ApiLaunch, Launch, SimulateLaunch, SupervisorLaunch
 
 
@@ -32,6 +33,7 @@ def _english(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise Became(module, orders)
 
     monkeypatch.setattr(cli_app, "become", become)
+    monkeypatch.setattr(cli_simulate, "become", become)
 
 
 def vms(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -124,8 +126,11 @@ def test_with_open_every_listener_is_on_loopback(
         (["demo", "--size", "8k"], 2, "720p, 1080p, 4k"),
         (["demo", "--codec", "vp8"], 2, "codec 'vp8'"),
         (["demo", "--cameras", "0"], 2, "greater than or equal to 1"),
-        (["simulate", "--fault", "stall"], 2, "N=KIND"),
-        (["simulate", "--fault", "1=melt:3"], 2, "N=KIND"),
+        (["simulate", "--fault", "stall"], 2, "N=FAULT"),
+        (["simulate", "--fault", "x=stall"], 2, "N=FAULT"),
+        (["simulate", "fault", "http://h/cam1", "stall"], 2, "such as rtsp://"),
+        (["simulate", "fault", "rtsp://h/cam1", "stall\r\nX: 1"], 2, "such as rtsp://"),
+        (["simulate", "fault", "rtsp://127.0.0.1:1/cam1"], 8, "no simulated camera answers"),
         (["nonsense"], 2, "nonsense"),
     ],
 )
@@ -182,17 +187,18 @@ def test_a_farm_can_stand_alone_with_faults(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch,
         *("simulate", "--cameras", "2", "--codec", "h265", "--size", "4k", "--port", "0"),
         *("--user", "u", "--password", "p", "--fault", "1=drop:5", "--fault", '2={"kind":"stall"}'),
-        *("--fault", "1=bad_sdp:junk", "--fault", "2=stall"),
+        *("--fault", "1=bad_sdp:junk", "--fault", "2=stall", "--audio"),
     )
     orders: SimulateLaunch = it.orders
     assert (orders.simulator.user, orders.simulator.password) == ("u", "p")
     assert "3840x2160" in orders.simulator.main
-    assert [(n, json.loads(fault)) for n, fault in orders.simulator.faults] == [
-        (1, {"kind": "drop", "percent": 5}),
-        (2, {"kind": "stall"}),
-        (1, {"kind": "bad_sdp", "form": "junk"}),
-        (2, {"kind": "stall"}),
-    ]
+    assert orders.simulator.audio
+    assert orders.simulator.faults == (
+        (1, "drop:5"),
+        (2, '{"kind":"stall"}'),
+        (1, "bad_sdp:junk"),
+        (2, "stall"),
+    )
     assert "2 " in orders.announcement.text.format(rtsp="127.0.0.1:1")
 
 

@@ -21,6 +21,7 @@ fn config() -> Result<FarmConfig, Box<dyn std::error::Error>> {
                 sub: sub.into(),
                 main_fps: fps,
                 sub_fps: fps,
+                audio: false,
                 user: None,
             }
         }

@@ -13,7 +13,6 @@ use crate::server::Target;
 
 /// The media type of the bodies.
 pub const MEDIA_TYPE: &str = "text/parameters";
-const HEALTHY: &str = "none";
 
 /// What a request asks of the farm itself.
 #[derive(Debug)]
@@ -32,15 +31,11 @@ impl Command {
             Method::SetParameter => {
                 let pairs = body.lines().filter_map(|line| line.split_once(':'));
                 let (_, value) = pairs.into_iter().find(|(name, _)| name.trim() == "fault")?;
-                Some(Self::Set(read_fault(value.trim())))
+                Some(Self::Set(Fault::read(value.trim())))
             }
             _ => None,
         }
     }
-}
-
-fn read_fault(text: &str) -> Result<Option<Fault>, FarmError> {
-    if text == HEALTHY { Ok(None) } else { text.parse().map(Some) }
 }
 
 /// The streams that an address names: `rtsp://host/` all, `/cam1` both of a
@@ -62,7 +57,7 @@ pub fn tell(faults: &Faults, streams: Range<usize>) -> String {
     let set: Vec<_> = streams.map(|stream| (stream, faults.get(stream))).collect();
     if set.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         let fault = set.first().and_then(|(_, fault)| fault.as_ref());
-        return format!("fault: {}\r\n", fault.map_or(HEALTHY.to_owned(), Fault::to_string));
+        return format!("fault: {}\r\n", fault.map_or(Fault::NONE.to_owned(), Fault::to_string));
     }
     let mut lines = String::new();
     for (stream, fault) in set.iter().filter_map(|(stream, fault)| Some((stream, fault.as_ref()?))) {

@@ -24,6 +24,9 @@ pub struct FarmConfig {
     pub main_fps: f32,
     #[serde(default = "default_fps")]
     pub sub_fps: f32,
+    /// Cameras have sound.
+    #[serde(default)]
+    pub audio: bool,
     /// Name and password; asked for by Digest.
     #[serde(default)]
     pub user: Option<(String, String)>,

@@ -77,9 +77,16 @@ pub enum BadSdp {
 }
 
 impl Fault {
+    pub(crate) const NONE: &str = "none";
+
     /// A fault as JSON: `{"kind": "drop", "percent": 5}`.
     pub fn from_json(text: &str) -> Result<Self, FarmError> {
         serde_json::from_str(text).map_err(|error| FarmError::BadFault(error.to_string()))
+    }
+
+    /// Reads a command's words: `none` means healthy.
+    pub fn read(text: &str) -> Result<Option<Self>, FarmError> {
+        if text == Self::NONE { Ok(None) } else { text.parse().map(Some) }
     }
 
     pub(crate) fn blocks_video(&self) -> bool {
@@ -102,11 +109,14 @@ impl Fault {
 }
 
 /// The short form for addresses and commands: `stall`, `drop:5`,
-/// `bad_sdp:no_origin`.
+/// `bad_sdp:no_origin`; JSON is understood too.
 impl FromStr for Fault {
     type Err = FarmError;
 
     fn from_str(text: &str) -> Result<Self, FarmError> {
+        if text.starts_with('{') {
+            return Self::from_json(text);
+        }
         let (kind, value) = text.split_once(':').unwrap_or((text, ""));
         let bad = || FarmError::BadFault(text.to_owned());
         let number = |default: f64| -> Result<f64, FarmError> {
@@ -239,11 +249,13 @@ mod tests {
             let fault = Fault::from_json(json).expect(json);
             assert_eq!(fault, short.parse().expect(short));
             assert_eq!(fault, fault.to_string().parse().expect(short));
+            assert_eq!(Fault::read(json).expect(json), Some(fault));
         }
         for bad in ["", "melt", "drop:x", "drop:nan", "stall:5", "bad_sdp:nice", "no_parameter_sets:x"] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
-        assert!(Fault::from_json(r#"{"kind":"drop","percent":1,"extra":1}"#).is_err());
+        assert!(Fault::read(r#"{"kind":"drop","percent":1,"extra":1}"#).is_err());
+        assert_eq!(Fault::read("none").expect("healthy"), None);
     }
 
     #[test]

@@ -8,11 +8,11 @@
 //!
 //! Everything runs on one thread: a farm of 200 cameras costs a fifth of a
 //! core. What is absent: encoding (the scenes come from files), audio other
-//! than the silence of the audio-only fault, RTSP session time-outs (a session
-//! ends with its connection).
+//! than G.711, RTSP session time-outs (a session ends with its connection).
 
 #![forbid(unsafe_code)]
 
+mod audio;
 mod auth;
 mod command;
 mod config;

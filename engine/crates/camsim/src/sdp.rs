@@ -5,19 +5,18 @@ use std::net::IpAddr;
 
 use vms_media::{Codec, ParameterSets, base64};
 
+use crate::audio::AUDIO_TYPE;
 use crate::fault::{BadSdp, Fault};
 use crate::scene::{Scene, VIDEO_TYPE};
 
-/// The payload type of the silence that the audio-only fault sends (PCMA).
-pub const AUDIO_TYPE: u8 = 8;
-
-/// True where the description has an audio track.
-pub fn has_audio(fault: Option<&Fault>) -> bool {
-    matches!(fault, Some(Fault::AudioOnly | Fault::BadSdp { form: BadSdp::NoVideo }))
+/// True where the description has an audio track; `audio` says whether the
+/// camera has sound when it is healthy.
+pub fn has_audio(audio: bool, fault: Option<&Fault>) -> bool {
+    audio || matches!(fault, Some(Fault::AudioOnly | Fault::BadSdp { form: BadSdp::NoVideo }))
 }
 
 /// The SDP of a stream; lines end as RFC 8866 wants them.
-pub fn describe(scene: &Scene, address: IpAddr, fault: Option<&Fault>) -> String {
+pub fn describe(scene: &Scene, address: IpAddr, audio: bool, fault: Option<&Fault>) -> String {
     let form = match fault {
         Some(Fault::BadSdp { form }) => Some(*form),
         _ => None,
@@ -44,7 +43,7 @@ pub fn describe(scene: &Scene, address: IpAddr, fault: Option<&Fault>) -> String
     if form != Some(BadSdp::NoVideo) {
         sdp.push_str(&video(scene, fault, form));
     }
-    if has_audio(fault) {
+    if has_audio(audio, fault) {
         let _infallible =
             write!(sdp, "m=audio 0 RTP/AVP {AUDIO_TYPE}\r\na=rtpmap:{AUDIO_TYPE} PCMA/8000\r\na=control:trackID=1\r\n");
     }

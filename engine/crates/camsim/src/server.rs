@@ -362,28 +362,28 @@ impl Client {
         let mut answer = Answer::new("200 OK")
             .header("Content-Base", &format!("{}/", uri.trim_end_matches('/')))
             .header("Content-Type", "application/sdp");
-        answer.body = sdp::describe(scene, self.local.ip(), fault);
+        answer.body = sdp::describe(scene, self.local.ip(), self.server.config.audio, fault);
         answer
     }
 
     fn set_up(&self, request: &Request<Vec<u8>>, target: &Target, fault: Option<&Fault>) -> Answer {
         let track = target.track.unwrap_or(0);
-        if track > usize::from(sdp::has_audio(fault)) {
+        if track > usize::from(sdp::has_audio(self.server.config.audio, fault)) {
             return Answer::new("404 Not Found");
         }
         let wanted = header(request, &headers::TRANSPORT).unwrap_or_default();
         let Some((transport, echo)) = self.transport(wanted, track) else {
             return Answer::new("461 Unsupported Transport");
         };
-        let ssrc = {
-            let mut slot = self.session.borrow_mut();
-            let (_, session) = slot.get_or_insert_with(|| {
-                let connection = Rc::clone(&self.connection);
-                let seed = rand::random();
-                let session = Session::new(connection, target.fault.clone(), fault.cloned(), seed);
-                (target.index(), session)
-            });
-            session.set_up(track == 1, transport)
+        let mut slot = self.session.borrow_mut();
+        let (_, session) = slot.get_or_insert_with(|| {
+            let connection = Rc::clone(&self.connection);
+            let seed = rand::random();
+            let session = Session::new(connection, target.fault.clone(), fault.cloned(), seed);
+            (target.index(), session)
+        });
+        let Some(ssrc) = session.set_up(track == 1, transport) else {
+            return Answer::new("461 Unsupported Transport");
         };
         self.in_session("200 OK").header("Transport", &format!("{echo};ssrc={ssrc:08X}"))
     }

@@ -12,10 +12,10 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::audio::{self, AUDIO_RATE, AUDIO_TYPE, SAMPLES};
 use crate::fault::Fault;
 use crate::mangle;
 use crate::scene::{Scene, SceneFrame, Stamp, VIDEO_TYPE, put_packet};
-use crate::sdp::AUDIO_TYPE;
 
 /// What a client may leave unread before frames are dropped.
 const MAX_BACKLOG: usize = 4 << 20;
@@ -25,6 +25,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 const UDP_BURST: usize = 24;
 /// Seconds from 1900 to 1970, for NTP.
 const NTP_OFFSET: u64 = 2_208_988_800;
+const VIDEO_RATE: f64 = 90_000.0;
+/// Tells the audio's packets from the video's in the queue for UDP.
+const AUDIO_UDP_CHANNEL: u8 = 2;
 
 /// A client's connection, shared by its requests and its media.
 pub struct Connection {
@@ -99,24 +102,30 @@ pub enum Transport {
     },
 }
 
+impl Transport {
+    /// Sends a packet by UDP: RTP on even channels, RTCP on odd ones.
+    fn send(&self, channel: u8, packet: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Udp { rtp, sockets, .. } if channel.is_multiple_of(2) => sockets.0.try_send_to(packet, *rtp),
+            Self::Udp { rtcp, sockets, .. } => sockets.1.try_send_to(packet, *rtcp),
+            Self::Tcp { .. } => Err(std::io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
 /// The numbers of one track.
 struct TrackState {
     transport: Transport,
+    /// Of the packets in their interleaved form.
+    channel: u8,
+    /// Ticks a second.
+    rate: f64,
     seq: u16,
     ssrc: u32,
     base: u32,
     sent_packets: u32,
     sent_bytes: u32,
     next_report: Option<Instant>,
-}
-
-impl TrackState {
-    fn channel(&self) -> u8 {
-        match self.transport {
-            Transport::Tcp { channel } => channel,
-            Transport::Udp { .. } => 0,
-        }
-    }
 }
 
 /// One playing client.
@@ -163,13 +172,38 @@ impl Session {
         })
     }
 
-    /// Adds a track; answers its SSRC.
-    pub fn set_up(&self, audio: bool, transport: Transport) -> u32 {
+    /// Adds a track; answers its SSRC, or `None` where it should go another
+    /// way than the other track does.
+    pub fn set_up(&self, audio: bool, transport: Transport) -> Option<u32> {
+        let (slot, other) = if audio { (&self.audio, &self.video) } else { (&self.video, &self.audio) };
+        let is_udp = matches!(transport, Transport::Udp { .. });
+        if other.borrow().as_ref().is_some_and(|other| matches!(other.transport, Transport::Udp { .. }) != is_udp) {
+            return None;
+        }
+        let channel = match transport {
+            Transport::Tcp { channel } => channel,
+            Transport::Udp { .. } => {
+                if audio {
+                    AUDIO_UDP_CHANNEL
+                } else {
+                    0
+                }
+            }
+        };
+        let rate = if audio { AUDIO_RATE } else { VIDEO_RATE };
         let (seq, ssrc, base) = self.rng.borrow_mut().random();
-        let track = TrackState { transport, seq, ssrc, base, sent_packets: 0, sent_bytes: 0, next_report: None };
-        let slot = if audio { &self.audio } else { &self.video };
-        *slot.borrow_mut() = Some(track);
-        ssrc
+        *slot.borrow_mut() = Some(TrackState {
+            transport,
+            channel,
+            rate,
+            seq,
+            ssrc,
+            base,
+            sent_packets: 0,
+            sent_bytes: 0,
+            next_report: None,
+        });
+        Some(ssrc)
     }
 
     pub fn start(&self, now: Instant) {
@@ -189,30 +223,31 @@ impl Session {
             self.connection.closed.cancel();
             return false;
         }
-        if fault == Some(Fault::AudioOnly) {
-            self.silence(tick, scratch);
-        }
-        if fault.as_ref().is_some_and(Fault::blocks_video) || !self.wants(tick.frame) {
-            return self.pump(tick.now);
-        }
         scratch.clear();
-        if let Some(track) = self.video.borrow_mut().as_mut() {
-            match &fault {
-                Some(fault) => self.write_faulty(track, tick, fault, scratch),
-                None => write_healthy(track, tick, 0.0, scratch),
-            }
+        if fault != Some(Fault::Stall) && !self.is_full() {
+            self.write_audio(tick, fault.as_ref(), scratch);
+        }
+        if !fault.as_ref().is_some_and(Fault::blocks_video) && self.wants(tick.frame) {
+            self.write_video(tick, fault.as_ref(), scratch);
+        }
+        self.send(tick.now, fault.as_ref(), scratch);
+        self.pump(tick.now)
+    }
+
+    /// Sends what a tick has written, at once or later.
+    fn send(&self, now: Instant, fault: Option<&Fault>, wire: &[u8]) {
+        if wire.is_empty() {
+            return;
         }
         let delay = match fault {
-            Some(Fault::Delay { ms }) => Duration::from_millis(ms),
+            Some(Fault::Delay { ms }) => Duration::from_millis(*ms),
             _ => Duration::ZERO,
         };
         if delay.is_zero() && self.delayed.borrow().is_empty() {
-            self.emit(scratch);
+            self.emit(wire);
         } else {
-            let due = (tick.now + delay, scratch.clone());
-            self.delayed.borrow_mut().push_back(due);
+            self.delayed.borrow_mut().push_back((now + delay, wire.to_vec()));
         }
-        self.pump(tick.now)
     }
 
     fn is_ended_by(&self, fault: Option<&Fault>, now: Instant) -> bool {
@@ -225,7 +260,7 @@ impl Session {
 
     /// A client begins at a key frame, and again after it could not follow.
     fn wants(&self, frame: &SceneFrame) -> bool {
-        if self.connection.is_full() || self.udp_queue.borrow().len() > MAX_BACKLOG {
+        if self.is_full() {
             self.waits_for_key.set(true);
             return false;
         }
@@ -233,6 +268,19 @@ impl Session {
             self.waits_for_key.set(!frame.key);
         }
         !self.waits_for_key.get()
+    }
+
+    fn is_full(&self) -> bool {
+        self.connection.is_full() || self.udp_queue.borrow().len() > MAX_BACKLOG
+    }
+
+    fn write_video(&self, tick: &Tick<'_>, fault: Option<&Fault>, out: &mut Vec<u8>) {
+        if let Some(track) = self.video.borrow_mut().as_mut() {
+            match fault {
+                Some(fault) => self.write_faulty(track, tick, fault, out),
+                None => write_healthy(track, tick, 0.0, out),
+            }
+        }
     }
 
     fn write_faulty(&self, track: &mut TrackState, tick: &Tick<'_>, fault: &Fault, out: &mut Vec<u8>) {
@@ -271,37 +319,40 @@ impl Session {
         }
     }
 
-    /// 20 ms of G.711 silence for each 20 ms of a frame.
-    fn silence(&self, tick: &Tick<'_>, scratch: &mut Vec<u8>) {
-        const SAMPLES: u64 = 160;
-        scratch.clear();
-        if let Some(track) = self.audio.borrow_mut().as_mut() {
-            let at = |number: u64| (number as f64 * 50.0 / tick.scene.fps) as u64;
-            for packet in at(tick.number)..at(tick.number + 1) {
-                let stamp = Stamp {
-                    channel: track.channel(),
-                    timestamp: track.base.wrapping_add((packet * SAMPLES) as u32),
-                    ssrc: track.ssrc,
-                };
-                put_packet(scratch, stamp, &mut track.seq, AUDIO_TYPE, false, &[0xd5; SAMPLES as usize]);
-            }
+    /// Appends the sound of a frame's time, on the same clock as the frame.
+    fn write_audio(&self, tick: &Tick<'_>, fault: Option<&Fault>, out: &mut Vec<u8>) {
+        let mut audio = self.audio.borrow_mut();
+        let Some(track) = audio.as_mut() else { return };
+        let jump_s = match fault {
+            Some(Fault::ClockJump { seconds }) => *seconds,
+            _ => 0.0,
+        };
+        report(track, tick, jump_s, out);
+        let begin = stamp(track, 0, tick.scene, jump_s);
+        for packet in audio::packets_of(tick.number, tick.scene.fps) {
+            let timestamp = begin.timestamp.wrapping_add((packet * SAMPLES) as u32);
+            let utc_us = tick.utc_us + audio::after_frame_us(packet, tick.number, tick.scene.fps);
+            let payload = audio::payload(utc_us);
+            put_packet(out, Stamp { timestamp, ..begin }, &mut track.seq, AUDIO_TYPE, false, payload);
+            count(track, payload.len());
         }
-        self.emit(scratch);
     }
 
     /// Sends interleaved packets the way the client asked for.
     fn emit(&self, wire: &[u8]) {
-        let udp = matches!(self.any_transport(), Some(Transport::Udp { .. }));
-        if udp {
+        if self.is_udp() {
             self.udp_queue.borrow_mut().extend_from_slice(wire);
         } else {
             self.connection.send(wire);
         }
     }
 
-    fn any_transport(&self) -> Option<Transport> {
-        let of = |slot: &RefCell<Option<TrackState>>| slot.borrow().as_ref().map(|track| track.transport.clone());
-        of(&self.video).or_else(|| of(&self.audio))
+    /// Both tracks go the same way.
+    fn is_udp(&self) -> bool {
+        let by_udp = |slot: &RefCell<Option<TrackState>>| {
+            slot.borrow().as_ref().is_some_and(|track| matches!(track.transport, Transport::Udp { .. }))
+        };
+        by_udp(&self.video) || by_udp(&self.audio)
     }
 
     /// Sends what is due of what waits; true when more is left.
@@ -324,18 +375,15 @@ impl Session {
         if queue.is_empty() {
             return false;
         }
-        let Some(Transport::Udp { rtp, rtcp, sockets }) = self.any_transport() else {
-            return false;
-        };
         for _ in 0..UDP_BURST {
             let Some([_, channel, hi, lo]) = queue.first_chunk::<4>().copied() else {
                 break;
             };
             let len = usize::from(u16::from_be_bytes([hi, lo]));
-            let packet = &queue[4..4 + len];
-            let sent =
-                if channel % 2 == 0 { sockets.0.try_send_to(packet, rtp) } else { sockets.1.try_send_to(packet, rtcp) };
-            if let Err(error) = &sent
+            let of_audio = channel & !1 == AUDIO_UDP_CHANNEL;
+            let track = if of_audio { self.audio.borrow() } else { self.video.borrow() };
+            let sent = track.as_ref().map(|track| track.transport.send(channel, &queue[4..4 + len]));
+            if let Some(Err(error)) = &sent
                 && error.kind() == std::io::ErrorKind::WouldBlock
             {
                 return true;
@@ -357,8 +405,8 @@ fn begun(payload: &[u8]) -> Bytes {
 
 fn stamp(track: &TrackState, number: u64, scene: &Scene, jump_s: f64) -> Stamp {
     let seconds = number as f64 / scene.fps + jump_s;
-    let ticks = (seconds * 90_000.0).round() as i64;
-    Stamp { channel: track.channel(), timestamp: track.base.wrapping_add(ticks as u32), ssrc: track.ssrc }
+    let ticks = (seconds * track.rate).round() as i64;
+    Stamp { channel: track.channel, timestamp: track.base.wrapping_add(ticks as u32), ssrc: track.ssrc }
 }
 
 fn count(track: &mut TrackState, bytes: usize) {

@@ -140,11 +140,10 @@ impl Simulator {
         })
     }
 
-    /// Sets the fault of a camera (from 1; 0 is all), as JSON; `null` takes it
-    /// back.
-    fn fault(&self, py: Python<'_>, camera: usize, fault: &[u8]) -> PyResult<()> {
-        let fault: Option<Fault> =
-            serde_json::from_slice(fault).map_err(|error| InvalidError::new_err(format!("not a fault: {error}")))?;
+    /// Sets the fault of a camera (from 1; 0 is all) in the words of a
+    /// command; `none` takes it back.
+    fn fault(&self, py: Python<'_>, camera: usize, fault: &str) -> PyResult<()> {
+        let fault = Fault::read(fault).map_err(|error| raise_farm(&error))?;
         py.detach(|| match self.running.lock().as_ref() {
             Some(farm) => farm.set_fault(camera, fault).map_err(|error| raise_farm(&error)),
             None => Err(UnavailableError::new_err("the simulator is not running: call start() first")),

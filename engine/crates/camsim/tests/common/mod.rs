@@ -29,6 +29,7 @@ pub fn config(cameras: usize) -> FarmConfig {
         sub: vector("camera.h265"),
         main_fps: 200.0,
         sub_fps: 200.0,
+        audio: false,
         user: None,
     }
 }

@@ -38,6 +38,7 @@ pub fn farm(user: Option<(&str, &str)>) -> Farm {
         sub: vector("camera.h265"),
         main_fps: 200.0,
         sub_fps: 200.0,
+        audio: false,
         user: user.map(|(name, password)| (name.to_owned(), password.to_owned())),
     })
     .expect("a farm")

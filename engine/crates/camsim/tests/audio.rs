@@ -1,0 +1,92 @@
+//! The cameras' sound, on the same clock as their pictures.
+
+mod common;
+
+use common::{Client, PATIENCE, Packet, config, udp_pair};
+use vms_camsim::Farm;
+
+fn farm_with_audio() -> Farm {
+    let mut config = config(1);
+    config.audio = true;
+    Farm::start(config).expect("a farm")
+}
+
+/// What a sender report says: microseconds of UTC, and the RTP time then.
+fn report(packet: &Packet) -> (f64, u32) {
+    assert_eq!(packet.bytes[1], 200, "a sender report");
+    (f64::from(packet.word(8)) + f64::from(packet.word(12)) / 2f64.powi(32), packet.word(16))
+}
+
+#[test]
+fn audio_is_described_and_plays_beside_video_on_one_clock() {
+    let farm = farm_with_audio();
+    let mut client = Client::connect(&farm.url(1, false));
+    assert!(client.describe().contains("a=rtpmap:8 PCMA/8000\r\n"));
+    client.set_up(0, "RTP/AVP/TCP;unicast;interleaved=0-1");
+    client.set_up(1, "RTP/AVP/TCP;unicast;interleaved=2-3");
+    let url = client.url.clone();
+    client.request("PLAY", &url, "");
+    let (mut video, mut audio) = (Vec::new(), Vec::new());
+    let (mut video_report, mut audio_report) = (None, None);
+    // More than a second, so that a beep is among it.
+    while audio.len() < 60 || video_report.is_none() || audio_report.is_none() {
+        let packet = client.packet().expect("the camera goes on");
+        match packet.channel {
+            0 => video.push(packet),
+            1 => video_report = Some(report(&packet)),
+            2 => audio.push(packet),
+            _ => audio_report = Some(report(&packet)),
+        }
+    }
+    for pair in audio.windows(2) {
+        assert_eq!(pair[1].seq(), pair[0].seq().wrapping_add(1));
+        assert_eq!(pair[1].timestamp(), pair[0].timestamp().wrapping_add(160));
+    }
+    assert!(audio.iter().all(|packet| packet.bytes[1] == 8 && packet.payload().len() == 160));
+    let beeps = audio.iter().filter(|packet| packet.payload().iter().any(|sample| *sample != 0xd5)).count();
+    assert!((1..=12).contains(&beeps), "{beeps} packets of beep");
+    // By the reports the last of both were taken at almost the same moment.
+    let utc = |packet: &Packet, report: Option<(f64, u32)>, rate: f64| {
+        let (at, timestamp) = report.expect("a report");
+        at + f64::from(packet.timestamp().wrapping_sub(timestamp) as i32) / rate
+    };
+    let last_video = utc(video.last().expect("video"), video_report, 90_000.0);
+    let last_audio = utc(audio.last().expect("audio"), audio_report, 8_000.0);
+    assert!((last_video - last_audio).abs() < 0.05, "{last_video} {last_audio}");
+}
+
+#[test]
+fn each_track_has_its_own_way_by_udp() {
+    let farm = farm_with_audio();
+    let mut client = Client::connect(&farm.url(1, false));
+    let (video, _) = udp_pair();
+    let (audio, audio_rtcp) = udp_pair();
+    let port = |socket: &std::net::UdpSocket| socket.local_addr().expect("an address").port();
+    client.set_up(0, &format!("RTP/AVP;unicast;client_port={}", port(&video)));
+    client.set_up(1, &format!("RTP/AVP;unicast;client_port={}", port(&audio)));
+    let url = client.url.clone();
+    client.request("PLAY", &url, "");
+    let mut buffer = [0; 2000];
+    for (socket, kind) in [(&video, 96), (&audio, 8), (&audio_rtcp, 200 & 0x7f)] {
+        for _ in 0..if kind == 72 { 1 } else { 5 } {
+            socket.recv(&mut buffer).expect("a packet");
+            assert_eq!(buffer[1] & 0x7f, kind);
+        }
+    }
+    let answer = client.request("SETUP", &format!("{url}/trackID=1"), "Transport: RTP/AVP/TCP;interleaved=2-3\r\n");
+    assert_eq!(answer.status, 461, "one track by TCP and one by UDP");
+}
+
+#[test]
+fn a_stall_silences_the_sound_too() {
+    let farm = farm_with_audio();
+    let mut client = Client::connect(&farm.url(1, false));
+    client.set_up(1, "RTP/AVP/TCP;unicast;interleaved=2-3");
+    let url = client.url.clone();
+    client.request("PLAY", &url, "");
+    assert_eq!(client.packet().map(|packet| packet.channel), Some(3), "the report goes first");
+    assert_eq!(client.packet().map(|packet| packet.channel), Some(2));
+    farm.set_fault(1, Some(vms_camsim::Fault::Stall)).expect("a camera");
+    client.stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    assert!(client.falls_silent());
+}
