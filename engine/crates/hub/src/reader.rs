@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use vms_media::{Track, TrackKind};
 
+use crate::Wake;
 use crate::frame::HubFrame;
 use crate::join::{self, Join, WaitReason};
 use crate::queue::{Overflow, Queue};
@@ -109,8 +110,16 @@ struct Burst {
     compress: bool,
 }
 
+impl Stream {
+    pub fn subscribe(self: &Arc<Self>, kind: ReaderKind, wake: Arc<dyn Wake>) -> Reader {
+        let mut state = self.state.lock();
+        let id = state.add_reader(wake);
+        Reader::new(Arc::clone(self), id, kind, &mut state)
+    }
+}
+
 impl Reader {
-    pub(crate) fn new(stream: Arc<Stream>, id: u64, kind: ReaderKind, state: &mut State) -> Self {
+    fn new(stream: Arc<Stream>, id: u64, kind: ReaderKind, state: &mut State) -> Self {
         let mut reader = Self {
             stream,
             id,

@@ -12,7 +12,6 @@ use crate::Wake;
 use crate::frame::HubFrame;
 use crate::key::StreamKey;
 use crate::queue::Queue;
-use crate::reader::{Reader, ReaderKind};
 use crate::ring::{Ring, RingLimits};
 
 /// Width of the window that frame and bit rates are measured over.
@@ -228,14 +227,6 @@ impl Stream {
         self.key_requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn subscribe(self: &Arc<Self>, kind: ReaderKind, wake: Arc<dyn Wake>) -> Reader {
-        let mut state = self.state.lock();
-        let id = state.next_reader;
-        state.next_reader += 1;
-        state.wakers = state.wakers.iter().cloned().chain([(id, wake)]).collect();
-        Reader::new(self.clone(), id, kind, &mut state)
-    }
-
     pub(crate) fn unsubscribe(&self, id: u64, queue: Option<&Arc<Queue>>) {
         let mut state = self.state.lock();
         state.wakers = state.wakers.iter().filter(|(other, _)| *other != id).cloned().collect();
@@ -322,6 +313,14 @@ impl Stream {
 }
 
 impl State {
+    /// Answers the number that [`Stream::unsubscribe`] takes.
+    pub fn add_reader(&mut self, wake: Arc<dyn Wake>) -> u64 {
+        let id = self.next_reader;
+        self.next_reader += 1;
+        self.wakers = self.wakers.iter().cloned().chain([(id, wake)]).collect();
+        id
+    }
+
     fn set_tracks(&mut self, tracks: Vec<Track>) {
         if self.tracks.as_ref() != tracks.as_slice() {
             let codecs_changed = !self.tracks.iter().map(|t| &t.codec).eq(tracks.iter().map(|t| &t.codec));
