@@ -3,6 +3,7 @@
 //!
 //! In-band sets are trusted over those of the SDP, which cameras get wrong.
 
+mod common;
 mod h264;
 mod h265;
 
@@ -168,16 +169,6 @@ fn pps_id(codec: &Codec, nal: &[u8]) -> u32 {
     let header = if *codec == Codec::H265 { 2 } else { 1 };
     let rbsp = crate::bits::unescape(nal.get(header..).unwrap_or_default());
     crate::bits::BitReader::new(&rbsp).ue().unwrap_or(u32::MAX)
-}
-
-/// Frames a second, where the numbers make sense for a camera.
-fn frame_rate(time_scale: u32, units: u32) -> Option<f32> {
-    if units == 0 {
-        return None;
-    }
-    let fps = f64::from(time_scale) / f64::from(units);
-    // A float holds any such rate closely enough to show it.
-    (0.1..=300.0).contains(&fps).then_some(fps as f32)
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! The H.264 sequence parameter set (ITU-T H.264 section 7.3.2.1).
 
-use super::{VideoInfo, frame_rate};
+use super::VideoInfo;
+use super::common::{CropUnit, cropped, frame_rate, skip_display};
 use crate::bits::{BitReader, unescape};
-
-/// No level goes further; more is a damaged set.
-const MAX_SIDE: u32 = 16_384;
 
 /// The fields of a sequence parameter set that anyone here asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +14,6 @@ pub struct Sps {
     pub fps: Option<f32>,
     /// `None` where the stream does not say.
     pub max_reorder: Option<u32>,
-}
-
-/// How many samples of a line belong to one crop unit.
-struct Crop {
-    x: u32,
-    y: u32,
 }
 
 #[derive(Default)]
@@ -39,7 +31,7 @@ impl Sps {
         let constraints = bits.bits(8)? as u8;
         let level = bits.bits(8)? as u8;
         bits.ue()?;
-        let mut crop = Crop { x: 2, y: 2 };
+        let mut crop = CropUnit { x: 2, y: 2 };
         if has_chroma_info(profile) {
             crop = chroma_info(&mut bits)?;
         }
@@ -56,16 +48,8 @@ impl Sps {
         }
         bits.bit()?;
         let field_factor = if frame_mbs_only { 1 } else { 2 };
-        let mut width = columns.checked_mul(16)?;
-        let mut height = rows.checked_mul(16 * field_factor)?;
-        if bits.bit()? {
-            let cut = [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?];
-            width = width.checked_sub(cut[0].checked_add(cut[1])?.checked_mul(crop.x)?)?;
-            height = height.checked_sub(cut[2].checked_add(cut[3])?.checked_mul(crop.y)?)?;
-        }
-        if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
-            return None;
-        }
+        let coded = (columns.checked_mul(16)?, rows.checked_mul(16 * field_factor)?);
+        let (width, height) = cropped(&mut bits, coded, crop)?;
         // A cut-off VUI is no reason to refuse a picture of known size.
         let vui = match bits.bit() {
             Some(true) => vui(&mut bits),
@@ -115,9 +99,11 @@ fn has_chroma_info(profile: u8) -> bool {
     matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 
-fn chroma_info(bits: &mut BitReader<'_>) -> Option<Crop> {
+fn chroma_info(bits: &mut BitReader<'_>) -> Option<CropUnit> {
     let format = bits.ue()?;
-    let separate = format == 3 && bits.bit()?;
+    if format == 3 {
+        bits.bit()?;
+    }
     bits.ue()?;
     bits.ue()?;
     bits.bit()?;
@@ -128,13 +114,7 @@ fn chroma_info(bits: &mut BitReader<'_>) -> Option<Crop> {
             }
         }
     }
-    Some(match format {
-        1 => Crop { x: 2, y: 2 },
-        2 => Crop { x: 2, y: 1 },
-        3 if !separate => Crop { x: 1, y: 1 },
-        0 | 3 => Crop { x: 1, y: 1 },
-        _ => return None,
-    })
+    CropUnit::of_chroma(format)
 }
 
 fn scaling_list(bits: &mut BitReader<'_>, size: usize) -> Option<()> {
@@ -179,22 +159,7 @@ fn vui(bits: &mut BitReader<'_>) -> Vui {
 }
 
 fn read_vui(bits: &mut BitReader<'_>, vui: &mut Vui) -> Option<()> {
-    if bits.bit()? && bits.bits(8)? == 255 {
-        bits.skip(32)?;
-    }
-    if bits.bit()? {
-        bits.bit()?;
-    }
-    if bits.bit()? {
-        bits.skip(4)?;
-        if bits.bit()? {
-            bits.skip(24)?;
-        }
-    }
-    if bits.bit()? {
-        bits.ue()?;
-        bits.ue()?;
-    }
+    skip_display(bits)?;
     if bits.bit()? {
         let units = bits.bits(32)?;
         let scale = bits.bits(32)?;

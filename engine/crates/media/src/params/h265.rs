@@ -1,10 +1,9 @@
 //! The H.265 sequence parameter set (ITU-T H.265 section 7.3.2.2), with the
 //! frame rate of the video parameter set where the sequence has none.
 
-use super::{VideoInfo, frame_rate};
+use super::VideoInfo;
+use super::common::{CropUnit, cropped, frame_rate, skip_display};
 use crate::bits::{BitReader, unescape};
-
-const MAX_SIDE: u32 = 16_384;
 
 struct Tier {
     space: u8,
@@ -29,22 +28,9 @@ pub fn info(sps: &[u8], vps: Option<&[u8]>) -> Option<VideoInfo> {
     if chroma == 3 {
         bits.bit()?;
     }
-    let (crop_x, crop_y) = match chroma {
-        1 => (2, 2),
-        2 => (2, 1),
-        0 | 3 => (1, 1),
-        _ => return None,
-    };
-    let mut width = bits.ue()?;
-    let mut height = bits.ue()?;
-    if bits.bit()? {
-        let cut = [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?];
-        width = width.checked_sub(cut[0].checked_add(cut[1])?.checked_mul(crop_x)?)?;
-        height = height.checked_sub(cut[2].checked_add(cut[3])?.checked_mul(crop_y)?)?;
-    }
-    if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
-        return None;
-    }
+    let crop = CropUnit::of_chroma(chroma)?;
+    let coded = (bits.ue()?, bits.ue()?);
+    let (width, height) = cropped(&mut bits, coded, crop)?;
     let mut rest = Rest::default();
     // `None` says where reading ended; what was read before that stays.
     let _ended = read_rest(&mut bits, sub_layers, &mut rest);
@@ -214,22 +200,7 @@ fn reference_sets(bits: &mut BitReader<'_>) -> Option<()> {
 }
 
 fn vui_rate(bits: &mut BitReader<'_>) -> Option<Option<f32>> {
-    if bits.bit()? && bits.bits(8)? == 255 {
-        bits.skip(32)?;
-    }
-    if bits.bit()? {
-        bits.bit()?;
-    }
-    if bits.bit()? {
-        bits.skip(4)?;
-        if bits.bit()? {
-            bits.skip(24)?;
-        }
-    }
-    if bits.bit()? {
-        bits.ue()?;
-        bits.ue()?;
-    }
+    skip_display(bits)?;
     bits.skip(3)?;
     if bits.bit()? {
         for _ in 0..4 {
