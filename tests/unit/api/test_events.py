@@ -125,7 +125,6 @@ class Stage:
             PlaceBook(self.places, self.clock),
             self.clock,
             ring=ring,
-            call_s=0,
             sleep=lambda _seconds: asyncio.sleep(0),
         )
 
@@ -403,7 +402,7 @@ async def test_one_caller_cannot_take_every_place() -> None:
 async def test_events_come_from_the_outbox_by_the_bus(database: Database) -> None:
     bus, clock = MemoryBus(), ManualClock()
     relay = Relay(database, bus, clock)
-    hub = EventHub(OutboxSource(database, bus), PlaceBook(FakePlaces(), clock), clock, call_s=0)
+    hub = EventHub(OutboxSource(database, bus), PlaceBook(FakePlaces(), clock), clock)
     running = asyncio.create_task(hub.run())
     await hub.ready()
     told = Listener(Sight(things.person("ana"), EventQuery())).told(hub, clock, as_frame)

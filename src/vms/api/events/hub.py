@@ -21,8 +21,10 @@ from vms.telemetry import get_logger
 log = get_logger(__name__)
 
 RING = 20_000
-# Listeners are called at most so often: a thousand of them cost a write each, whatever came.
-CALL_S = 0.05
+# Listeners are called together, at most so often: each costs a write, however much came.
+CALL_S = 0.02
+CALL_S_EACH = 0.000_08
+LONGEST_CALL_S = 0.1
 # Most events of one message.
 PAGE = 500
 RETRY_S = 0.5
@@ -41,14 +43,13 @@ class EventHub:
         clock: Clock,
         *,
         ring: int = RING,
-        call_s: float = CALL_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._places = places
         self._clock = clock
         self._most = ring
-        self._call_s = call_s
+        self._waiting = 0
         self._sleep = sleep
         self._heard: list[Callable[[Posted], None]] = []
         # By position, without gaps, up to the newest.
@@ -104,7 +105,8 @@ class EventHub:
             self._places.changed()
         for heard in self._heard:
             heard(posted)
-        left = self._called_at + self._call_s - self._clock.monotonic()
+        pause = min(CALL_S + self._waiting * CALL_S_EACH, LONGEST_CALL_S)
+        left = self._called_at + pause - self._clock.monotonic()
         if left <= 0:
             self.call()
         elif self._calling is None:
@@ -119,8 +121,13 @@ class EventHub:
 
     async def wait(self, position: int) -> None:
         """Return when there is something after ``position``, or when all are called."""
-        if self._position <= position:
+        if self._position > position:
+            return
+        self._waiting += 1
+        try:
             await self._called.wait()
+        finally:
+            self._waiting -= 1
 
     async def next(self, sight: Sight, position: int, write: Writer) -> tuple[int, str | None]:
         """Return how far a listener comes from ``position``, and what he is told up to there.

@@ -37,11 +37,10 @@ class Listener:
         """Yield what it is told, for ever."""
         await hub.ready()
         reading = _Reading(self.sight, hub, clock, write)
-        async for text in reading.begin():
-            yield text
+        yield await reading.begin()
         while True:
             await hub.wait(reading.position)
-            async for text in reading.step():
+            for text in await reading.step():
                 yield text
 
 
@@ -59,23 +58,23 @@ class _Reading:
         # Who comes back with a cursor, or was told so already, is behind for a reason.
         self._excused = asked is not None
 
-    async def begin(self) -> AsyncIterator[str]:
-        """Say where it begins."""
+    async def begin(self) -> str:
+        """Return where it begins."""
         try:
             await self._hub.check(self.position)
         except ConflictError:
-            yield self._reset()
-        else:
-            yield self._note(Note("position", self.position))
+            return self._reset()
+        return self._note(Note("position", self.position))
 
-    async def step(self) -> AsyncIterator[str]:
-        """Tell what there is now, a page of it."""
+    async def step(self) -> list[str]:
+        """Return what there is to tell now, a page of it."""
+        texts = []
         behind = self._hub.position - self.position
         if behind <= LAG:
             self._excused = self._excused and behind > 0
         elif not self._excused:
             self._excused = True
-            yield self._note(Note("lagged", self.position))
+            texts.append(self._note(Note("lagged", self.position)))
         text = None
         if behind > 0:
             try:
@@ -84,9 +83,10 @@ class _Reading:
                 text = self._reset()
         if text is not None:
             self._told_at = self._clock.monotonic()
-            yield text
+            texts.append(text)
         elif self._clock.monotonic() - self._told_at >= POSITION_S:
-            yield self._note(Note("position", self.position))
+            texts.append(self._note(Note("position", self.position)))
+        return texts
 
     def _reset(self) -> str:
         self.position = self._hub.position

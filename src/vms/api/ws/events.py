@@ -50,5 +50,9 @@ async def _hear(socket: WebSocket) -> None:
 
 async def _tell(socket: WebSocket, texts: AsyncIterator[str]) -> None:
     async for text in texts:
-        # Waits while the listener reads too slowly: nothing is queued for it here.
-        await socket.send_text(text)
+        try:
+            # Waits while the listener reads too slowly: nothing is queued for it here.
+            await socket.send_text(text)
+        except RuntimeError:
+            # The server has closed it, as its pings were not answered; who hears learns it later.
+            return
