@@ -132,6 +132,7 @@ class StreamKeyRule(msgspec.Struct, frozen=True, omit_defaults=True):
     cameras: tuple[str, ...] | None = None
     # Seconds of UTC; 0 never runs out.
     expires_s: int = 0
+    audio: bool = False
 
     def __repr__(self) -> str:
         return f"StreamKeyRule(id={self.id!r})"

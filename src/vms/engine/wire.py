@@ -79,6 +79,7 @@ def _access_to(rules: model.AccessRules) -> pb.Access:
                 city=key.city,
                 cameras=None if key.cameras is None else pb.CameraNames(ids=key.cameras),
                 expires_s=key.expires_s,
+                audio=key.audio,
             )
             for key in rules.stream_keys
         ],
@@ -99,6 +100,7 @@ def _access_from(access: pb.Access) -> model.AccessRules:
                 city=key.city if key.HasField("city") else None,
                 cameras=tuple(key.cameras.ids) if key.HasField("cameras") else None,
                 expires_s=key.expires_s,
+                audio=key.audio,
             )
             for key in access.stream_keys
         ),

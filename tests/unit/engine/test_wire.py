@@ -39,7 +39,7 @@ def test_who_may_open_streams() -> None:
         keys=(VerifyKey("k1", "cHVibGlj"),),
         stream_keys=(
             StreamKeyRule("everywhere", "s"),
-            StreamKeyRule("city", "s", city="sp", expires_s=1_700_000_000),
+            StreamKeyRule("city", "s", city="sp", expires_s=1_700_000_000, audio=True),
             StreamKeyRule("named", "s", city="sp", cameras=("gate", "yard")),
             StreamKeyRule("none", "s", cameras=()),
         ),

@@ -16,9 +16,9 @@ use crate::rules::{Limits, Rules, StreamKeyRule};
 
 /// A running session ends so long after its last renewal.
 const LEASE: Duration = Duration::from_secs(600);
-/// An address may have been signed just before its right was withdrawn; it
-/// lives for five minutes, so the withdrawal is remembered longer than that.
-const REMEMBER_REVOKED_S: u64 = 600;
+/// An address lives so long: what runs out sooner than this after a right was
+/// withdrawn was signed before, what runs out later was signed anew.
+const LIFETIME_S: u64 = 300;
 
 /// The time on both scales.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +70,9 @@ impl Revocation {
         self.viewer.is_some() || self.session.is_some() || self.camera.is_some()
     }
 
-    fn hits(&self, holder: &Holder) -> bool {
+    fn hits(&self, viewer: &str, session: &str, camera: &str) -> bool {
         let same = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
-        same(&self.viewer, &holder.seat.viewer)
-            && same(&self.session, &holder.session)
-            && same(&self.camera, &holder.camera)
+        same(&self.viewer, viewer) && same(&self.session, session) && same(&self.camera, camera)
     }
 }
 
@@ -102,6 +100,7 @@ struct Doors {
     nonces: Nonces,
     places: Places,
     holders: HashMap<u64, Holder>,
+    /// With the second of UTC at which each was withdrawn.
     revoked: Vec<(Revocation, u64)>,
     next_id: u64,
 }
@@ -215,16 +214,16 @@ impl Access {
         doors.owned(label, &address).map(|_| ())
     }
 
-    /// Ends all streams that it hits and keeps their addresses from opening
-    /// new ones. Returns how many ended. One that names nothing hits nothing.
+    /// Ends all streams that it hits and keeps the addresses that were signed
+    /// for them so far from opening new ones. Returns how many ended. One that names nothing hits nothing.
     pub fn revoke(&self, revocation: Revocation, now: Now) -> usize {
         if !revocation.names_something() {
             return 0;
         }
         let ends = {
             let mut doors = self.inner.doors.lock();
-            let ends = doors.end_where(|holder| revocation.hits(holder));
-            doors.revoked.push((revocation, now.utc_s + REMEMBER_REVOKED_S));
+            let ends = doors.end_where(|holder| revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera));
+            doors.revoked.push((revocation, now.utc_s));
             ends
         };
         let count = ends.len();
@@ -237,7 +236,7 @@ impl Access {
         let ends = {
             let mut doors = self.inner.doors.lock();
             doors.nonces.sweep(now.utc_s);
-            doors.revoked.retain(|(_, until_s)| *until_s >= now.utc_s);
+            doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
             let mut ends = doors.end_where(|holder| holder.until.is_some_and(|until| until <= now.at));
             ends.extend(doors.end_where_key_is_gone(now));
             ends
@@ -304,13 +303,11 @@ impl Doors {
         if address.view == ViewName::Masked && self.rules.masked.contains(&address.camera) {
             return Err(Denied::Dark);
         }
-        let revoked = |revocation: &Revocation| {
-            let same = |wanted: &Option<String>, own: &String| wanted.as_ref().is_none_or(|wanted| wanted == own);
-            same(&revocation.viewer, &address.viewer)
-                && same(&revocation.session, &address.session)
-                && same(&revocation.camera, &address.camera)
+        let revoked = |(revocation, at_s): &(Revocation, u64)| {
+            address.expires_s <= at_s + LIFETIME_S
+                && revocation.hits(&address.viewer, &address.session, &address.camera)
         };
-        if self.revoked.iter().any(|(revocation, _)| revoked(revocation)) {
+        if self.revoked.iter().any(revoked) {
             return Err(Denied::Revoked);
         }
         if self.nonces.take(&address.nonce, address.expires_s, now.utc_s) { Ok(()) } else { Err(Denied::Used) }
@@ -335,7 +332,7 @@ impl Doors {
         }
         let mut holder = holder(wish, city.clone(), format!("key:{}", rule.id));
         holder.stream_key = Some(rule.id.clone());
-        Ok((holder, true, self.limits_of(&city, 0)))
+        Ok((holder, rule.audio, self.limits_of(&city, 0)))
     }
 
     /// The session of this name, if the address is of its viewer and stream.

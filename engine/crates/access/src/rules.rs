@@ -45,6 +45,8 @@ pub struct StreamKeyRule {
     /// Seconds of UTC; 0 never runs out.
     #[serde(default)]
     pub expires_s: u64,
+    #[serde(default)]
+    pub audio: bool,
 }
 
 impl StreamKeyRule {

@@ -58,6 +58,7 @@ fn rules() -> Rules {
             city: Some("sp".into()),
             cameras: None,
             expires_s: NOW_S + 1000,
+            audio: false,
         }],
         cities,
         masked: BTreeSet::from(["dark".to_owned()]),
@@ -253,6 +254,8 @@ fn what_is_revoked_ends_and_does_not_come_back() {
         assert_eq!(house.access.revoke(revocation.clone(), house.at(1)), 1, "{revocation:?}");
         assert_eq!(ended.load(Ordering::Relaxed), 1);
         assert_eq!(house.refusal("gate", &address("2")), "address_revoked", "signed before, not yet run out");
+        let fresh = with("3", "e", json!(NOW_S + 302));
+        assert!(house.enter("gate", Proof::Address(&fresh), 2).is_ok(), "signed after: the right was given again");
         drop(ticket);
         assert_eq!(house.access.sessions(), 0);
     }
@@ -288,6 +291,7 @@ fn stream_keys_open_their_cameras_while_they_live() {
     assert_eq!(house.enter("gate", proof(&wrong), 0).err(), Some(Denied::WrongKey));
     let digest = Digest::answer("wall", "secret", &challenge, "SETUP", "rtsp://h/gate");
     let ticket = house.enter("gate", proof(&digest), 0).expect("the right password");
+    assert!(!ticket.audio(), "this key may not hear");
     assert_eq!(house.enter("pier", proof(&digest), 0).err(), Some(Denied::Foreign("camera")));
     assert_eq!(house.enter("dark", proof(&digest), 0).err(), Some(Denied::Dark));
     assert_eq!(house.enter("gate", proof(&digest), 1000).err(), Some(Denied::WrongKey), "it ran out");

@@ -134,6 +134,9 @@ impl Connection {
                         return Ok(Step::Go);
                     }
                 };
+                if !ticket.audio() {
+                    self.session.mute();
+                }
                 let playing = self.start(&stream, ticket);
                 let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
                 self.write.write_all(&bytes).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rtsp_types::headers::{CONTENT_BASE, CONTENT_TYPE, CSEQ, HeaderName, PUBLIC, RANGE, RTP_INFO, SESSION, TRANSPORT};
 use rtsp_types::{Method, Request, Response, StatusCode, Version};
 use vms_hub::{Stream, StreamKey};
-use vms_media::Track;
+use vms_media::{Track, TrackKind};
 
 use super::describe;
 
@@ -55,6 +55,12 @@ impl Session {
     /// Interleaved channel of a track, if it was set up.
     pub fn channel(&self, track_index: u8) -> Option<u8> {
         self.channels.get(&track_index).copied()
+    }
+
+    /// Leaves the audio out, for a player that may not hear.
+    pub fn mute(&mut self) {
+        let tracks = self.tracks.clone();
+        self.channels.retain(|&index, _| tracks.get(usize::from(index)).is_some_and(|t| t.kind == TrackKind::Video));
     }
 
     pub fn answer(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
@@ -201,7 +207,7 @@ mod tests {
     use super::*;
     use rtsp_types::{Message, Url};
     use vms_hub::{Hub, HubConfig};
-    use vms_media::{Codec, TrackKind};
+    use vms_media::Codec;
 
     fn request<'a>(method: Method, url: &str, transport: Option<&str>) -> Request<&'a [u8]> {
         let mut builder = Request::builder(method, Version::V1_0)

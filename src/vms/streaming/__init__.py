@@ -1,0 +1,34 @@
+"""Viewing: signed addresses, what the engine must know of them, and their end."""
+
+from vms.streaming.keyring import AddressKeys
+from vms.streaming.model import LIFETIME_S, AddressKind, AddressSigner, Claims, View
+from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
+from vms.streaming.revoke import StreamRevoker, revocation_of
+from vms.streaming.service import (
+    MOST_AT_ONCE,
+    EngineAccess,
+    SignedAddress,
+    StreamAddresses,
+    viewer_of,
+)
+
+__all__ = [
+    "LIFETIME_S",
+    "MOST_AT_ONCE",
+    "AddressKeys",
+    "AddressKind",
+    "AddressSigner",
+    "CameraPlace",
+    "CameraPlaces",
+    "Claims",
+    "EngineAccess",
+    "PlayerKey",
+    "PlayerKeys",
+    "SignedAddress",
+    "StreamAddresses",
+    "StreamQuotas",
+    "StreamRevoker",
+    "View",
+    "revocation_of",
+    "viewer_of",
+]

@@ -1,0 +1,57 @@
+"""What streaming needs of others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vms.admin import Scope
+from vms.common import CameraId
+from vms.database import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlace:
+    """Where a camera belongs: what permissions on it depend on."""
+
+    camera: CameraId
+    city: str
+    groups: frozenset[str]
+
+
+class CameraPlaces(Protocol):
+    """Knows where cameras belong."""
+
+    def place(self, unit: Unit, camera: str) -> CameraPlace | None:
+        """Return the place of a camera, or nothing where there is no such camera."""
+        ...
+
+    def cameras_in(self, unit: Unit, scope: Scope) -> tuple[str, ...]:
+        """Return the cameras of a group's or a camera's scope."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerKey:
+    """A stream key that may open something now."""
+
+    id: str
+    secret: str
+    scope: Scope
+    audio: bool
+    expires_us: int
+
+
+class PlayerKeys(Protocol):
+    """Knows the stream keys."""
+
+    async def open_keys(self) -> tuple[PlayerKey, ...]:
+        """Return those that open something now."""
+        ...
+
+
+class StreamQuotas(Protocol):
+    """Knows how many streams a city may have open at once."""
+
+    def concurrent_streams(self, unit: Unit) -> Mapping[str, int]:
+        """Return the limit of each city that has one."""
+        ...

@@ -1,0 +1,186 @@
+"""Signs addresses for those who may watch, and tells the engine who may open what."""
+
+import base64
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vms.admin import Function, Principal, Scope, ScopeKind
+from vms.audit import AuditEntry, record
+from vms.common import Clock, NotFoundError, StreamRef
+from vms.database import PLATFORM, CityScope, Database, PlatformScope, Unit
+from vms.engine import AccessRules, StreamKeyRule, StreamLimits
+from vms.streaming.keyring import AddressKeys
+from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
+from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
+
+SECOND_US = 1_000_000
+# Who holds one of these on a camera may know that there is one.
+_SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW)
+# More than a wall of the largest screen shows.
+MOST_AT_ONCE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAddress:
+    """An address and until when it opens its stream."""
+
+    stream: StreamRef
+    address: str
+    expires_us: int
+
+
+class StreamAddresses:
+    """Signs addresses."""
+
+    def __init__(
+        self, database: Database, keys: AddressKeys, places: CameraPlaces, clock: Clock
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._places = places
+        self._clock = clock
+
+    async def sign(
+        self,
+        who: Principal,
+        streams: Sequence[StreamRef],
+        kind: AddressKind,
+        *,
+        renew: bool = False,
+    ) -> tuple[SignedAddress, ...]:
+        """Return an address for each stream; all or none.
+
+        Each opening is a line of the audit; ``renew`` goes on with what was opened.
+        """
+        return await self._database.run(
+            lambda unit: self._sign(unit, who, streams, kind, renew=renew), _scope(who)
+        )
+
+    def _sign(
+        self,
+        unit: Unit,
+        who: Principal,
+        streams: Sequence[StreamRef],
+        kind: AddressKind,
+        *,
+        renew: bool,
+    ) -> tuple[SignedAddress, ...]:
+        signer = self._keys.signer(unit)
+        expires_s = self._clock.utc_us() // SECOND_US + LIFETIME_S
+        signed = []
+        for stream in streams:
+            place = self._watched(unit, who, stream)
+            address = signer.sign(_claims(who, stream, place, kind, expires_s))
+            signed.append(SignedAddress(stream, address, expires_s * SECOND_US))
+            if not renew:
+                self._note(unit, who, stream, place, kind)
+        return tuple(signed)
+
+    def _watched(self, unit: Unit, who: Principal, stream: StreamRef) -> CameraPlace:
+        """Return the camera's place; one that may not be seen at all does not exist."""
+        place = self._places.place(unit, stream.camera)
+        if place is None or not any(_may(who, function, place) for function in _SEEN_BY):
+            raise NotFoundError(
+                f"there is no camera {stream.camera}",
+                code="camera_unknown",
+                values={"camera": stream.camera},
+            )
+        who.require(Function.LIVE_VIEW, city=place.city, camera=place.camera, groups=place.groups)
+        return place
+
+    def _note(
+        self, unit: Unit, who: Principal, stream: StreamRef, place: CameraPlace, kind: AddressKind
+    ) -> None:
+        entry = AuditEntry(
+            actor=f"{who.kind}:{who.id}",
+            action="stream.open",
+            object=f"camera:{place.camera}",
+            city=place.city,
+            address=who.address or None,
+            details={"stream": stream.stream.value, "kind": kind.value},
+        )
+        record(unit, entry, self._clock)
+
+
+def _may(who: Principal, function: Function, place: CameraPlace) -> bool:
+    return who.may(function, city=place.city, camera=place.camera, groups=place.groups)
+
+
+def _scope(who: Principal) -> PlatformScope | CityScope:
+    return CityScope(who.home) if who.home else PLATFORM
+
+
+def _claims(
+    who: Principal, stream: StreamRef, place: CameraPlace, kind: AddressKind, expires_s: int
+) -> Claims:
+    nonce = base64.urlsafe_b64encode(secrets.token_bytes(NONCE_BYTES)).rstrip(b"=").decode()
+    return Claims(
+        camera=stream.camera,
+        stream=stream.stream,
+        city=place.city,
+        kind=kind,
+        # The masked view is the default everywhere; who may lift masks comes later.
+        view=View.MASKED,
+        audio=int(_may(who, Function.AUDIO_LISTEN, place)),
+        viewer=viewer_of(who),
+        session=who.session or who.id,
+        node="",
+        expires_s=expires_s,
+        from_us=0,
+        until_us=0,
+        nonce=nonce,
+        most=0,
+    )
+
+
+def viewer_of(who: Principal) -> str:
+    """Return the viewer that limits and revocations count: the person, else the key itself."""
+    return who.user or who.id
+
+
+class EngineAccess:
+    """Puts together what the engine must know to let viewers in."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: AddressKeys,
+        places: CameraPlaces,
+        players: PlayerKeys,
+        quotas: StreamQuotas,
+        limits: StreamLimits,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._places = places
+        self._players = players
+        self._quotas = quotas
+        self._limits = limits
+
+    async def rules(self) -> AccessRules:
+        """Return the rules of this moment."""
+        players = await self._players.open_keys()
+        return await self._database.run(
+            lambda unit: self._rules(unit, players), PLATFORM, read=True
+        )
+
+    def _rules(self, unit: Unit, players: Iterable[PlayerKey]) -> AccessRules:
+        return AccessRules(
+            keys=self._keys.verify_keys(unit),
+            stream_keys=tuple(self._rule(unit, key) for key in players),
+            limits=self._limits,
+            city_limits=dict(self._quotas.concurrent_streams(unit)),
+        )
+
+    def _rule(self, unit: Unit, key: PlayerKey) -> StreamKeyRule:
+        scope: Scope = key.scope
+        named = scope.kind in {ScopeKind.GROUP, ScopeKind.CAMERA}
+        return StreamKeyRule(
+            id=key.id,
+            secret=key.secret,
+            city=scope.city or None,
+            cameras=self._places.cameras_in(unit, scope) if named else None,
+            expires_s=key.expires_us // SECOND_US,
+            audio=key.audio,
+        )

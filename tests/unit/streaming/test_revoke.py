@@ -1,0 +1,42 @@
+"""Which events end whose streams."""
+
+import pytest
+
+from doubles import FakeMedia
+from vms.engine import Revocation
+from vms.proto.events import (
+    CameraCreated,
+    CameraDeleted,
+    DomainEvent,
+    GrantChanged,
+    SessionRevoked,
+    UserCreated,
+    UserDeleted,
+    UserUpdated,
+)
+from vms.streaming import StreamRevoker, revocation_of
+
+AT = {"city": "sp", "at_us": 1}
+
+
+@pytest.mark.parametrize(
+    ("event", "revocation"),
+    [
+        (SessionRevoked(user="ana", session="s1", **AT), Revocation(session="s1")),
+        (SessionRevoked(user="ana", **AT), Revocation(viewer="ana")),
+        (UserDeleted(user="ana", **AT), Revocation(viewer="ana")),
+        (UserUpdated(user="ana", **AT), Revocation(viewer="ana")),
+        (GrantChanged(user="ana", **AT), Revocation(viewer="ana")),
+        (CameraDeleted(camera="gate", **AT), Revocation(camera="gate")),
+        (GrantChanged(**AT), None),
+        (UserCreated(user="ana", **AT), None),
+        (CameraCreated(camera="gate", **AT), None),
+    ],
+)
+async def test_an_event_ends_the_streams_it_concerns(
+    event: DomainEvent, revocation: Revocation | None
+) -> None:
+    assert revocation_of(event) == revocation
+    media = FakeMedia()
+    await StreamRevoker(media).hear(event)
+    assert media.revoked == ([revocation] if revocation else [])
