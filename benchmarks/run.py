@@ -119,6 +119,8 @@ def webrtc(viewers: int, size: str, target: str, watch: int | None = None) -> Ro
     """WebRTC viewers of one camera; the load client decrypts for those it watches."""
     with simulator(1, size=size) as (farm, farm_pid), product(farm, 1) as running:
         running.wait_live(1)
+        # What the process takes in its first seconds is no viewer's.
+        time.sleep(3)
         farm_before = Usage.of(farm_pid)
         whep = f"{running.addresses['webrtc']}/cam1/whep"
         pid = str(running.media_pid)
@@ -135,6 +137,8 @@ def rtsp(readers: int, target: str) -> Row:
     """RTSP readers of one camera over TCP."""
     with simulator(1) as (farm, farm_pid), product(farm, 1) as running:
         running.wait_live(1)
+        # What the process takes in its first seconds is no viewer's.
+        time.sleep(3)
         farm_before = Usage.of(farm_pid)
         url, pid = f"{running.addresses['rtsp']}/cam1", str(running.media_pid)
         report = load("rtsp", "--url", url, "--readers", str(readers), "--pid", pid)
