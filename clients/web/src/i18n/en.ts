@@ -46,6 +46,7 @@ export const en = {
   'reason.connection_refused': 'The camera refused the connection',
   'reason.timeout': 'The camera did not answer in time',
   'reason.dns': 'The name of the camera could not be resolved',
+  'reason.address_refused': 'The policy of this server forbids calling {detail}',
   'reason.camera_closed': 'The camera closed the connection',
   'reason.not_rtsp': 'The address answers, but not with RTSP',
   'reason.no_video_track': 'The camera offers no video',

@@ -47,6 +47,7 @@ export const es: Catalogue = {
   'reason.connection_refused': 'La cámara rechazó la conexión',
   'reason.timeout': 'La cámara no respondió a tiempo',
   'reason.dns': 'No se pudo resolver el nombre de la cámara',
+  'reason.address_refused': 'La política de este servidor prohíbe conectar con {detail}',
   'reason.camera_closed': 'La cámara cerró la conexión',
   'reason.not_rtsp': 'La dirección responde, pero no con RTSP',
   'reason.no_video_track': 'La cámara no ofrece video',

@@ -47,6 +47,7 @@ export const pt: Catalogue = {
   'reason.connection_refused': 'A câmera recusou a conexão',
   'reason.timeout': 'A câmera não respondeu a tempo',
   'reason.dns': 'O nome da câmera não pôde ser resolvido',
+  'reason.address_refused': 'A política deste servidor proíbe conectar a {detail}',
   'reason.camera_closed': 'A câmera encerrou a conexão',
   'reason.not_rtsp': 'O endereço responde, mas não com RTSP',
   'reason.no_video_track': 'A câmera não oferece vídeo',

@@ -49,7 +49,8 @@ pub enum Fault {
     BigPackets,
     /// One frame that never ends.
     EndlessFrame,
-    /// Packets of another session among the own ones.
+    /// Packets of another session among the own ones, on the own channel and
+    /// on one that nobody set up.
     ForeignPackets,
 }
 
@@ -63,8 +64,19 @@ fn yes() -> bool {
 pub enum BadSdp {
     /// Neither o= nor s=.
     NoOrigin,
+    /// Neither v=, o= nor s=.
+    NoVersion,
+    /// Numbers of o= that no standard knows.
+    HexOrigin,
+    NegativeOrigin,
+    DecimalOrigin,
+    /// `c=IN c=IN IP4 0.0.0.0`.
+    DoubledConnection,
+    /// The video's fmtp stands in the section of a maker's own media, which
+    /// has neither port nor protocol.
+    StrayFmtp,
     /// Broken c=, a vendor's own media, a blank after the rtpmap, an empty
-    /// fmtp, repeated s=.
+    /// fmtp, repeated s=, a line of nobody's.
     Junk,
     /// Parameter sets with start codes in front and bytes behind.
     AnnexBSets,
@@ -238,6 +250,7 @@ mod tests {
             (r#"{"kind":"sets_only_in_sdp"}"#, "sets_only_in_sdp"),
             (r#"{"kind":"bad_sdp","form":"no_origin"}"#, "bad_sdp:no_origin"),
             (r#"{"kind":"bad_sdp","form":"annex_b_sets"}"#, "bad_sdp:annex_b_sets"),
+            (r#"{"kind":"bad_sdp","form":"stray_fmtp"}"#, "bad_sdp:stray_fmtp"),
             (r#"{"kind":"clock_jump","seconds":-5}"#, "clock_jump:-5"),
             (r#"{"kind":"audio_only"}"#, "audio_only"),
             (r#"{"kind":"not_rtsp"}"#, "not_rtsp"),

@@ -24,18 +24,7 @@ pub fn describe(scene: &Scene, address: IpAddr, audio: bool, fault: Option<&Faul
     if form == Some(BadSdp::Garbage) {
         return "<html>camera</html>".to_owned();
     }
-    let family = if address.is_ipv4() { "IP4" } else { "IP6" };
-    let mut sdp = String::from("v=0\r\n");
-    if form != Some(BadSdp::NoOrigin) {
-        let _infallible = write!(sdp, "o=- 1 1 IN {family} {address}\r\ns=camera\r\n");
-    }
-    sdp.push_str(if form == Some(BadSdp::Junk) {
-        "s=again\r\nc=IN \r\nx-maker: 7\r\n"
-    } else if address.is_ipv4() {
-        "c=IN IP4 0.0.0.0\r\n"
-    } else {
-        "c=IN IP6 ::\r\n"
-    });
+    let mut sdp = head(address, form);
     sdp.push_str("t=0 0\r\na=control:*\r\na=range:npt=now-\r\n");
     if form == Some(BadSdp::Junk) {
         sdp.push_str("m=application/MAKER 0 RTP/AVP smart/1/90000\r\na=control:trackID=9\r\n");
@@ -50,6 +39,28 @@ pub fn describe(scene: &Scene, address: IpAddr, audio: bool, fault: Option<&Faul
     sdp
 }
 
+/// The lines before the first attribute, which no client needs.
+fn head(address: IpAddr, form: Option<BadSdp>) -> String {
+    let family = if address.is_ipv4() { "IP4" } else { "IP6" };
+    let id = match form {
+        Some(BadSdp::HexOrigin) => "0x5f3a 0xabcdef",
+        Some(BadSdp::NegativeOrigin) => "-1733450281 -1",
+        Some(BadSdp::DecimalOrigin) => "1.5e9 16.25",
+        _ => "1 1",
+    };
+    let origin = match form {
+        Some(BadSdp::NoVersion) => String::new(),
+        Some(BadSdp::NoOrigin) => "v=0\r\n".to_owned(),
+        _ => format!("v=0\r\no=- {id} IN {family} {address}\r\ns=camera\r\n"),
+    };
+    let anywhere = if address.is_ipv4() { "IP4 0.0.0.0" } else { "IP6 ::" };
+    match form {
+        Some(BadSdp::Junk) => origin + "s=again\r\nc=IN \r\nx-maker: 7\r\n",
+        Some(BadSdp::DoubledConnection) => format!("{origin}c=IN c=IN {anywhere}\r\n"),
+        _ => format!("{origin}c=IN {anywhere}\r\n"),
+    }
+}
+
 fn video(scene: &Scene, fault: Option<&Fault>, form: Option<BadSdp>) -> String {
     let name = if form == Some(BadSdp::UnknownCodec) { "X-SMART" } else { scene.codec.rtpmap() };
     let blank = if form == Some(BadSdp::Junk) { " " } else { "" };
@@ -59,12 +70,20 @@ fn video(scene: &Scene, fault: Option<&Fault>, form: Option<BadSdp>) -> String {
         (_, Some(BadSdp::AnnexBSets)) => annexb_fmtp(&scene.codec, &scene.sets),
         _ => scene.sets.fmtp(&scene.codec),
     };
+    let fmtp = format!("a=fmtp:{VIDEO_TYPE} {fmtp}\r\n");
+    let (own, stray) = if form == Some(BadSdp::StrayFmtp) {
+        let section = "m=application/TP-LINK/25000 RTP/AVP smart/1/90000\r\na=control:trackID=9\r\n";
+        (String::new(), format!("{section}{fmtp}"))
+    } else {
+        (fmtp, String::new())
+    };
     format!(
         "m=video 0 RTP/AVP {VIDEO_TYPE}\r\n\
          a=rtpmap:{VIDEO_TYPE} {name}/90000{blank}\r\n\
-         a=fmtp:{VIDEO_TYPE} {fmtp}\r\n\
+         {own}\
          a=framerate:{}\r\n\
-         a=control:trackID=0\r\n",
+         a=control:trackID=0\r\n\
+         {stray}",
         scene.fps
     )
 }

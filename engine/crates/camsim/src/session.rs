@@ -310,6 +310,7 @@ impl Session {
             let mut stamp = stamp;
             if packet.foreign {
                 stamp.ssrc ^= 0x5555_5555;
+                put_packet(out, stamp, &mut seq, VIDEO_TYPE, true, &packet.payload);
                 stamp.channel = stamp.channel.wrapping_add(20);
                 put_packet(out, stamp, &mut seq, VIDEO_TYPE, false, &packet.payload);
                 continue;

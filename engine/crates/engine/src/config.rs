@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use vms_access::{Limits, PublicKey, Revocation, Rules, StreamKeyRule};
 use vms_hub::{StreamName, is_camera_id};
-use vms_sources::Transport;
+use vms_sources::{Network, Transport};
 
 /// The kinds of failure that the steering side knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub struct EngineConfig {
     /// Worker threads of sources and RTSP readers; 0 = one a core, at most 4.
     #[serde(default)]
     pub threads: usize,
+    /// Where cameras may be, as CIDRs; unset allows every address but the
+    /// metadata services of clouds, which are never dialled.
+    #[serde(default)]
+    pub allowed_networks: Option<Vec<Network>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

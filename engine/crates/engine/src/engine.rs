@@ -14,7 +14,9 @@ use vms_front::{Front, FrontConfig};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_sinks::rtsp::RtspServer;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
-use vms_sources::{BackOff, ServerClock, Source, SourceConfig, SourceStatus, State, Timeouts};
+use vms_sources::{
+    BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange, Timeouts,
+};
 
 use crate::config::{DesiredState, EngineConfig, Error, Kind};
 use crate::journal::Journal;
@@ -54,16 +56,13 @@ enum Slot {
 }
 
 struct Inner {
-    hub: Hub,
+    sources: Shared,
     access: Access,
-    clock: Arc<ServerClock>,
     journal: Arc<Journal>,
     webrtc: WebRtc,
     rtsp: RtspServer,
     slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
     generation: Mutex<u64>,
-    timeouts: Timeouts,
-    back_off: BackOff,
     process: ProcessMeter,
 }
 
@@ -102,20 +101,15 @@ impl Engine {
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
             .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
+        let journal = Arc::new(journal);
         let inner = Arc::new(Inner {
-            hub,
+            sources: shared(config, hub, journal.clone()),
             access,
-            clock: Arc::new(ServerClock::default()),
-            journal: Arc::new(journal),
+            journal,
             webrtc: webrtc.clone(),
             rtsp,
             slots: Mutex::default(),
             generation: Mutex::new(0),
-            timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
-            back_off: BackOff {
-                min: Duration::from_millis(config.backoff_ms[0]),
-                max: Duration::from_millis(config.backoff_ms[1]),
-            },
             process: ProcessMeter::default(),
         });
         runtime.spawn(sweep(Arc::downgrade(&inner)));
@@ -205,6 +199,22 @@ impl Drop for Engine {
     }
 }
 
+/// What all sources of this engine share.
+fn shared(config: &EngineConfig, hub: Hub, journal: Arc<Journal>) -> Shared {
+    let policy = config.allowed_networks.as_deref().map_or_else(Policy::default, Policy::only);
+    Shared {
+        hub,
+        clock: Arc::new(ServerClock::default()),
+        dialer: Dialer::new(policy),
+        timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
+        back_off: BackOff {
+            min: Duration::from_millis(config.backoff_ms[0]),
+            max: Duration::from_millis(config.backoff_ms[1]),
+        },
+        listener: Arc::new(move |change| journal.add(&change)),
+    }
+}
+
 fn runtime(threads: usize) -> Result<Runtime, Error> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from).min(4);
     tokio::runtime::Builder::new_multi_thread()
@@ -240,7 +250,7 @@ impl Inner {
             if let Some((key, slot)) = slots.remove(&name) {
                 end(slot, runtime);
                 self.webrtc.end_stream(&key);
-                self.hub.remove(&key);
+                self.sources.hub.remove(&key);
                 applied.stopped.push(name);
             }
         }
@@ -262,23 +272,15 @@ impl Inner {
     }
 
     fn start(&self, wish: SourceConfig) -> Source {
-        self.hub.ensure(&wish.key);
-        let journal = self.journal.clone();
-        Source::start(
-            wish,
-            self.hub.clone(),
-            self.clock.clone(),
-            self.timeouts,
-            self.back_off,
-            Arc::new(move |change| journal.add(&change)),
-        )
+        self.sources.hub.ensure(&wish.key);
+        Source::start(wish, self.sources.clone())
     }
 
     fn switched_off(&self, key: &StreamKey) -> SourceStatus {
-        self.hub.ensure(key);
-        let utc_us = self.clock.now().utc_us;
+        self.sources.hub.ensure(key);
+        let utc_us = self.sources.clock.now().utc_us;
         let reason = Some(vms_sources::Reason::Disabled);
-        let change = vms_sources::StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
+        let change = StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
         self.journal.add(&change);
         SourceStatus {
             state: State::Off,
@@ -297,7 +299,7 @@ impl Inner {
                 Slot::Running(source) => source.status(),
                 Slot::Off(status) => status.clone(),
             };
-            StreamReport::of(key, &status, self.hub.stream(key).map(|stream| stream.status()))
+            StreamReport::of(key, &status, self.sources.hub.stream(key).map(|stream| stream.status()))
         };
         slots.values().map(report).collect()
     }
@@ -307,7 +309,7 @@ impl Inner {
             streams: &self.streams(),
             rtsp: self.rtsp.metrics(),
             webrtc: &self.webrtc.metrics(),
-            hub_bytes: self.hub.held_bytes(),
+            hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),
         })
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{code, engine, farm, fault, until, wish, wish_by};
+use common::{code, engine, engine_that_calls, farm, fault, until, wish, wish_by};
 use vms_camsim::Farm;
 use vms_engine::Engine;
 use vms_sources::State;
@@ -27,8 +27,6 @@ fn faults_that_stop_the_video_have_their_reason_and_pass() {
         (r#"{"kind": "bad_sdp", "form": "no_video"}"#, "no_video_track"),
         (r#"{"kind": "bad_sdp", "form": "unknown_codec"}"#, "unknown_codec"),
         (r#"{"kind": "no_parameter_sets", "in_band": false}"#, "no_video"),
-        // The client in use refuses a broken c= line; its own words are told.
-        (r#"{"kind": "bad_sdp", "form": "junk"}"#, "protocol"),
         (r#"{"kind": "bad_sdp", "form": "garbage"}"#, "protocol"),
     ];
     for (json, expected) in table {
@@ -49,6 +47,13 @@ fn faults_that_stop_the_video_have_their_reason_and_pass() {
 fn faults_that_a_stream_survives() {
     let table = [
         (r#"{"kind": "bad_sdp", "form": "no_origin"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "no_version"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "hex_origin"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "negative_origin"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "decimal_origin"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "doubled_connection"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "stray_fmtp"}"#, "tcp"),
+        (r#"{"kind": "bad_sdp", "form": "junk"}"#, "tcp"),
         (r#"{"kind": "bad_sdp", "form": "annex_b_sets"}"#, "tcp"),
         (r#"{"kind": "lying_marker"}"#, "tcp"),
         (r#"{"kind": "no_parameter_sets"}"#, "tcp"),
@@ -92,10 +97,28 @@ fn a_frame_that_never_ends_costs_no_memory_and_no_stream() {
 }
 
 #[test]
-fn packets_of_another_session_do_not_stop_the_stream_for_good() {
+fn packets_of_another_session_cost_nothing() {
+    for transport in ["tcp", "udp"] {
+        let farm = farm(None);
+        fault(&farm, r#"{"kind": "foreign_packets"}"#);
+        let engine = engine_on(&farm, transport);
+        is_live(&engine);
+        let before = engine.streams()[0].drops;
+        let report = until(&engine, "pictures", |r| r.fps > 10.0);
+        assert_eq!((report.state, report.drops), (State::Live, before), "{transport}");
+    }
+}
+
+#[test]
+fn cameras_outside_of_the_allowed_networks_are_never_called() {
     let farm = farm(None);
-    fault(&farm, r#"{"kind": "foreign_packets"}"#);
-    let engine = engine_on(&farm, "tcp");
+    let engine = engine_that_calls(r#"["10.0.0.0/8"]"#);
+    engine.apply(&wish(1, &farm.url(1, false), true)).expect("a new state");
+    let report = until(&engine, "refused", |r| code(r) == Some("address_refused"));
+    assert_eq!(report.reason.as_ref().and_then(vms_sources::Reason::value), Some(("detail", "127.0.0.1")));
+    assert_eq!(farm.stats().connections, 0);
+    let engine = engine_that_calls(r#"["10.0.0.0/8", "127.0.0.0/8"]"#);
+    engine.apply(&wish(1, &farm.url(1, false), true)).expect("a new state");
     is_live(&engine);
 }
 

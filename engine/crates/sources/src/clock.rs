@@ -136,8 +136,14 @@ struct Half {
 impl StreamClock {
     #[must_use]
     pub fn new(clock_rate: u32, round_trip: Duration) -> Self {
-        let half = u32::try_from(round_trip.as_micros() / 2).unwrap_or(u32::MAX);
-        Self { clock_rate: clock_rate.max(1), current: None, previous: None, half_round_trip_us: half }
+        let mut clock = Self { clock_rate: clock_rate.max(1), current: None, previous: None, half_round_trip_us: 0 };
+        clock.set_round_trip(round_trip);
+        clock
+    }
+
+    /// Half of it is how late a packet may be that came the quickest way.
+    pub fn set_round_trip(&mut self, round_trip: Duration) {
+        self.half_round_trip_us = u32::try_from(round_trip.as_micros() / 2).unwrap_or(u32::MAX);
     }
 
     /// Forgets the past, after a step of the server's clock or of the camera's.

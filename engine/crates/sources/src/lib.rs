@@ -1,23 +1,28 @@
 //! RTSP camera sources with one state machine and jittered reconnects.
 //!
-//! Data flow: [`Source`] runs one stream of one camera: `session` speaks RTSP,
-//! `depacketise` of `vms-media` makes frames, `clock` gives each its time, a
-//! publisher of the hub takes them. `state` decides, without IO, what the
-//! source does next.
+//! Data flow: [`Source`] runs one stream of one camera: `dial` opens the
+//! sockets, `link` moves their bytes, `rtsp` speaks the protocol without IO,
+//! `session` ties the three together; `depacketise` of `vms-media` makes
+//! frames, `clock` gives each its time, a publisher of the hub takes them.
+//! `state` decides, without IO, what the source does next.
 //!
 //! Invariants: a source never gives up; every change of state carries a
-//! reason; audio never stops video.
+//! reason; audio never stops video; no socket is opened but by `dial`.
 
 mod clock;
 mod describe;
+mod dial;
 mod frames;
+mod link;
 mod os_clock;
 mod reason;
+mod rtsp;
 mod session;
 mod source;
 mod state;
 
 pub use clock::{ClockReading, ServerClock, StreamClock};
+pub use dial::{BadNetwork, DialError, Dialer, Network, Policy};
 pub use reason::Reason;
-pub use source::{Source, SourceConfig, SourceStatus, StateChange, Timeouts, Transport};
+pub use source::{Shared, Source, SourceConfig, SourceStatus, StateChange, Timeouts, Transport};
 pub use state::{BackOff, Input, Machine, State};

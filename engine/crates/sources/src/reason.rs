@@ -1,7 +1,12 @@
 //! Why a stream is not live, as a code with values: three languages, the
 //! journal and the recording's gaps are written from it.
 
+use std::io;
+
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::dial::DialError;
+use crate::rtsp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -10,6 +15,7 @@ pub enum Reason {
     ConnectionRefused,
     Timeout,
     Dns,
+    AddressRefused { detail: String },
     CameraClosed,
     NotRtsp,
     NoVideoTrack,
@@ -33,6 +39,7 @@ impl Reason {
             Self::ConnectionRefused => "connection_refused",
             Self::Timeout => "timeout",
             Self::Dns => "dns",
+            Self::AddressRefused { .. } => "address_refused",
             Self::CameraClosed => "camera_closed",
             Self::NotRtsp => "not_rtsp",
             Self::NoVideoTrack => "no_video_track",
@@ -53,59 +60,58 @@ impl Reason {
     pub fn value(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::UnknownCodec { codec } => Some(("codec", codec)),
-            Self::Protocol { detail } | Self::Network { detail } | Self::BadUrl { detail } => Some(("detail", detail)),
+            Self::Protocol { detail }
+            | Self::Network { detail }
+            | Self::BadUrl { detail }
+            | Self::AddressRefused { detail } => Some(("detail", detail)),
             _ => None,
         }
     }
 
-    /// What an error of the RTSP client means to an operator. `describing` is
-    /// true until the camera has answered for the first time.
+    /// What a failure to connect means to an operator.
     #[must_use]
-    pub fn of(error: &retina::Error, describing: bool) -> Self {
-        match error.status_code() {
-            Some(401 | 403) => return Self::WrongPassword,
-            Some(404 | 454) => return Self::StreamNotFound,
-            Some(status) if status >= 300 => return Self::Protocol { detail: format!("RTSP {status}") },
-            // The camera agreed, but its answer could not be understood.
-            Some(_) => return Self::Protocol { detail: unreadable(&error.to_string()) },
-            None => {}
+    pub fn of_network(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            _ => Self::Network { detail: error.to_string() },
         }
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        if line.starts_with("Unable to connect") {
-            return Self::of_connect(line);
-        }
-        if line.starts_with("Error reading") || line.starts_with("Error writing") || line.contains("EOF") {
-            return Self::CameraClosed;
-        }
-        if line == "Timeout" {
-            return Self::Timeout;
-        }
-        if line.starts_with("RTSP framing") && describing {
-            return Self::NotRtsp;
-        }
-        Self::Protocol { detail: line.chars().take(160).collect() }
     }
 
-    /// The client keeps the system's error only as text, with its number.
-    fn of_connect(line: &str) -> Self {
-        let number =
-            line.rsplit_once("(os error ").and_then(|(_, rest)| rest.trim_end_matches(')').parse::<i32>().ok());
-        match number {
-            Some(libc::ECONNREFUSED) => Self::ConnectionRefused,
-            Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => Self::NoRoute,
-            Some(libc::ETIMEDOUT) => Self::Timeout,
-            _ if line.contains("lookup") => Self::Dns,
-            _ => Self::Network { detail: line.chars().take(160).collect() },
+    /// What the end of a connection that stood means to an operator.
+    #[must_use]
+    pub fn of_connection(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => Self::CameraClosed,
+            _ => Self::of_network(error),
         }
     }
 }
 
-/// The description in "200 OK response to DESCRIBE CSeq=2: description".
-fn unreadable(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let description = line.split_once(": ").map_or(line, |(_, description)| description);
-    format!("unreadable answer: {}", description.chars().take(120).collect::<String>())
+impl From<DialError> for Reason {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Dns(_) => Self::Dns,
+            DialError::Refused(address) => Self::AddressRefused { detail: address.to_string() },
+            DialError::Io(error) => Self::of_network(&error),
+        }
+    }
+}
+
+impl From<rtsp::Error> for Reason {
+    fn from(error: rtsp::Error) -> Self {
+        match error {
+            rtsp::Error::NotRtsp => Self::NotRtsp,
+            rtsp::Error::WrongPassword => Self::WrongPassword,
+            rtsp::Error::NotFound => Self::StreamNotFound,
+            rtsp::Error::BadAddress(detail) => Self::BadUrl { detail },
+            other => Self::Protocol { detail: other.to_string() },
+        }
+    }
 }
 
 impl Serialize for Reason {
@@ -124,19 +130,34 @@ mod tests {
 
     #[test]
     fn system_errors_become_words_an_operator_knows() {
-        let of = |text: &str| Reason::of_connect(text).code();
-        assert_eq!(of("Unable to connect to RTSP server: Connection refused (os error 111)"), "connection_refused");
-        assert_eq!(of("Unable to connect to RTSP server: No route to host (os error 113)"), "no_route");
-        assert_eq!(of("Unable to connect to RTSP server: Network is unreachable (os error 101)"), "no_route");
-        assert_eq!(of("Unable to connect to RTSP server: timed out (os error 110)"), "timeout");
-        assert_eq!(of("Unable to connect to RTSP server: failed to lookup address information: x"), "dns");
-        assert_eq!(of("Unable to connect to RTSP server: odd (os error 1)"), "network");
+        let of = |number| Reason::of_network(&io::Error::from_raw_os_error(number)).code();
+        assert_eq!(of(libc::ECONNREFUSED), "connection_refused");
+        assert_eq!(of(libc::EHOSTUNREACH), "no_route");
+        assert_eq!(of(libc::ENETUNREACH), "no_route");
+        assert_eq!(of(libc::ETIMEDOUT), "timeout");
+        assert_eq!(of(libc::EPERM), "network");
+        let ended = |number| Reason::of_connection(&io::Error::from_raw_os_error(number)).code();
+        assert_eq!(ended(libc::ECONNRESET), "camera_closed");
+        assert_eq!(ended(libc::EPIPE), "camera_closed");
+        assert_eq!(ended(libc::EHOSTUNREACH), "no_route");
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_is_told_in_words() {
-        let detail = unreadable("200 OK response to DESCRIBE CSeq=2: Unable to parse SDP: no origin\nconn: 1");
-        assert_eq!(detail, "unreadable answer: Unable to parse SDP: no origin");
+    fn errors_of_the_session_become_words_an_operator_knows() {
+        let of = |error: rtsp::Error| Reason::from(error);
+        assert_eq!(of(rtsp::Error::WrongPassword), Reason::WrongPassword);
+        assert_eq!(of(rtsp::Error::NotFound), Reason::StreamNotFound);
+        assert_eq!(of(rtsp::Error::NotRtsp), Reason::NotRtsp);
+        let refused = of(rtsp::Error::Refused { method: "SETUP", status: 461 });
+        assert_eq!(refused, Reason::Protocol { detail: "SETUP: RTSP 461".into() });
+    }
+
+    #[test]
+    fn errors_of_dialling_become_words_an_operator_knows() {
+        let address = std::net::IpAddr::from([169, 254, 169, 254]);
+        let refused = Reason::from(DialError::Refused(address));
+        assert_eq!((refused.code(), refused.value()), ("address_refused", Some(("detail", "169.254.169.254"))));
+        assert_eq!(Reason::from(DialError::Dns(io::ErrorKind::NotFound.into())), Reason::Dns);
     }
 
     #[test]

@@ -1,175 +1,62 @@
 //! One RTSP session with a camera, from dialling to its end.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
-use futures::StreamExt;
-use retina::client as rtsp;
-use url::Url;
-use vms_media::{DropReason, Frame, RtpPacket, Track, TrackKind};
+use tokio_util::task::TaskTracker;
+use vms_media::{Track, TrackKind};
 
 use crate::clock::ServerClock;
-use crate::describe::{Chosen, Offered, choose};
-use crate::frames::TrackFrames;
+use crate::describe::choose;
+use crate::dial::Dialer;
+use crate::frames::{Item, TrackFrames};
+use crate::link::Link;
 use crate::reason::Reason;
+use crate::rtsp::{self, Address, Description, Media, Step, Wanted};
 use crate::source::Transport;
 
-/// What a session gives to its source.
-pub enum Item {
-    Frame(Frame),
-    Lost(DropReason),
-    /// The camera's clock is so many milliseconds ahead of ours.
-    CameraOffset(i64),
+const USER_AGENT: &str = concat!("vms-enterprise/", env!("CARGO_PKG_VERSION"));
+/// A camera that sends us on more often sends us in circles.
+const MAX_REDIRECTS: usize = 5;
+/// How long a camera is given to answer TEARDOWN.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What sessions are opened with.
+#[derive(Clone)]
+pub struct Means {
+    pub clock: Arc<ServerClock>,
+    pub dialer: Dialer,
+    /// Runs the goodbyes of sessions that have ended.
+    pub goodbyes: TaskTracker,
 }
 
 pub struct Session {
-    playing: rtsp::Session<rtsp::Playing>,
-    /// By the camera's stream number; `None` for media that were not taken.
-    tracks: Vec<Option<TrackFrames>>,
+    /// `None` once the session has ended.
+    link: Option<Link>,
+    intake: Intake,
+    goodbyes: TaskTracker,
     pub described: Vec<Track>,
     pub keeps_dead_sessions: bool,
+}
+
+/// Makes items of media.
+struct Intake {
     clock: Arc<ServerClock>,
-    queue: std::collections::VecDeque<Item>,
+    /// By the client's numbers; `None` for tracks that the camera refused.
+    tracks: Vec<Option<TrackFrames>>,
+    queue: VecDeque<Item>,
 }
 
-/// An address without its credentials, and those.
-pub fn split_credentials(address: &str) -> Result<(Url, Option<rtsp::Credentials>), Reason> {
-    let bad = |detail: String| Reason::BadUrl { detail };
-    let mut url = Url::parse(address).map_err(|error| bad(error.to_string()))?;
-    if url.scheme() != "rtsp" {
-        return Err(bad(format!("scheme {} where rtsp is expected", url.scheme())));
-    }
-    let decode = |text: &str| percent_decode(text);
-    let credentials = (!url.username().is_empty()).then(|| rtsp::Credentials {
-        username: decode(url.username()),
-        password: decode(url.password().unwrap_or_default()),
-    });
-    // Both fail only for addresses that have no host, which rtsp always has.
-    let cleared = url.set_username("").and_then(|()| url.set_password(None));
-    cleared.map_err(|()| bad("no host".to_owned()))?;
-    Ok((url, credentials))
-}
-
-fn percent_decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-impl Session {
-    /// Dials, describes, sets up and plays within `limit`.
-    pub async fn open(
-        address: &str,
-        transport: Transport,
-        clock: Arc<ServerClock>,
-        group: Arc<rtsp::SessionGroup>,
-        limit: Duration,
-    ) -> Result<Self, Reason> {
-        match tokio::time::timeout(limit, Self::open_now(address, transport, clock, group)).await {
-            Ok(result) => result,
-            Err(_) => Err(Reason::Timeout),
-        }
-    }
-
-    async fn open_now(
-        address: &str,
-        transport: Transport,
-        clock: Arc<ServerClock>,
-        group: Arc<rtsp::SessionGroup>,
-    ) -> Result<Self, Reason> {
-        let (url, credentials) = split_credentials(address)?;
-        let options = rtsp::SessionOptions::default()
-            .creds(credentials)
-            .user_agent(concat!("vms-enterprise/", env!("CARGO_PKG_VERSION")).to_owned())
-            .session_group(group)
-            // Some cameras name a new session at each SETUP.
-            .session_id(rtsp::SessionIdPolicy::UseFirst);
-        let mut session = rtsp::Session::describe(url, options).await.map_err(|error| Reason::of(&error, true))?;
-        let keeps_dead_sessions =
-            transport == Transport::Tcp && session.tool().is_some_and(rtsp::Tool::has_live555_tcp_bug);
-        let chosen = choose(&offered(&session), &String::from_utf8_lossy(session.sdp()))?;
-        let chosen = set_up(&mut session, chosen, transport).await?;
-        let count = session.streams().len();
-        let before_play = Instant::now();
-        let playing = session.play(play_options()).await.map_err(|error| Reason::of(&error, false))?;
-        let round_trip = before_play.elapsed();
-        let mut tracks: Vec<Option<TrackFrames>> = std::iter::repeat_with(|| None).take(count).collect();
-        let mut described = Vec::new();
-        for Chosen { index, track } in chosen {
-            tracks[index] = TrackFrames::new(track.clone(), round_trip);
-            described.push(track);
-        }
-        let queue = std::collections::VecDeque::new();
-        Ok(Self { playing, tracks, described, keeps_dead_sessions, clock, queue })
-    }
-
-    /// The next frame, loss or report; the reason why the session ended.
-    pub async fn next(&mut self) -> Result<Item, Reason> {
-        loop {
-            if let Some(item) = self.queue.pop_front() {
-                return Ok(item);
-            }
-            match self.playing.next().await {
-                Some(Ok(item)) => self.take(&item),
-                Some(Err(error)) => return Err(Reason::of(&error, false)),
-                None => return Err(Reason::CameraClosed),
-            }
-        }
-    }
-
-    /// A step of the server's clock makes all that was learnt of it wrong.
-    pub fn reset_clocks(&mut self) {
-        for track in self.tracks.iter_mut().flatten() {
-            track.clock.reset();
-        }
-    }
-
-    fn take(&mut self, item: &rtsp::PacketItem) {
-        match item {
-            rtsp::PacketItem::Rtp(packet) => self.take_rtp(packet),
-            rtsp::PacketItem::Rtcp(packet) => self.take_rtcp(packet),
-            _ => {}
-        }
-    }
-
-    fn take_rtp(&mut self, packet: &retina::rtp::ReceivedPacket) {
-        let Some(Some(track)) = self.tracks.get_mut(packet.stream_id()) else { return };
-        let rtp = RtpPacket {
-            timestamp: packet.timestamp().timestamp(),
-            marker: packet.mark(),
-            loss: packet.loss(),
-            payload: packet.payload(),
-        };
-        let queue = std::cell::RefCell::new(&mut self.queue);
-        track.push(
-            rtp,
-            || self.clock.now(),
-            |frame| queue.borrow_mut().push_back(Item::Frame(frame)),
-            |drop| queue.borrow_mut().push_back(Item::Lost(drop)),
-        );
-    }
-
-    fn take_rtcp(&mut self, packet: &retina::rtcp::ReceivedCompoundPacket) {
-        let Some(Some(track)) = self.tracks.get(packet.stream_id()) else { return };
-        let Some(rtp) = packet.rtp_timestamp() else { return };
-        for part in packet.pkts() {
-            if let Ok(Some(report)) = part.as_sender_report() {
-                let utc_us = ntp_to_utc_us(report.ntp_timestamp().0);
-                if let Some(offset) = track.clock.camera_offset_ms(rtp.timestamp(), utc_us) {
+impl Intake {
+    fn take(&mut self, index: usize, media: Media<'_>) {
+        let Some(Some(track)) = self.tracks.get_mut(index) else { return };
+        match media {
+            Media::Packet(packet) => track.push(packet, || self.clock.now(), |item| self.queue.push_back(item)),
+            Media::Report(report) => {
+                if let Some(offset) = track.clock.camera_offset_ms(report.timestamp, report.utc_us) {
                     self.queue.push_back(Item::CameraOffset(offset));
                 }
             }
@@ -177,82 +64,270 @@ impl Session {
     }
 }
 
-/// NTP counts from 1900 in 32.32 fixed point (RFC 5905, section 6).
-fn ntp_to_utc_us(ntp: u64) -> i64 {
-    const FROM_1900_TO_1970_S: i64 = 2_208_988_800;
-    let seconds = i64::from((ntp >> 32) as u32) - FROM_1900_TO_1970_S;
-    let fraction = ((ntp & 0xffff_ffff) * 1_000_000) >> 32;
-    seconds * 1_000_000 + i64::try_from(fraction).unwrap_or(0)
-}
-
-fn offered(session: &rtsp::Session<rtsp::Described>) -> Vec<Offered> {
-    let of = |stream: &rtsp::Stream| Offered {
-        media: stream.media().to_owned(),
-        encoding: stream.encoding_name().to_owned(),
-        payload_type: stream.rtp_payload_type(),
-        clock_rate: stream.clock_rate_hz(),
-        channels: stream.channels().map_or(1, |n| u8::try_from(n.get()).unwrap_or(u8::MAX)),
-    };
-    session.streams().iter().map(of).collect()
-}
-
-/// Sets up the chosen tracks; audio that the camera refuses is left out.
-async fn set_up(
-    session: &mut rtsp::Session<rtsp::Described>,
-    chosen: Vec<Chosen>,
-    transport: Transport,
-) -> Result<Vec<Chosen>, Reason> {
-    let mut ready = Vec::new();
-    for choice in chosen {
-        let wire = match transport {
-            Transport::Tcp => rtsp::Transport::Tcp(rtsp::TcpTransportOptions::default()),
-            Transport::Udp => rtsp::Transport::Udp(rtsp::UdpTransportOptions::default()),
-        };
-        let options = rtsp::SetupOptions::default().transport(wire);
-        match session.setup(choice.index, options).await {
-            Ok(()) => ready.push(choice),
-            Err(error) if choice.track.kind == TrackKind::Audio => {
-                tracing::warn!(%error, "the camera refused its audio; going on with video alone");
-            }
-            Err(error) => return Err(Reason::of(&error, false)),
+impl Drop for Session {
+    /// The camera is told, whatever ended the session.
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            self.goodbyes.spawn(link.say_goodbye(GOODBYE));
         }
     }
-    Ok(ready)
 }
 
-/// Lenient where cameras are known to lie: RTP-Info values are not trusted,
-/// and reports from unknown senders are dropped.
-fn play_options() -> rtsp::PlayOptions {
-    rtsp::PlayOptions::default()
-        .initial_timestamp(rtsp::InitialTimestampPolicy::Ignore)
-        .initial_seq(rtsp::InitialSequenceNumberPolicy::Ignore)
-        .unknown_rtcp_ssrc(rtsp::UnknownRtcpSsrcPolicy::DropPackets)
+impl Session {
+    /// Dials, describes, sets up and plays within `limit`.
+    pub async fn open(address: &str, transport: Transport, means: &Means, limit: Duration) -> Result<Self, Reason> {
+        match tokio::time::timeout(limit, Self::open_now(address, transport, means)).await {
+            Ok(result) => result,
+            Err(_) => Err(Reason::Timeout),
+        }
+    }
+
+    async fn open_now(address: &str, transport: Transport, means: &Means) -> Result<Self, Reason> {
+        let (link, description) = describe(Address::parse(address)?, &means.dialer).await?;
+        let intake = Intake { clock: means.clock.clone(), tracks: Vec::new(), queue: VecDeque::new() };
+        let mut session = Self {
+            link: Some(link),
+            intake,
+            goodbyes: means.goodbyes.clone(),
+            described: Vec::new(),
+            keeps_dead_sessions: transport == Transport::Tcp && description.keeps_dead_sessions(),
+        };
+        session.play(&description, transport).await?;
+        Ok(session)
+    }
+
+    async fn play(&mut self, description: &Description, transport: Transport) -> Result<(), Reason> {
+        let Some(link) = &mut self.link else { return Err(Reason::CameraClosed) };
+        let chosen = choose(description)?;
+        let mut wanted = Vec::new();
+        for choice in &chosen {
+            let ports = match transport {
+                Transport::Tcp => None,
+                Transport::Udp => Some(link.add_udp()?),
+            };
+            let optional = choice.track.kind == TrackKind::Audio;
+            wanted.push(Wanted { media: choice.index, optional, ports });
+        }
+        self.intake.tracks = chosen.into_iter().map(|choice| TrackFrames::new(choice.track)).collect();
+        link.client.set_up(description, &wanted, std::time::Instant::now());
+        let intake = &mut self.intake;
+        loop {
+            match link.step(&mut |index, media| intake.take(index, media)).await? {
+                Step::Playing { round_trip } => {
+                    self.number_tracks(round_trip);
+                    return Ok(());
+                }
+                step => tracing::debug!(?step, "not expected before PLAY"),
+            }
+        }
+    }
+
+    /// Leaves out what the camera refused, so that tracks count from 0.
+    fn number_tracks(&mut self, round_trip: Duration) {
+        let Some(link) = &self.link else { return };
+        for (index, slot) in self.intake.tracks.iter_mut().enumerate() {
+            let Some(track) = slot.as_mut().filter(|_| link.client.peer(index).is_some()) else {
+                tracing::warn!("the camera refused its audio; going on with video alone");
+                *slot = None;
+                // Nothing that came early has a wrong number.
+                self.intake.queue.retain(|item| matches!(item, Item::Frame(frame) if frame.kind == TrackKind::Video));
+                continue;
+            };
+            track.clock.set_round_trip(round_trip);
+            let id = u8::try_from(self.described.len()).unwrap_or(u8::MAX);
+            self.described.push(track.numbered(id));
+        }
+    }
+
+    /// The next frame, loss or report; the reason why the session ended.
+    pub async fn next(&mut self) -> Result<Item, Reason> {
+        let (link, intake) = (&mut self.link, &mut self.intake);
+        poll_fn(|cx| {
+            loop {
+                if let Some(item) = intake.queue.pop_front() {
+                    return Poll::Ready(Ok(item));
+                }
+                let Some(link) = link else { return Poll::Ready(Err(Reason::CameraClosed)) };
+                match link.poll(cx, &mut |index, media| intake.take(index, media)) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
+                    // A timer may have let packets go.
+                    Poll::Pending if !intake.queue.is_empty() => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+
+    /// A step of the server's clock makes all that was learnt of it wrong.
+    pub fn reset_clocks(&mut self) {
+        for track in self.intake.tracks.iter_mut().flatten() {
+            track.clock.reset();
+        }
+    }
+}
+
+/// Asks a camera what it has, wherever it sends us.
+async fn describe(mut address: Address, dialer: &Dialer) -> Result<(Link, Description), Reason> {
+    let mut allows_basic = true;
+    for _ in 0..=MAX_REDIRECTS {
+        let options = rtsp::Options { address, allows_basic, user_agent: USER_AGENT, seed: rand::random() };
+        let mut link = Link::connect(dialer, options).await?;
+        loop {
+            match link.step(&mut |_, _| {}).await? {
+                Step::Described(description) => return Ok((link, description)),
+                Step::Redirected { address: next, allows_basic: basic } => {
+                    (address, allows_basic) = (*next, basic);
+                    break;
+                }
+                step => tracing::debug!(?step, "not expected before SETUP"),
+            }
+        }
+    }
+    Err(rtsp::Error::TooManyRedirects.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, UdpSocket};
 
-    #[test]
-    fn credentials_leave_the_address() {
-        let (url, credentials) = split_credentials("rtsp://us%40er:p%3Ass@10.0.0.1:554/x?a=1").expect("a good address");
-        assert_eq!(url.as_str(), "rtsp://10.0.0.1:554/x?a=1");
-        let credentials = credentials.expect("both are there");
-        assert_eq!((credentials.username.as_str(), credentials.password.as_str()), ("us@er", "p:ss"));
-        assert!(split_credentials("rtsp://h/x").expect("a good address").1.is_none());
+    const LIMIT: Duration = Duration::from_secs(10);
+    const SDP: &str =
+        "m=audio 0 RTP/AVP 8\r\na=control:a\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n";
+
+    fn means() -> Means {
+        Means { clock: Arc::default(), dialer: Dialer::default(), goodbyes: TaskTracker::new() }
     }
 
-    #[test]
-    fn other_addresses_are_refused_with_the_reason() {
-        for bad in ["http://h/x", "nonsense", "rtsp://"] {
-            let reason = split_credentials(bad).expect_err("a bad address");
-            assert_eq!(reason.code(), "bad_url", "{bad}");
+    /// A camera that sends one answer a request, on as many connections as
+    /// come, and then closes; gives its address and what it was asked.
+    async fn camera(answers: fn(&str) -> Option<String>) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = format!("rtsp://{}/live", listener.local_addr().expect("bound"));
+        let (asked, requests) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                    let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                    let answer = answers(&request);
+                    // The test may have seen enough.
+                    let _ = asked.send(request);
+                    let Some(answer) = answer else { break };
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        (address, requests)
+    }
+
+    fn ok(headers: &str, body: &str) -> Option<String> {
+        Some(format!("RTSP/1.0 200 OK\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    async fn refused(answers: fn(&str) -> Option<String>) -> Reason {
+        let (address, _requests) = camera(answers).await;
+        let opened = Session::open(&address, Transport::Tcp, &means(), LIMIT).await;
+        opened.err().expect("this camera cannot be played")
+    }
+
+    #[tokio::test]
+    async fn redirects_are_followed_as_far_as_they_lead_somewhere_allowed() {
+        let circle = refused(|request| {
+            let uri = request.split(' ').nth(1)?;
+            Some(format!("RTSP/1.0 302 Moved\r\nLocation: {uri}\r\n\r\n"))
+        });
+        assert_eq!(circle.await.value(), Some(("detail", "the camera redirects again and again")));
+        let metadata = |_: &str| Some("RTSP/1.0 301 Moved\r\nLocation: rtsp://169.254.169.254/x\r\n\r\n".to_owned());
+        assert_eq!(refused(metadata).await, Reason::AddressRefused { detail: "169.254.169.254".into() });
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_early_has_its_reason() {
+        assert_eq!(refused(|_| None).await, Reason::CameraClosed);
+        assert_eq!(refused(|_| Some("HTTP/1.1 400 Bad Request\r\n\r\n".to_owned())).await, Reason::NotRtsp);
+    }
+
+    /// Video stands second in the description, audio is refused.
+    #[tokio::test]
+    async fn the_end_of_a_session_is_told() {
+        let (address, mut requests) = camera(|request| match request.split(' ').next()? {
+            "DESCRIBE" => ok("", SDP),
+            "SETUP" if request.contains("/a RTSP") => Some("RTSP/1.0 461 No\r\n\r\n".to_owned()),
+            _ => ok("Session: 5\r\n", ""),
+        })
+        .await;
+        let means = means();
+        let session = Session::open(&address, Transport::Tcp, &means, LIMIT).await.expect("it plays");
+        assert_eq!(session.described.len(), 1);
+        assert_eq!((session.described[0].kind, session.described[0].id), (TrackKind::Video, 0));
+        drop(session);
+        means.goodbyes.close();
+        tokio::time::timeout(LIMIT, means.goodbyes.wait()).await.expect("goodbyes are bounded");
+        let mut methods = Vec::new();
+        while let Ok(request) = requests.try_recv() {
+            methods.push(request.split(' ').next().unwrap_or_default().to_owned());
         }
+        assert_eq!(methods, ["DESCRIBE", "SETUP", "SETUP", "PLAY", "TEARDOWN"]);
     }
 
-    #[test]
-    fn ntp_time_counts_from_1900() {
-        assert_eq!(ntp_to_utc_us(2_208_988_800 << 32), 0);
-        assert_eq!(ntp_to_utc_us((2_208_988_801 << 32) | 0x8000_0000), 1_500_000);
+    /// The camera closes the connection at PLAY; its packets would go on.
+    #[tokio::test]
+    async fn a_udp_session_is_ended_though_its_connection_is_gone() {
+        let (address, mut requests) = camera(|request| match request.split(' ').next()? {
+            "DESCRIBE" => ok("", SDP),
+            "PLAY" => None,
+            _ => ok("Session: 5\r\n", ""),
+        })
+        .await;
+        let means = means();
+        let opened = Session::open(&address, Transport::Udp, &means, LIMIT).await;
+        assert_eq!(opened.err(), Some(Reason::CameraClosed));
+        means.goodbyes.close();
+        tokio::time::timeout(LIMIT, means.goodbyes.wait()).await.expect("goodbyes are bounded");
+        let mut last = String::new();
+        while let Ok(request) = requests.try_recv() {
+            last = request;
+        }
+        assert!(last.starts_with("TEARDOWN ") && last.contains("Session: 5\r\n"), "{last}");
+    }
+
+    /// An RTP packet of H.264 with a picture of one slice; of no use, but a
+    /// loss is told of it, as no key frame came before.
+    fn picture(sequence: u8) -> Vec<u8> {
+        vec![0x80, 0x80 | 96, 0, sequence, 0, 0, 0, sequence, 0, 0, 0, 1, 0x41, 0x9a, sequence]
+    }
+
+    #[tokio::test]
+    async fn datagrams_of_foreign_addresses_are_dropped() {
+        let (address, mut requests) = camera(|request| match request.split(' ').next()? {
+            "DESCRIBE" => ok("", &SDP[SDP.find("m=video")?..]),
+            _ => ok("Session: 5\r\n", ""),
+        })
+        .await;
+        let means = means();
+        let mut session = Session::open(&address, Transport::Udp, &means, LIMIT).await.expect("it plays");
+        let mut port = None;
+        while let Ok(request) = requests.try_recv() {
+            let ports = request.split("client_port=").nth(1).and_then(|rest| rest.split('-').next());
+            port = ports.and_then(|port| port.parse::<u16>().ok()).or(port);
+        }
+        let to = ("127.0.0.1", port.expect("it asked for ports"));
+        let foreign = UdpSocket::bind("127.0.0.2:0").await.expect("all of 127/8 is ours");
+        let own = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        for _ in 0..3 {
+            foreign.send_to(&picture(200), to).await.expect("sent");
+        }
+        own.send_to(&picture(7), to).await.expect("sent");
+        own.send_to(&picture(8), to).await.expect("sent");
+        for _ in 0..2 {
+            let item = tokio::time::timeout(LIMIT, session.next()).await.expect("packets came").expect("it plays on");
+            assert!(matches!(item, Item::Lost(vms_media::DropReason::NoKeyYet)), "and nothing was missing between");
+        }
     }
 }

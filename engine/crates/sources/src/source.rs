@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use retina::client::SessionGroup;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use vms_hub::{Hub, Publisher, StreamKey};
 use vms_media::{DropReason, TrackKind};
 
 use crate::clock::ServerClock;
+use crate::dial::Dialer;
+use crate::frames::Item;
 use crate::reason::Reason;
-use crate::session::{Item, Session};
+use crate::session::{Means, Session};
 use crate::state::{Action, BackOff, Input, Machine, State};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -72,6 +74,8 @@ type Listener = Arc<dyn Fn(StateChange) + Send + Sync>;
 pub struct Shared {
     pub hub: Hub,
     pub clock: Arc<ServerClock>,
+    /// Opens all sockets towards cameras.
+    pub dialer: Dialer,
     pub timeouts: Timeouts,
     pub back_off: BackOff,
     pub listener: Listener,
@@ -88,30 +92,24 @@ pub struct Source {
 impl Source {
     /// Starts the source on the current runtime.
     #[must_use]
-    pub fn start(
-        config: SourceConfig,
-        hub: Hub,
-        clock: Arc<ServerClock>,
-        timeouts: Timeouts,
-        back_off: BackOff,
-        listener: Arc<dyn Fn(StateChange) + Send + Sync>,
-    ) -> Self {
+    pub fn start(config: SourceConfig, shared: Shared) -> Self {
         let status = Arc::new(Mutex::new(SourceStatus {
             state: State::Connecting,
             reason: None,
-            since_utc_us: clock.now().utc_us,
+            since_utc_us: shared.clock.now().utc_us,
             reconnects: 0,
             clock_offset_ms: None,
             lost_frames: 0,
         }));
         let cancel = CancellationToken::new();
-        let shared = Shared { hub, clock, timeouts, back_off, listener };
+        let goodbyes = TaskTracker::new();
+        let means = Means { clock: shared.clock.clone(), dialer: shared.dialer.clone(), goodbyes };
         let runner = Runner {
-            machine: Machine::new(timeouts.no_video, back_off, Instant::now()),
+            machine: Machine::new(shared.timeouts.no_video, shared.back_off, Instant::now()),
             config: config.clone(),
             shared,
+            means,
             status: status.clone(),
-            group: Arc::new(SessionGroup::default().named(config.key.to_string())),
         };
         let task = tokio::spawn(runner.run(cancel.clone()));
         Self { config, status, cancel, task }
@@ -145,8 +143,8 @@ struct Runner {
     machine: Machine,
     config: SourceConfig,
     shared: Shared,
+    means: Means,
     status: Arc<Mutex<SourceStatus>>,
-    group: Arc<SessionGroup>,
 }
 
 impl Runner {
@@ -162,9 +160,9 @@ impl Runner {
                 () = cancel.cancelled() => break,
             }
         }
-        // TEARDOWN is sent by a task of the client once its session drops; the
-        // wait is bounded because a dead camera will never answer.
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.group.await_teardown()).await;
+        // Each goodbye is bounded, because a dead camera will never answer.
+        self.means.goodbyes.close();
+        self.means.goodbyes.wait().await;
     }
 
     /// One session, from dialling to its end; returns how long to wait.
@@ -184,14 +182,8 @@ impl Runner {
     }
 
     async fn open(&mut self) -> Result<Session, Reason> {
-        let session = Session::open(
-            &self.config.address,
-            self.config.transport,
-            self.shared.clock.clone(),
-            self.group.clone(),
-            self.shared.timeouts.open,
-        )
-        .await?;
+        let limit = self.shared.timeouts.open;
+        let session = Session::open(&self.config.address, self.config.transport, &self.means, limit).await?;
         self.machine.keeps_dead_sessions = session.keeps_dead_sessions;
         Ok(session)
     }
@@ -201,7 +193,7 @@ impl Runner {
         // keep what they have while a camera answers but shows nothing.
         let mut publisher: Option<Publisher> = None;
         let mut steps = self.shared.clock.check(Instant::now());
-        let mut ticks = tokio::time::interval(self.shared.timeouts.no_video / 10);
+        let mut ticks = tokio::time::interval(self.shared.timeouts.no_video / 5);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -17,12 +17,18 @@ pub fn loopback() -> SocketAddr {
 }
 
 pub fn engine() -> Engine {
+    engine_that_calls("null")
+}
+
+/// An engine that calls cameras in these networks only.
+pub fn engine_that_calls(networks: &str) -> Engine {
     let config = r#"{
         "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true},
         "rtsp": {"bind": "127.0.0.1:0"},
         "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
-        "backoff_ms": [20, 100], "no_video_ms": 400
-    }"#;
+        "backoff_ms": [20, 100], "no_video_ms": 400, "allowed_networks": NETWORKS
+    }"#
+    .replace("NETWORKS", networks);
     Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
 }
 

@@ -1,0 +1,54 @@
+//! Our RTSP client (RFC 2326), made for what cameras really send.
+//!
+//! [`Client`] is the session without IO and without a clock: bytes and times
+//! go in, bytes, media and [`Step`]s come out. It is fed by the connection of
+//! the parent's `session`. Below it: `wire` cuts the byte stream, `message`
+//! reads and writes RTSP, `sdp` the description, `transport` and `uri` their
+//! headers, `auth` answers challenges, `rtp` and `rtcp` are the media,
+//! `reorder` puts UDP packets in order.
+//!
+//! Invariants: nothing that is not needed is required of a camera; everything
+//! that is held is bounded; media are handed on as slices of the input, never
+//! copied here (a UDP packet out of order excepted).
+//!
+//! What is absent: TLS, the HTTP tunnel, the back channel, multicast.
+
+mod auth;
+mod client;
+mod keepalive;
+mod message;
+mod reorder;
+mod rtcp;
+mod rtp;
+mod sdp;
+mod transport;
+mod uri;
+mod wire;
+
+pub use client::{Client, Media, Options, Step, Wanted};
+pub use sdp::{Description, MediaLine};
+pub use uri::Address;
+
+/// Why a session cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the answer is not RTSP")]
+    NotRtsp,
+    #[error("the camera refused the credentials")]
+    WrongPassword,
+    #[error("the camera knows no such stream")]
+    NotFound,
+    #[error("{method}: RTSP {status}")]
+    Refused { method: &'static str, status: u16 },
+    #[error("the camera names no media")]
+    NoMedia,
+    #[error("the camera redirects again and again")]
+    TooManyRedirects,
+    #[error("{0}")]
+    TooLong(&'static str),
+    #[error("{0}")]
+    BadAddress(String),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,456 @@
+//! Whole sessions with cameras that were seen to behave so, in constructed
+//! texts. Each test is named by its symptom.
+
+use std::time::{Duration, Instant};
+
+use super::rtcp::SenderReport;
+use super::*;
+
+const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n\
+                   m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n";
+
+/// A client and what came of it.
+struct Talk {
+    client: Client,
+    now: Instant,
+    /// Track, loss and payload of each packet.
+    packets: Vec<(usize, u16, Vec<u8>)>,
+    reports: Vec<SenderReport>,
+}
+
+impl Talk {
+    fn to(address: &str) -> Self {
+        let address = Address::parse(address).expect("a good address");
+        let options = Options { address, allows_basic: true, user_agent: "test/1", seed: 7 };
+        let now = Instant::now();
+        Self { client: Client::new(options, now), now, packets: Vec::new(), reports: Vec::new() }
+    }
+
+    /// The request that waits to be sent, as text.
+    fn asked(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(self.client.unsent())).into_owned()
+    }
+
+    fn input(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let (packets, reports) = (&mut self.packets, &mut self.reports);
+        self.client.input(bytes, self.now, &mut |track, media| match media {
+            Media::Packet(packet) => packets.push((track, packet.loss, packet.payload.to_vec())),
+            Media::Report(report) => reports.push(report),
+        })
+    }
+
+    /// Answers the last request; the CSeq is taken from it.
+    fn answer(&mut self, status: &str, headers: &str, body: &str) -> Result<String, Error> {
+        let asked = self.asked();
+        let cseq = asked.lines().find_map(|line| line.strip_prefix("CSeq: ")).expect("every request has one");
+        let length = body.len();
+        let text = format!("RTSP/1.0 {status}\r\nCSeq: {cseq}\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
+        assert_eq!(self.input(text.as_bytes())?, text.len());
+        Ok(asked)
+    }
+
+    fn ok(&mut self, headers: &str, body: &str) -> String {
+        self.answer("200 OK", headers, body).expect("the client goes on")
+    }
+
+    /// DESCRIBE, and the SETUP of video and audio by TCP.
+    fn described(mut self, headers: &str, sdp: &str) -> Self {
+        self.ok(headers, sdp);
+        let Some(Step::Described(description)) = self.client.take_step() else { panic!("no description") };
+        let wanted: Vec<_> = (0..description.media.len())
+            .map(|media| Wanted { media, optional: description.media[media].kind == "audio", ports: None })
+            .collect();
+        self.client.set_up(&description, &wanted, self.now);
+        self
+    }
+
+    /// A session with video and audio that plays.
+    fn playing(session: &str) -> Self {
+        let mut talk = Self::to("rtsp://cam/live").described("", SDP);
+        talk.ok(&format!("Session: {session}\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"), "");
+        talk.ok("Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n", "");
+        talk.ok("", "");
+        assert!(matches!(talk.client.take_step(), Some(Step::Playing { .. })));
+        talk
+    }
+
+    fn tick(&mut self) -> String {
+        let now = self.now;
+        let packets = &mut self.packets;
+        self.client.tick(now, &mut |track, media| {
+            if let Media::Packet(packet) = media {
+                packets.push((track, packet.loss, packet.payload.to_vec()));
+            }
+        });
+        self.asked()
+    }
+}
+
+fn uri(asked: &str) -> &str {
+    asked.split(' ').nth(1).expect("a start line")
+}
+
+/// An interleaved RTP packet with its number as payload.
+fn packet(channel: u8, payload_type: u8, ssrc: u32, sequence: u8) -> Vec<u8> {
+    let mut out = vec![b'$', channel, 0, 13, 0x80, payload_type, 0, sequence, 0, 0, 0, 0];
+    out.extend_from_slice(&ssrc.to_be_bytes());
+    out.push(sequence);
+    out
+}
+
+#[test]
+fn a_session_is_described_set_up_and_played() {
+    let mut talk = Talk::to("rtsp://u:p@cam:8554/live?x=1");
+    let asked = talk.ok("Content-Base: rtsp://cam:8554/live/\r\nContent-Type: application/sdp\r\n", SDP);
+    assert!(asked.starts_with("DESCRIBE rtsp://cam:8554/live?x=1 RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: test/1\r\n"));
+    assert!(asked.contains("Accept: application/sdp\r\n") && !asked.contains("Authorization"), "{asked}");
+    let Some(Step::Described(description)) = talk.client.take_step() else { panic!("no description") };
+    let wanted = [0, 1].map(|media| Wanted { media, optional: media == 1, ports: None });
+    talk.client.set_up(&description, &wanted, talk.now);
+    let asked = talk.ok("Session: 5;timeout=30\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n", "");
+    assert!(asked.starts_with("SETUP rtsp://cam:8554/live/trackID=0 RTSP/1.0\r\n"), "{asked}");
+    assert!(asked.contains("interleaved=0-1\r\n") && !asked.contains("Session:"), "{asked}");
+    let asked = talk.ok("Session: 5;timeout=30\r\nTransport: RTP/AVP/TCP;interleaved=2-3\r\n", "");
+    assert!(asked.contains("trackID=1") && asked.contains("interleaved=2-3\r\n") && asked.contains("Session: 5\r\n"));
+    talk.now += Duration::from_millis(20);
+    let asked = talk.ok("RTP-Info: url=x;seq=;rtptime=-1;\r\n", "");
+    assert!(asked.starts_with("PLAY rtsp://cam:8554/live?x=1 RTSP/1.0\r\n"), "no session control: {asked}");
+    assert_eq!(talk.client.take_step(), Some(Step::Playing { round_trip: Duration::from_millis(20) }));
+    talk.input(&packet(0, 96, 1, 9)).expect("media");
+    talk.input(&packet(2, 8, 2, 5)).expect("media");
+    assert_eq!(talk.packets, [(0, 0, vec![9]), (1, 0, vec![5])]);
+    talk.client.tear_down(talk.now);
+    let asked = talk.ok("", "");
+    assert!(asked.starts_with("TEARDOWN rtsp://cam") && asked.contains("Session: 5\r\n"), "{asked}");
+    assert_eq!(talk.client.take_step(), Some(Step::TornDown));
+}
+
+#[test]
+fn a_wrong_or_missing_content_type_does_not_matter() {
+    for header in ["", "Content-Type: text/html\r\n"] {
+        let mut talk = Talk::to("rtsp://cam/live");
+        talk.ok(header, SDP);
+        assert!(matches!(talk.client.take_step(), Some(Step::Described(_))));
+    }
+}
+
+#[test]
+fn a_description_without_media_is_an_error() {
+    let mut talk = Talk::to("rtsp://cam/live");
+    assert_eq!(talk.answer("200 OK", "", "<html>camera</html>"), Err(Error::NoMedia));
+}
+
+#[test]
+fn track_addresses_are_joined_to_broken_bases() {
+    let table = [
+        ("", "rtsp://cam/live/trackID=0"),
+        ("Content-Base: cam:554/stream0/\r\n", "rtsp://cam:554/stream0/trackID=0"),
+        ("Content-Base: rtsp://rtsp://cam/a/\r\n", "rtsp://cam/a/trackID=0"),
+        ("Content-Location: rtsp://cam/b\r\n", "rtsp://cam/b/trackID=0"),
+        ("Content-Base: rtsp://::ffff:10.0.0.1/\r\n", "rtsp://cam/live/trackID=0"),
+    ];
+    for (header, expected) in table {
+        let mut talk = Talk::to("rtsp://cam/live").described(header, SDP);
+        assert_eq!(uri(&talk.asked()), expected, "{header}");
+    }
+    let absolute = SDP.replace("trackID=0", "rtsp://10.0.0.9/elsewhere/v");
+    let mut talk = Talk::to("rtsp://cam/live").described("", &absolute);
+    assert_eq!(uri(&talk.asked()), "rtsp://10.0.0.9/elsewhere/v");
+}
+
+#[test]
+fn the_session_as_a_whole_has_an_address_of_its_own() {
+    for (control, expected) in [("*", "rtsp://cam/base/"), ("rtsp://cam/all", "rtsp://cam/all")] {
+        let sdp = format!("a=control:{control}\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
+        let mut talk = Talk::to("rtsp://cam/live").described("Content-Base: rtsp://cam/base/\r\n", &sdp);
+        assert_eq!(uri(&talk.ok("", "")), "rtsp://cam/base/", "a track without control is the base");
+        assert_eq!(uri(&talk.asked()), expected);
+    }
+}
+
+#[test]
+fn audio_that_is_refused_is_left_out() {
+    for status in ["404 Not Found", "461 Unsupported Transport", "500 Error"] {
+        let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+        talk.ok("Session: 1\r\n", "");
+        talk.answer(status, "", "").expect("video alone will do");
+        assert!(talk.ok("", "").starts_with("PLAY "));
+        assert!(talk.client.peer(0).is_some() && talk.client.peer(1).is_none());
+    }
+}
+
+#[test]
+fn video_that_is_refused_is_an_error() {
+    let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+    let error = talk.answer("461 Unsupported Transport", "", "").expect_err("no video, no session");
+    assert_eq!(error, Error::Refused { method: "SETUP", status: 461 });
+    assert!(!talk.client.holds_session(), "and there is nothing to tear down");
+}
+
+#[test]
+fn refusals_are_told_apart() {
+    let refused = |status: &str| Talk::to("rtsp://u:p@cam/live").answer(status, "", "").expect_err("refused");
+    assert_eq!(refused("404 Not Found"), Error::NotFound);
+    assert_eq!(refused("454 Session Not Found"), Error::NotFound);
+    assert_eq!(refused("403 Forbidden"), Error::WrongPassword);
+    assert_eq!(refused("401 Unauthorized"), Error::WrongPassword);
+    assert_eq!(refused("503 Busy"), Error::Refused { method: "DESCRIBE", status: 503 });
+}
+
+#[test]
+fn a_password_is_asked_for_and_a_wrong_one_tried_once() {
+    let mut talk = Talk::to("rtsp://u:p@cam/live");
+    let challenge = "WWW-Authenticate: Basic realm=\"x\"\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n";
+    assert!(!talk.answer("401 Unauthorized", challenge, "").expect("tried").contains("Authorization"));
+    let asked = talk.answer("401 Unauthorized", challenge, "");
+    assert_eq!(asked, Err(Error::WrongPassword));
+
+    let mut talk = Talk::to("rtsp://u:p@cam/live");
+    talk.answer("401 Unauthorized", challenge, "").expect("tried");
+    assert!(talk.ok("", SDP).contains("Authorization: Digest username=\"u\""));
+}
+
+#[test]
+fn a_stale_nonce_is_renewed_in_the_middle_but_not_for_ever() {
+    let challenge = |n: u8, more: &str| format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"{n}\"{more}\r\n");
+    let mut talk = Talk::to("rtsp://u:p@cam/live");
+    talk.answer("401 Unauthorized", &challenge(1, ""), "").expect("tried");
+    let mut talk = talk.described("", SDP);
+    talk.answer("401 Unauthorized", &challenge(2, ""), "").expect("the nonce was good before");
+    let asked = talk.ok("Session: 1\r\n", "");
+    assert!(asked.starts_with("SETUP") && asked.contains("nonce=\"2\""), "{asked}");
+
+    let mut talk = Talk::to("rtsp://u:p@cam/live");
+    let refusals = (0..9).map_while(|n| talk.answer("401 Unauthorized", &challenge(n, ", stale=true"), "").ok());
+    assert_eq!(refusals.count(), 3);
+}
+
+#[test]
+fn a_session_id_that_changes_is_not_followed() {
+    let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+    talk.ok("Session: first;timeout=60\r\n", "");
+    assert!(talk.ok("Session: second\r\n", "").contains("Session: first\r\n"));
+    assert!(talk.ok("Session: third\r\n", "").contains("Session: first\r\n"));
+}
+
+#[test]
+fn other_channels_than_asked_for_are_taken() {
+    let table = [
+        ("RTP/AVP/TCP;unicast;interleaved=6-7", 6),
+        ("RTP/AVP/TCP;unicast;interleaved=4", 4),
+        ("RTP/AVP;unicast;interleaved=8-9;ssrc= 0000FFFF", 8),
+        ("RTP/AVP/TCP;unicast", 0),
+    ];
+    for (transport, channel) in table {
+        let mut talk = Talk::to("rtsp://cam/live").described("", &SDP[..SDP.find("m=audio").expect("audio is last")]);
+        talk.ok(&format!("Transport: {transport}\r\n"), "");
+        talk.ok("", "");
+        talk.input(&packet(channel, 96, 1, 1)).expect("media");
+        talk.input(&packet(channel + 2, 96, 1, 2)).expect("media of nobody");
+        assert_eq!(talk.packets, [(0, 0, vec![1])], "{transport}");
+    }
+}
+
+#[test]
+fn tracks_on_one_channel_are_told_apart_by_their_type() {
+    let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+    talk.ok("Transport: RTP/AVP/TCP;interleaved=0-1\r\n", "");
+    talk.ok("Transport: RTP/AVP/TCP;interleaved=0-1\r\n", "");
+    talk.ok("", "");
+    talk.input(&[packet(0, 96, 1, 1), packet(0, 8, 2, 2), packet(0, 50, 1, 2)].concat()).expect("media");
+    assert_eq!(talk.packets, [(0, 0, vec![1]), (1, 0, vec![2])]);
+}
+
+#[test]
+fn media_before_the_answer_to_play_count() {
+    let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+    talk.input(&packet(0, 96, 1, 1)).expect("not set up yet: passed over");
+    talk.ok("Transport: RTP/AVP/TCP;interleaved=0-1\r\n", "");
+    talk.ok("Transport: RTP/AVP/TCP;interleaved=2-3\r\n", "");
+    talk.input(&packet(0, 96, 1, 2)).expect("early");
+    talk.ok("", "");
+    assert_eq!(talk.packets, [(0, 0, vec![2])]);
+}
+
+#[test]
+fn stray_bytes_and_line_ends_between_packets_are_passed_over() {
+    let mut talk = Talk::playing("1");
+    let stream = [
+        packet(0, 96, 1, 1),
+        b"\r\n\r\n".to_vec(),
+        packet(0, 96, 1, 2),
+        b"\x00\x17 stray $\x63\xff\xff R".to_vec(),
+        packet(0, 96, 1, 3),
+        packet(77, 96, 1, 9),
+        packet(0, 96, 1, 4),
+    ];
+    talk.input(&stream.concat()).expect("it goes on");
+    let numbers: Vec<_> = talk.packets.iter().map(|packet| (packet.1, packet.2[0])).collect();
+    assert_eq!(numbers, [(0, 1), (0, 2), (0, 3), (0, 4)]);
+}
+
+#[test]
+fn a_flood_of_nothing_ends_the_session() {
+    let mut talk = Talk::playing("1");
+    let noise = vec![0u8; 256 << 10];
+    let floods = (0..9).take_while(|_| talk.input(&noise).is_ok()).count();
+    assert_eq!(floods, 4);
+}
+
+#[test]
+fn what_does_not_speak_rtsp_is_told_at_once() {
+    for text in ["HTTP/1.1 400 Bad Request\r\n\r\n", "220 ftp ready\r\n", "SSH-2.0-OpenSSH\r\n"] {
+        assert_eq!(Talk::to("rtsp://cam/live").input(text.as_bytes()), Err(Error::NotRtsp), "{text}");
+    }
+}
+
+#[test]
+fn requests_of_the_camera_are_answered() {
+    let mut talk = Talk::playing("1");
+    talk.input(b"OPTIONS * RTSP/1.0\r\nCSeq: 4\r\n\r\nREDIRECT rtsp://x RTSP/1.0\r\nCSeq: 5\r\n\r\n").expect("polite");
+    assert_eq!(talk.asked(), "RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\nRTSP/1.0 501 Not Implemented\r\nCSeq: 5\r\n\r\n");
+}
+
+#[test]
+fn an_answer_that_comes_late_is_not_taken_for_another() {
+    let mut talk = Talk::to("rtsp://cam/live").described("", SDP);
+    talk.input(b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n").expect("late");
+    assert!(talk.asked().starts_with("SETUP") && talk.asked().is_empty(), "it still waits");
+    talk.input(b"RTSP/1.0 100 Continue\r\nCSeq: 2\r\n\r\n").expect("not final");
+    assert!(talk.asked().is_empty());
+    talk.input(b"RTSP/1.0 200 OK\r\n\r\n").expect("without a CSeq it is the answer");
+    assert!(talk.asked().starts_with("SETUP"));
+}
+
+#[test]
+fn a_redirect_leads_to_another_address() {
+    let mut talk = Talk::to("rtsp://u:p@cam/live");
+    talk.answer("302 Moved", "Location: rtsp://other:8554/live2\r\n", "").expect("followed");
+    let Some(Step::Redirected { address, allows_basic }) = talk.client.take_step() else { panic!("not redirected") };
+    assert_eq!((address.host.as_str(), address.port, address.uri.as_str()), ("other", 8554, "rtsp://other:8554/live2"));
+    assert!(address.credentials.is_some() && !allows_basic, "the password is shown to no other host");
+    let mut talk = Talk::to("rtsp://cam/live");
+    let error = talk.answer("302 Moved", "", "").expect_err("to nowhere");
+    assert_eq!(error, Error::Refused { method: "DESCRIBE", status: 302 });
+}
+
+#[test]
+fn the_session_is_kept_alive_on_its_own_address() {
+    let mut talk = Talk::playing("1;timeout=10");
+    talk.now += Duration::from_secs(4);
+    let asked = talk.tick();
+    assert!(asked.starts_with("OPTIONS rtsp://cam/live RTSP/1.0\r\n") && asked.contains("Session: 1\r\n"), "{asked}");
+    let cseq = asked.lines().find_map(|line| line.strip_prefix("CSeq: ")).expect("every request has one");
+    let answer = format!("RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nPublic: OPTIONS, GET_PARAMETER\r\n\r\n");
+    talk.input(answer.as_bytes()).expect("an answer");
+    talk.now += Duration::from_secs(4);
+    assert!(talk.tick().starts_with("GET_PARAMETER rtsp://cam/live"));
+    talk.input(b"RTSP/1.0 451 Parameter Not Understood\r\n\r\n").expect("no reason to end");
+    talk.now += Duration::from_secs(4);
+    assert!(talk.tick().starts_with("OPTIONS"), "learnt");
+}
+
+#[test]
+fn receiver_reports_go_into_the_connection() {
+    let mut talk = Talk::playing("1");
+    talk.input(&[packet(0, 96, 0xabcd, 1), packet(0, 96, 0xabcd, 3)].concat()).expect("media");
+    assert_eq!(talk.client.deadline(), Some(talk.now + Duration::from_secs(5)));
+    talk.now += Duration::from_secs(5);
+    talk.client.tick(talk.now, &mut |_, _| {});
+    let sent = std::mem::take(talk.client.unsent());
+    assert_eq!((&sent[..2], sent[5]), (&[b'$', 1][..], 201), "on the track's second channel, no report on audio");
+    assert_eq!(usize::from(sent[3]) + 4, sent.len());
+    assert_eq!(sent[12..16], 0xabcdu32.to_be_bytes());
+    assert_eq!(sent[16..20], [85, 0, 0, 1], "one of three");
+}
+
+#[test]
+fn sender_reports_are_told_with_their_track() {
+    let mut talk = Talk::playing("1");
+    let mut report = vec![b'$', 1, 0, 28, 0x80, 200, 0, 6];
+    for word in [1u32, 2_208_988_802, 0, 90, 1, 2] {
+        report.extend_from_slice(&word.to_be_bytes());
+    }
+    talk.input(&[packet(0, 96, 1, 1), report].concat()).expect("media");
+    assert_eq!(talk.reports, [SenderReport { timestamp: 90, utc_us: 2_000_000 }]);
+}
+
+#[test]
+fn udp_tracks_name_their_ports_and_report_by_datagram() {
+    let mut talk = Talk::to("rtsp://cam/live");
+    talk.ok("", SDP);
+    let Some(Step::Described(description)) = talk.client.take_step() else { panic!("no description") };
+    let wanted = [(0, (5000, 5001)), (1, (5002, 5003))];
+    let wanted = wanted.map(|(media, ports)| Wanted { media, optional: false, ports: Some(ports) });
+    talk.client.set_up(&description, &wanted, talk.now);
+    let asked = talk.ok("Transport: RTP/AVP;unicast;source=10.0.0.7;server_port=6000-6001\r\n", "");
+    assert!(asked.contains("Transport: RTP/AVP;unicast;client_port=5000-5001\r\n"), "{asked}");
+    talk.ok("Transport: RTP/AVP;unicast;client_port=5002-5003\r\n", "");
+    talk.ok("", "");
+    let peer = talk.client.peer(0).expect("set up");
+    assert_eq!((peer.source, peer.ports), (Some([10, 0, 0, 7].into()), Some((6000, 6001))));
+    assert_eq!(talk.client.peer(1).expect("set up").ports, None);
+    let mut taken = Vec::new();
+    for number in [1, 3, 2] {
+        let packet = &packet(0, 96, 1, number)[4..];
+        talk.client.datagram(0, packet, talk.now, &mut |_, media| {
+            if let Media::Packet(packet) = media {
+                taken.push(packet.payload[0]);
+            }
+        });
+    }
+    assert_eq!(taken, [1, 2, 3], "in their order");
+    talk.now += Duration::from_secs(5);
+    assert_eq!(talk.tick(), "");
+    let datagrams = talk.client.take_datagrams();
+    assert_eq!((datagrams.len(), datagrams[0].0, datagrams[0].1[1]), (1, 0, 201));
+}
+
+#[test]
+fn a_camera_that_takes_nothing_costs_no_memory() {
+    let mut talk = Talk::playing("1;timeout=2");
+    talk.input(&packet(0, 96, 1, 1)).expect("media");
+    for _ in 0..10_000 {
+        talk.now += Duration::from_secs(5);
+        talk.client.tick(talk.now, &mut |_, _| {});
+        talk.input(b"OPTIONS * RTSP/1.0\r\n\r\n").expect("polite");
+    }
+    assert!(talk.client.unsent().len() < 80 << 10);
+}
+
+/// However the network cuts the stream, the same comes of it.
+#[test]
+fn every_way_to_split_the_stream_gives_the_same() {
+    let stream = [
+        packet(0, 96, 1, 1),
+        b"RTSP/1.0 200 OK\r\nCSeq: 9\r\nContent-Length: 3\r\n\r\n$\x00\x00\r\n".to_vec(),
+        packet(2, 8, 2, 1),
+        b"OPTIONS * RTSP/1.0\r\nCSeq: 2\r\n\r\n".to_vec(),
+        b"noise$\x09".to_vec(),
+        packet(0, 96, 1, 3),
+        packet(0, 96, 1, 4),
+    ]
+    .concat();
+    let feed = |cuts: &[usize]| {
+        let mut talk = Talk::playing("1");
+        let (mut rest, mut from) = (Vec::new(), 0);
+        for to in cuts.iter().copied().chain([stream.len()]) {
+            rest.extend_from_slice(&stream[from..to]);
+            from = to;
+            let used = talk.input(&rest).expect("it goes on");
+            rest.drain(..used);
+        }
+        assert_eq!(rest, b"");
+        (talk.asked(), talk.packets)
+    };
+    let whole = feed(&[]);
+    assert_eq!(whole.1.len(), 4, "{whole:?}");
+    for first in 0..stream.len() {
+        assert_eq!(feed(&[first]), whole, "cut at {first}");
+        for second in first..stream.len() {
+            assert_eq!(feed(&[first, second]), whole, "cut at {first} and {second}");
+        }
+    }
+    let each: Vec<usize> = (0..stream.len()).collect();
+    assert_eq!(feed(&each), whole, "byte by byte");
+}
