@@ -11,7 +11,6 @@ from vms.common import ConflictError, InvalidError, NotFoundError
 from vms.database import postgres_backup
 from vms.database.database import Database, store_of
 from vms.database.migrate import SchemaState, refuse_newer, schema_state, state_at, upgrade
-from vms.database.postgres import PostgresStore
 from vms.database.sqlite import SqliteStore
 
 FOLDER = "backups"
@@ -47,7 +46,7 @@ def backup(database: Database, target: Path) -> None:
     store = database.store
     if isinstance(store, SqliteStore):
         _written(target, lambda new: _copy_file(store, new))
-    elif isinstance(store, PostgresStore):
+    else:
         _written(target, lambda new: postgres_backup.dump(store.url, new))
 
 
@@ -70,7 +69,6 @@ def restore(url: str, source: Path, aside: Path) -> SchemaState:
         refuse_newer(state)
         _replace_file(store.path, source, aside)
         return state
-    assert isinstance(store, PostgresStore)  # noqa: S101 - there are two
     state = state_at(postgres_backup.version_of(source))
     refuse_newer(state)
     postgres_backup.refuse_running(store.url)

@@ -3,9 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-
 from vms.database.database import Database
 from vms.database.migrate import require_current
 from vms.database.schema import metadata
@@ -32,6 +29,13 @@ def _faults(unit: Unit) -> Iterator[Fault]:
         yield from _file_faults(unit)
     else:
         yield from _security_faults(unit)
+    yield from _differences(unit)
+
+
+def _differences(unit: Unit) -> Iterator[Fault]:
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - only a check needs it
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
     context = MigrationContext.configure(unit.connection, opts={"compare_type": True})
     for difference in compare_metadata(context, metadata):
         yield Fault("schema_differs", str(difference))

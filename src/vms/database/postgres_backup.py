@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from vms.common import ConflictError, InvalidError, UnavailableError
-from vms.database.postgres import EVERY_CITY
+from vms.database.scope import EVERY_CITY
 from vms.telemetry import redact_text
 
 # The name that ``postgres`` connects with.

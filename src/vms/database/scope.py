@@ -21,3 +21,6 @@ class CityScope:
 Scope = PlatformScope | CityScope
 
 PLATFORM: Final = PlatformScope()
+
+# What PostgreSQL's `vms.city` holds for the platform; no city's slug can be this.
+EVERY_CITY: Final = "*"

@@ -47,6 +47,7 @@ class SqliteStore:
     def __init__(self, url: URL) -> None:
         if not url.database or url.database == ":memory:":
             raise ValueError("SQLite needs a file: each thread would see a memory of its own")
+        self.url = url
         self.path = Path(url.database)
         self._engine = create_engine(
             url, poolclass=NullPool, creator=self.open_file, hide_parameters=True

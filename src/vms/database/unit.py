@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, CursorResult, Executable
+from sqlalchemy.engine import URL
 
 from vms.common import InternalError
 from vms.database.losses import Loss
@@ -53,6 +54,7 @@ class Store(Protocol):
     """What differs between SQLite and PostgreSQL."""
 
     name: str
+    url: URL
 
     def connect(self) -> Line:
         """Return a new connection."""

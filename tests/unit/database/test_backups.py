@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from databases import TEMPLATE, Server
+from databases import TEMPLATE
 from vms.common import ConflictError, InternalError, InvalidError, NotFoundError, UnavailableError
 from vms.database import (
     PLATFORM,
@@ -26,6 +26,7 @@ from vms.outbox import emit
 from vms.proto.events import CameraCreated
 
 Open = Callable[..., Database]
+Make = Callable[..., str]
 
 
 def put(database: Database, *cameras: str) -> None:
@@ -182,8 +183,8 @@ def test_a_newer_backup_is_refused(file: Path, tmp_path: Path, open_database: Op
     assert refused.value.code == "schema_newer"
 
 
-def test_a_newer_dump_is_refused(postgres: Server, tmp_path: Path, open_database: Open) -> None:
-    url = postgres.new_database(TEMPLATE)
+def test_a_newer_dump_is_refused(new_postgres: Make, tmp_path: Path, open_database: Open) -> None:
+    url = new_postgres(TEMPLATE)
     database = open_database(url)
     database.run_sync(
         lambda unit: unit.connection.exec_driver_sql(
@@ -199,9 +200,9 @@ def test_a_newer_dump_is_refused(postgres: Server, tmp_path: Path, open_database
 
 
 def test_a_server_in_use_is_not_restored(
-    postgres: Server, tmp_path: Path, open_database: Open
+    new_postgres: Make, tmp_path: Path, open_database: Open
 ) -> None:
-    url = postgres.new_database(TEMPLATE)
+    url = new_postgres(TEMPLATE)
     database = open_database(url)
     backup(database, tmp_path / "copy")
     with pytest.raises(ConflictError) as refused:
@@ -210,11 +211,11 @@ def test_a_server_in_use_is_not_restored(
 
 
 def test_without_the_servers_programs_it_says_what_to_install(
-    postgres: Server, tmp_path: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
+    new_postgres: Make, tmp_path: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnavailableError) as refused:
-        backup(open_database(postgres.new_database(TEMPLATE)), tmp_path / "copy")
+        backup(open_database(new_postgres(TEMPLATE)), tmp_path / "copy")
     assert refused.value.code == "program_missing"
     assert list(tmp_path.iterdir()) == [], "no half of a file is left"
 

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from databases import TEMPLATE, Server
+from databases import TEMPLATE, Server, running_server
 from vms.common import InvalidError, UnavailableError
 from vms.database import PLATFORM, Database, Unit, upgrade
 from vms.database.losses import Loss
@@ -24,6 +23,7 @@ from vms.outbox import emit
 from vms.proto.events import CameraCreated
 
 Open = Callable[..., Database]
+Make = Callable[..., str]
 
 
 def put(unit: Unit, camera: str = "a") -> None:
@@ -38,13 +38,8 @@ def count(unit: Unit) -> int:
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A server that the test may stop."""
-    with tempfile.TemporaryDirectory(prefix="vms-pg-") as folder:
-        server = Server(Path(folder))
-        server.make()
-        server.start()
-        server.admin("CREATE ROLE vms LOGIN")
+    with running_server() as server:
         yield server
-        server.stop()
 
 
 async def test_a_server_that_stops_and_comes_back(own_server: Server, open_database: Open) -> None:
@@ -69,10 +64,10 @@ async def test_a_server_that_stops_and_comes_back(own_server: Server, open_datab
 
 
 async def test_a_cut_connection_costs_nobody_an_error(
-    postgres: Server, open_database: Open
+    postgres: Server, new_postgres: Make, open_database: Open
 ) -> None:
     """The server was restarted between two calls, or an administrator cut us off."""
-    url = postgres.new_database(TEMPLATE)
+    url = new_postgres(TEMPLATE)
     database = open_database(url, threads=1)
     await database.run(put, PLATFORM)
     cut(postgres, url)
@@ -81,9 +76,9 @@ async def test_a_cut_connection_costs_nobody_an_error(
 
 
 async def test_a_connection_cut_within_the_work_runs_it_again(
-    postgres: Server, open_database: Open
+    postgres: Server, new_postgres: Make, open_database: Open
 ) -> None:
-    url = postgres.new_database(TEMPLATE)
+    url = new_postgres(TEMPLATE)
     database = open_database(url, threads=1)
     tries: list[int] = []
 
@@ -100,10 +95,10 @@ async def test_a_connection_cut_within_the_work_runs_it_again(
 
 
 async def test_a_connection_cut_at_the_commit_is_told_not_repeated(
-    postgres: Server, open_database: Open
+    postgres: Server, new_postgres: Make, open_database: Open
 ) -> None:
     """Nobody knows whether it is committed; doing it again could do it twice."""
-    url = postgres.new_database(TEMPLATE)
+    url = new_postgres(TEMPLATE)
     database = open_database(url, threads=1)
     tries: list[int] = []
 
@@ -129,10 +124,10 @@ def cut(server: Server, url: str) -> None:
 
 
 async def test_a_slow_statement_is_ended(
-    postgres: Server, open_database: Open, monkeypatch: pytest.MonkeyPatch
+    new_postgres: Make, open_database: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vms.database.postgres._SESSION", "SET statement_timeout = 50")
-    database = open_database(postgres.new_database(TEMPLATE), threads=1)
+    database = open_database(new_postgres(TEMPLATE), threads=1)
     with pytest.raises(UnavailableError) as refused:
         await database.run(lambda unit: unit.rows("SELECT pg_sleep(20)"), PLATFORM, read=True)
     assert refused.value.code == "database_timeout"

@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,6 @@ import pytest
 from alembic.script import ScriptDirectory
 
 import vms
-from databases import Server
 from vms.cli.db import STORES, load_tables
 from vms.common import ConflictError
 from vms.database import (
@@ -19,15 +20,16 @@ from vms.database import (
     check,
     ensure_current,
     metadata,
+    migrations,
     require_current,
     schema_state,
     upgrade,
 )
-from vms.database.migrate import _config
 from vms.outbox import emit
 from vms.proto.events import CameraCreated
 
 Open = Callable[..., Database]
+Make = Callable[..., str]
 
 
 def set_version(database: Database, version: str) -> None:
@@ -82,7 +84,7 @@ def test_the_steps_keep_what_is_there(empty_url: str, open_database: Open) -> No
 
 
 def test_steps_are_one_chain_named_by_number() -> None:
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
     steps = list(scripts.walk_revisions())[::-1]
     assert [step.revision for step in steps] == [f"{n:04}" for n in range(1, len(steps) + 1)]
     for step in steps:
@@ -91,6 +93,20 @@ def test_steps_are_one_chain_named_by_number() -> None:
         assert "vms." not in text.replace("vms.database.migrations", ""), (
             "a step imports no context"
         )
+
+
+def test_who_only_uses_sqlite_loads_neither_alembic_nor_psycopg(tmp_path: Path) -> None:
+    script = (
+        "import sys; from vms.database import Database, schema_state; import vms.outbox; "
+        "print(schema_state(Database.open(sys.argv[1])).current); "
+        "print({'alembic', 'psycopg'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, f"sqlite:///{tmp_path / 'vms.db'}"],
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"None\nset()\n"
 
 
 def test_a_newer_schema_is_refused_everywhere(database: Database, tmp_path: Path) -> None:
@@ -194,6 +210,6 @@ def test_broken_references_are_found(tmp_path: Path, open_database: Open) -> Non
     assert "reference_broken" in {fault.code for fault in check(database)}
 
 
-def test_a_role_above_security_is_found(postgres: Server, open_database: Open) -> None:
-    url = postgres.new_database("vms_template").replace("//vms@", "//postgres@")
+def test_a_role_above_security_is_found(new_postgres: Make, open_database: Open) -> None:
+    url = new_postgres("vms_template").replace("//vms@", "//postgres@")
     assert "role_above_security" in {fault.code for fault in check(open_database(url))}
