@@ -32,3 +32,16 @@ class GrantChanged(DomainEvent, frozen=True, tag="grant.changed"):
     """What a user may do was changed; no user: a role, so anybody's."""
 
     user: str | None = None
+
+
+class NewDevice(DomainEvent, frozen=True, tag="sign_in.new_device"):
+    """A user signed in from a device for the first time."""
+
+    user: str
+    session: str
+
+
+class StreamKeyChanged(DomainEvent, frozen=True, tag="stream_key.changed"):
+    """A stream key was made or withdrawn; whether it opens anything also follows its owner."""
+
+    key: str
