@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from vms.common import CAMERA_ID_PATTERN, ForbiddenError, InvalidError, NotFoundError
+from vms.database import PLATFORM, CityScope, PlatformScope
 
 # The home of people who belong to no city: those of the platform.
 PLATFORM_HOME = ""
@@ -18,6 +19,11 @@ PLATFORM_HOME = ""
 CITY_PATTERN = r"[a-z0-9_-]{1,50}"
 _CITY = re.compile(CITY_PATTERN)
 _OBJECT = re.compile(CAMERA_ID_PATTERN)
+
+
+def is_city(text: str) -> bool:
+    """Tell whether there can be a city of this id."""
+    return _CITY.fullmatch(text) is not None
 
 
 class Function(StrEnum):
@@ -228,6 +234,15 @@ class Rights:
         return any(not one.functions.isdisjoint(GUARDED_FUNCTIONS) for one in self.held())
 
 
+# Of a user; an API key has its own.
+PER_MINUTE = 1200
+
+
+def scope_of_home(home: str) -> PlatformScope | CityScope:
+    """Return the rows that people of a home may touch."""
+    return PLATFORM if home == PLATFORM_HOME else CityScope(home)
+
+
 class CallerKind(StrEnum):
     """What kind of caller asks."""
 
@@ -256,8 +271,20 @@ class Principal:
     session: str | None = None
     # Signed in, but a second factor is demanded first: nothing is allowed but to enrol.
     must_enrol: bool = False
+    # How many requests a minute are answered.
+    per_minute: int = PER_MINUTE
     # Where the request came from, for the audit.
     address: str = field(default="", compare=False)
+
+    @property
+    def scope(self) -> PlatformScope | CityScope:
+        """What units of work are opened with: nobody of a city ever sees another's rows."""
+        return scope_of_home(self.home)
+
+    @property
+    def actor(self) -> str:
+        """How the audit names the caller."""
+        return f"{self.kind}:{self.id}"
 
     def may(
         self,

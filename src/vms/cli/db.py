@@ -29,7 +29,13 @@ from vms.database import (
 )
 
 # Every module that declares tables. By name: only a check needs them all.
-STORES = ("vms.api.store", "vms.audit.store", "vms.outbox.store", "vms.streaming.store")
+STORES = (
+    "vms.admin.store.tables",
+    "vms.api.store",
+    "vms.audit.store",
+    "vms.outbox.store",
+    "vms.streaming.store",
+)
 
 
 def load_tables() -> None:

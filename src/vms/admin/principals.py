@@ -1,0 +1,272 @@
+"""From a token to who asks: the proof is checked once, what he may do is at most a second old."""
+
+import asyncio
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from vms.admin.api_keys import TOKEN_START, secret_hash, split_token
+from vms.admin.errors import api_key_invalid, session_ended
+from vms.admin.keyring import KeyRing
+from vms.admin.model import CallerKind, Held, Principal, Rights, Scope, scope_of_home
+from vms.admin.store import keys as key_store
+from vms.admin.store import people
+from vms.admin.store import sign_in as session_store
+from vms.admin.tokens import Claims
+from vms.admin.views import Allowed, ApiKey, Me, User
+from vms.common import Clock, UnauthenticatedError, VmsError
+from vms.database import PLATFORM, Database, Unit
+from vms.proto.events import DomainEvent, GrantChanged, SessionRevoked, UserDeleted, UserUpdated
+
+LASTS_S = 1.0
+MOST_KEPT = 20_000
+# When a key was used last is written so seldom.
+NOTE_USE_US = 60_000_000
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A principal, or the refusal, and until when it holds."""
+
+    until: float
+    user: str | None
+    answer: Principal | VmsError
+
+
+class PrincipalCache:
+    """Principals by session or key, each for a second; many who ask at once cause one reading."""
+
+    def __init__(self, clock: Clock, most: int = MOST_KEPT) -> None:
+        self._clock = clock
+        self._most = most
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._reading: dict[str, asyncio.Task[Principal]] = {}
+
+    async def get(self, key: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
+        """Return the principal of a key, reading it where it is not kept."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.until > self._clock.monotonic():
+            return _given(kept.answer)
+        task = self._reading.get(key)
+        if task is None:
+            task = asyncio.create_task(self._read(key, read))
+            self._reading[key] = task
+            task.add_done_callback(lambda done: self._end(key, done))
+        # Who stops waiting does not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _read(self, key: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
+        # The time before reading: what changes meanwhile may not be in it.
+        until = self._clock.monotonic() + LASTS_S
+        try:
+            found = await read()
+        except UnauthenticatedError as error:
+            self._keep(key, _Kept(until, None, error))
+            raise
+        self._keep(key, _Kept(until, found.user, found))
+        return found
+
+    def _end(self, key: str, done: asyncio.Task[Principal]) -> None:
+        if self._reading.get(key) is done:
+            del self._reading[key]
+        # Everybody who waited may have gone: then nobody else asks what went wrong.
+        if not done.cancelled():
+            done.exception()
+
+    def _keep(self, key: str, kept: _Kept) -> None:
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def heard(self, event: DomainEvent) -> None:
+        """Forget whom an event is about; what is being read now is read anew."""
+        match event:
+            case SessionRevoked(session=str() as session):
+                self._forget(f"session:{session}")
+            case SessionRevoked(user=str() as user) | UserUpdated(user=user):
+                self._forget_user(user)
+            case UserDeleted(user=str() as user):
+                self._forget_user(user)
+            case GrantChanged(user=str() as user):
+                self._forget_user(user)
+            case GrantChanged():
+                self.clear()
+            case _:
+                pass
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._kept.clear()
+        self._reading.clear()
+
+    def _forget(self, key: str) -> None:
+        self._kept.pop(key, None)
+        self._reading.pop(key, None)
+
+    def _forget_user(self, user: str) -> None:
+        for key in [key for key, kept in self._kept.items() if kept.user == user]:
+            del self._kept[key]
+        # Whose these are is known only when they are read.
+        self._reading.clear()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+def _given(answer: Principal | VmsError) -> Principal:
+    if isinstance(answer, VmsError):
+        # A new one each time: an error that is raised again grows its traceback.
+        raise type(answer)(answer.message, code=answer.code, values=answer.values)
+    return answer
+
+
+class Principals:
+    """Knows callers by the token they carry: an access token or an API key."""
+
+    def __init__(self, database: Database, keyring: KeyRing, clock: Clock) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._cache = PrincipalCache(clock)
+
+    async def of_token(self, token: str) -> Principal:
+        """Return who carries a token, or raise ``UnauthenticatedError``."""
+        if token.startswith(TOKEN_START):
+            digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+            return await self._cache.get(f"key:{digest}", lambda: self._of_key(token))
+        claims = await self._keyring.verify(token)
+        return await self._cache.get(f"session:{claims.session}", lambda: self._of_session(claims))
+
+    def heard(self, event: DomainEvent) -> None:
+        """Take an event from the bus: what it changes holds at once."""
+        self._cache.heard(event)
+
+    def forget_all(self) -> None:
+        """Read everybody anew: what was heard from the bus had a gap."""
+        self._cache.clear()
+
+    async def me(self, who: Principal) -> Me:
+        """Return who asks, and what he may do."""
+        user = None
+        if who.user is not None:
+            user_id = who.user
+            user = await self._database.run(
+                lambda unit: people.user(unit, user_id), who.scope, read=True
+            )
+        held = who.rights[0].held() if who.rights else ()
+        return Me(
+            kind=who.kind.value,
+            id=who.id,
+            home=who.home,
+            user=user,
+            must_enrol=who.must_enrol,
+            allowed=tuple(
+                Allowed(scope=str(one.scope), functions=tuple(sorted(one.functions)))
+                for one in held
+            ),
+        )
+
+    async def _of_session(self, claims: Claims) -> Principal:
+        now_us = self._clock.utc_us()
+        return await self._database.run(
+            lambda unit: session_principal(unit, claims, now_us),
+            scope_of_home(claims.home),
+            read=True,
+        )
+
+    async def _of_key(self, token: str) -> Principal:
+        now_us = self._clock.utc_us()
+        who, key = await self._database.run(
+            lambda unit: key_principal(unit, token, now_us), PLATFORM, read=True
+        )
+        if key.used_us is None or now_us - key.used_us >= NOTE_USE_US:
+            await self._database.run(
+                lambda unit: key_store.use_api_key(unit, key, now_us), PLATFORM
+            )
+        return who
+
+
+def session_principal(unit: Unit, claims: Claims, now_us: int) -> Principal:
+    """Return who a session's claims stand for, as of now."""
+    session = session_store.session(unit, claims.session)
+    lasts = session is not None and session.revoked_us is None and session.expires_us > now_us
+    if session is None or not lasts or session.user_id != claims.user:
+        raise session_ended()
+    user = _enabled(unit, claims.user)
+    held = people.held_by_user(unit, user.home, user.id)
+    rights, must_enrol = rights_of(held, user, proved=session.second_factor)
+    return Principal(
+        kind=CallerKind.USER,
+        id=user.id,
+        rights=rights,
+        home=user.home,
+        user=user.id,
+        session=session.id,
+        must_enrol=must_enrol,
+    )
+
+
+def rights_of(held: list[Held], user: User, *, proved: bool) -> tuple[tuple[Rights, ...], bool]:
+    """Return what a user may do now, and whether he must prove a second factor first."""
+    rights = Rights(held)
+    if not proved and (rights.guarded or user.second_factor):
+        return (), True
+    return (rights,), False
+
+
+def key_principal(unit: Unit, token: str, now_us: int) -> tuple[Principal, ApiKey]:
+    """Return who an API key stands for, as of now: what it and its owner both may."""
+    key_id, secret = split_token(token)
+    row = key_store.api_key(unit, key_id)
+    good = hmac.compare_digest(secret_hash(secret), row.hash if row is not None else "")
+    if row is None or not good or row.key.expires_us <= now_us:
+        raise api_key_invalid()
+    key = row.key
+    role = people.role(unit, key.home, key.role)
+    if role is None:
+        raise api_key_invalid()
+    rights: tuple[Rights, ...] = (Rights([Held(role.functions, Scope.parse(key.scope))]),)
+    if key.user is not None:
+        owner = present_principal(unit, key.user)
+        rights = (*rights, *owner.rights) if owner.rights else ()
+    who = Principal(
+        kind=CallerKind.API_KEY,
+        id=key.id,
+        rights=rights,
+        home=key.home,
+        user=key.user,
+        per_minute=key.per_minute,
+    )
+    return who, key
+
+
+def present_principal(unit: Unit, user_id: str) -> Principal:
+    """Return a user with what he may do now, or raise ``UnauthenticatedError``.
+
+    For what he made when he was signed in, such as a key: he proved his second
+    factor then, and must still have one.
+    """
+    user = _enabled(unit, user_id)
+    held = people.held_by_user(unit, user.home, user.id)
+    rights, must_enrol = rights_of(held, user, proved=user.second_factor)
+    return Principal(
+        kind=CallerKind.USER,
+        id=user.id,
+        rights=rights,
+        home=user.home,
+        user=user.id,
+        must_enrol=must_enrol,
+    )
+
+
+def _enabled(unit: Unit, user_id: str) -> User:
+    try:
+        user = people.user(unit, user_id)
+    except VmsError:
+        raise session_ended() from None
+    if not user.enabled:
+        raise session_ended()
+    return user
