@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use vms_media::{Track, TrackKind};
 
@@ -65,10 +66,11 @@ impl Intake {
 }
 
 impl Drop for Session {
-    /// The camera is told, whatever ended the session.
+    /// The camera is told, whatever ended the session; only without a runtime
+    /// there is nobody left to tell it.
     fn drop(&mut self) {
-        if let Some(link) = self.link.take() {
-            self.goodbyes.spawn(link.say_goodbye(GOODBYE));
+        if let (Some(link), Ok(runtime)) = (self.link.take(), Handle::try_current()) {
+            self.goodbyes.spawn_on(link.say_goodbye(GOODBYE), &runtime);
         }
     }
 }

@@ -258,6 +258,7 @@ impl Client {
     pub fn tear_down(&mut self, now: Instant) {
         if self.holds_session() {
             self.reports_due = None;
+            self.keepalive = Keepalive::default();
             self.send(Kind::TearDown, self.aggregate.clone(), 0, now);
         }
     }

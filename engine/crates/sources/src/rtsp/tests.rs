@@ -120,6 +120,7 @@ fn a_session_is_described_set_up_and_played() {
     talk.input(&packet(2, 8, 2, 5)).expect("media");
     assert_eq!(talk.packets, [(0, 0, vec![9]), (1, 0, vec![5])]);
     talk.client.tear_down(talk.now);
+    assert_eq!(talk.client.deadline(), None, "nothing more is said");
     let asked = talk.ok("", "");
     assert!(asked.starts_with("TEARDOWN rtsp://cam") && asked.contains("Session: 5\r\n"), "{asked}");
     assert_eq!(talk.client.take_step(), Some(Step::TornDown));
