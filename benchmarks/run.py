@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import live_feel
+import permission_check
 from product import ROOT, TICKS, Product, Usage, product, simulator
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
@@ -216,7 +217,17 @@ def _wait_reconnects(running: Product, count: int) -> None:
         time.sleep(0.2)
 
 
+def permission() -> Row:
+    """What knowing the caller costs a request."""
+    before = Busy.now()
+    costs = permission_check.measure()
+    measured = "; ".join(f"{one.what} {one.median_us:.1f} us" for one in costs)
+    target = "a permission < 20 us of CPU"
+    return Row("who asks, and may he", measured, target, Busy.now().limit_since(before))
+
+
 ROWS: dict[str, Callable[[], Row]] = {
+    "permission": permission,
     "ingest": lambda: ingest(100, "1080p", "<= 0.06 core; <= 0.6 MB a camera"),
     "ingest-4k": lambda: ingest(50, "4k", "taken in without loss"),
     "webrtc-200": lambda: webrtc(200, "1080p", "<= 0.30 ms; <= 0.45 MB; first key P95 <= 100 ms"),
