@@ -25,7 +25,7 @@ from vms.admin import (
     totp,
 )
 from vms.admin.store import people as people_store
-from vms.common import ManualClock, NotFoundError, TooManyError
+from vms.common import ForbiddenError, ManualClock, NotFoundError, TooManyError
 from vms.database import PLATFORM, Database, Unit, Vault
 from vms.proto.events import decode_event
 
@@ -45,6 +45,12 @@ class FakePlaces:
     groups: dict[str, frozenset[str]] = field(
         default_factory=lambda: {"gate": frozenset({"g1"}), "yard": frozenset()}
     )
+
+    suspended: set[str] = field(default_factory=set)
+
+    def check_active(self, unit: Unit, city: str) -> None:  # noqa: ARG002
+        if city in self.suspended:
+            raise ForbiddenError("suspended", code="city_suspended", values={"city": city})
 
     def groups_of(self, unit: Unit, scope: Scope) -> frozenset[str]:  # noqa: ARG002
         known = scope.kind is ScopeKind.PLATFORM or scope.city in CITIES

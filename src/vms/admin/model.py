@@ -228,6 +228,12 @@ class Rights:
             pairs += [(held, Scope(kind, city, name)) for (city, name), held in table.items()]
         return tuple(Held(functions, scope) for functions, scope in pairs if functions)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rights) and set(self.held()) == set(other.held())
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.held()))
+
     @property
     def guarded(self) -> bool:
         """Whether a second factor is demanded."""

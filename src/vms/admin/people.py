@@ -75,8 +75,8 @@ class People:
             clock=clock,
             passwords=passwords,
             keys=keys,
-            principals=Principals(database, keys, clock),
-            sign_in=SignIn(database, vault, clock, keys, passwords),
+            principals=Principals(database, keys, clock, places),
+            sign_in=SignIn(database, vault, clock, keys, passwords, places),
             second_factor=SecondFactor(database, vault, clock),
             sessions=Sessions(database, clock),
             users=users,
@@ -100,6 +100,10 @@ class People:
     async def principal(self, token: str) -> Principal:
         """Return whom an access token or an API key belongs to."""
         return await self.principals.of_token(token)
+
+    async def renewed(self, who: Principal) -> Principal:
+        """Return a principal as of now, or raise where it has ended."""
+        return await self.principals.renewed(who)
 
     def device(self, cookie: str) -> str | None:
         """Return the device that a cookie proves."""

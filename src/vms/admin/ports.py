@@ -23,3 +23,7 @@ class Places(Protocol):
         ``NotFoundError`` where there is no such city, group or camera.
         """
         ...
+
+    def check_active(self, unit: Unit, city: str) -> None:
+        """Raise ``ForbiddenError`` where a city is suspended: its people and keys may nothing."""
+        ...

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from vms.admin.api_keys import TOKEN_START, secret_hash, split_token
 from vms.admin.errors import api_key_invalid, session_ended
 from vms.admin.keyring import KeyRing
-from vms.admin.model import CallerKind, Held, Principal, Rights, Scope, scope_of_home
+from vms.admin.model import (
+    PLATFORM_HOME,
+    CallerKind,
+    Held,
+    Principal,
+    Rights,
+    Scope,
+    scope_of_home,
+)
+from vms.admin.ports import Places
 from vms.admin.store import keys as key_store
 from vms.admin.store import people
 from vms.admin.store import sign_in as session_store
@@ -20,6 +29,7 @@ from vms.common import Clock, UnauthenticatedError, VmsError
 from vms.database import PLATFORM, Database, Unit
 from vms.proto.events import DomainEvent, GrantChanged, SessionRevoked, UserDeleted, UserUpdated
 
+# How long a reading holds, seconds.
 LASTS_S = 1.0
 MOST_KEPT = 20_000
 # When a key was used last is written so seldom.
@@ -126,8 +136,9 @@ def _given(answer: Principal | VmsError) -> Principal:
 class Principals:
     """Knows callers by the token they carry: an access token or an API key."""
 
-    def __init__(self, database: Database, keyring: KeyRing, clock: Clock) -> None:
+    def __init__(self, database: Database, keyring: KeyRing, clock: Clock, places: Places) -> None:
         self._database = database
+        self._places = places
         self._keyring = keyring
         self._clock = clock
         self._cache = PrincipalCache(clock)
@@ -136,9 +147,22 @@ class Principals:
         """Return who carries a token, or raise ``UnauthenticatedError``."""
         if token.startswith(TOKEN_START):
             digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-            return await self._cache.get(f"key:{digest}", lambda: self._of_key(token))
+            return await self._cache.get(f"token:{digest}", lambda: self._of_key(token))
         claims = await self._keyring.verify(token)
         return await self._cache.get(f"session:{claims.session}", lambda: self._of_session(claims))
+
+    async def renewed(self, who: Principal) -> Principal:
+        """Return a principal as of now: for who was let in a while ago and is still there."""
+        if who.kind is CallerKind.SYSTEM:
+            return who
+        if who.kind is CallerKind.API_KEY:
+            found = await self._cache.get(f"key:{who.id}", lambda: self._of_key_id(who.id))
+        else:
+            claims = Claims(who.id, who.session or "", who.home, 0)
+            found = await self._cache.get(
+                f"session:{claims.session}", lambda: self._of_session(claims)
+            )
+        return found.seen_from(who.address)
 
     def heard(self, event: DomainEvent) -> None:
         """Take an event from the bus: what it changes holds at once."""
@@ -172,59 +196,81 @@ class Principals:
     async def _of_session(self, claims: Claims) -> Principal:
         now_us = self._clock.utc_us()
         return await self._database.run(
-            lambda unit: session_principal(unit, claims, now_us),
+            lambda unit: self._active(unit, session_principal(unit, claims, now_us)),
             scope_of_home(claims.home),
             read=True,
         )
 
+    def _active(self, unit: Unit, who: Principal) -> Principal:
+        """Refuse people and keys of a city that is suspended."""
+        if who.home != PLATFORM_HOME:
+            self._places.check_active(unit, who.home)
+        return who
+
     async def _of_key(self, token: str) -> Principal:
         now_us = self._clock.utc_us()
-        who, key = await self._database.run(
-            lambda unit: key_principal(unit, token, now_us), PLATFORM, read=True
-        )
+
+        def work(unit: Unit) -> tuple[Principal, ApiKey]:
+            key = key_of_token(unit, token, now_us)
+            return self._active(unit, key_principal(unit, key)), key
+
+        who, key = await self._database.run(work, PLATFORM, read=True)
         if key.used_us is None or now_us - key.used_us >= NOTE_USE_US:
             await self._database.run(
                 lambda unit: key_store.use_api_key(unit, key, now_us), PLATFORM
             )
         return who
 
+    async def _of_key_id(self, key_id: str) -> Principal:
+        now_us = self._clock.utc_us()
+
+        def work(unit: Unit) -> Principal:
+            row = key_store.api_key(unit, key_id)
+            if row is None or row.key.expires_us <= now_us:
+                raise api_key_invalid()
+            return self._active(unit, key_principal(unit, row.key))
+
+        return await self._database.run(work, PLATFORM, read=True)
+
 
 def session_principal(unit: Unit, claims: Claims, now_us: int) -> Principal:
     """Return who a session's claims stand for, as of now."""
-    session = session_store.session(unit, claims.session)
-    lasts = session is not None and session.revoked_us is None and session.expires_us > now_us
-    if session is None or not lasts or session.user_id != claims.user:
+    found = session_store.standing(unit, claims.home, claims.session, now_us)
+    if found is None or found.user_id != claims.user:
         raise session_ended()
-    user = _enabled(unit, claims.user)
-    held = people.held_by_user(unit, user.home, user.id)
-    rights, must_enrol = rights_of(held, user, proved=session.second_factor)
+    held = people.held_by_user(unit, claims.home, claims.user)
+    rights, must_enrol = rights_of(held, enrolled=found.enrolled, proved=found.proved)
     return Principal(
         kind=CallerKind.USER,
-        id=user.id,
+        id=claims.user,
         rights=rights,
-        home=user.home,
-        user=user.id,
-        session=session.id,
+        home=claims.home,
+        user=claims.user,
+        session=claims.session,
         must_enrol=must_enrol,
     )
 
 
-def rights_of(held: list[Held], user: User, *, proved: bool) -> tuple[tuple[Rights, ...], bool]:
+def rights_of(held: list[Held], *, enrolled: bool, proved: bool) -> tuple[tuple[Rights, ...], bool]:
     """Return what a user may do now, and whether he must prove a second factor first."""
     rights = Rights(held)
-    if not proved and (rights.guarded or user.second_factor):
+    if not proved and (enrolled or rights.guarded):
         return (), True
     return (rights,), False
 
 
-def key_principal(unit: Unit, token: str, now_us: int) -> tuple[Principal, ApiKey]:
-    """Return who an API key stands for, as of now: what it and its owner both may."""
+def key_of_token(unit: Unit, token: str, now_us: int) -> ApiKey:
+    """Return the API key that a token is of, or raise."""
     key_id, secret = split_token(token)
     row = key_store.api_key(unit, key_id)
     good = hmac.compare_digest(secret_hash(secret), row.hash if row is not None else "")
     if row is None or not good or row.key.expires_us <= now_us:
         raise api_key_invalid()
-    key = row.key
+    return row.key
+
+
+def key_principal(unit: Unit, key: ApiKey) -> Principal:
+    """Return who an API key stands for, as of now: what it and its owner both may."""
     role = people.role(unit, key.home, key.role)
     if role is None:
         raise api_key_invalid()
@@ -232,7 +278,7 @@ def key_principal(unit: Unit, token: str, now_us: int) -> tuple[Principal, ApiKe
     if key.user is not None:
         owner = present_principal(unit, key.user)
         rights = (*rights, *owner.rights) if owner.rights else ()
-    who = Principal(
+    return Principal(
         kind=CallerKind.API_KEY,
         id=key.id,
         rights=rights,
@@ -240,7 +286,6 @@ def key_principal(unit: Unit, token: str, now_us: int) -> tuple[Principal, ApiKe
         user=key.user,
         per_minute=key.per_minute,
     )
-    return who, key
 
 
 def present_principal(unit: Unit, user_id: str) -> Principal:
@@ -251,7 +296,8 @@ def present_principal(unit: Unit, user_id: str) -> Principal:
     """
     user = _enabled(unit, user_id)
     held = people.held_by_user(unit, user.home, user.id)
-    rights, must_enrol = rights_of(held, user, proved=user.second_factor)
+    proved = user.second_factor
+    rights, must_enrol = rights_of(held, enrolled=proved, proved=proved)
     return Principal(
         kind=CallerKind.USER,
         id=user.id,

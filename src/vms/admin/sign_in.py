@@ -16,6 +16,7 @@ from vms.admin.guard import require_session
 from vms.admin.keyring import KeyRing
 from vms.admin.model import PLATFORM_HOME, Principal, is_city
 from vms.admin.passwords import Passwords
+from vms.admin.ports import Places
 from vms.admin.principals import rights_of
 from vms.admin.store import people
 from vms.admin.store import sign_in as store
@@ -67,12 +68,14 @@ class SignIn:
         clock: Clock,
         keyring: KeyRing,
         passwords: Passwords,
+        places: Places,
     ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
         self._keyring = keyring
         self._passwords = passwords
+        self._places = places
         self._trace = Trace(clock)
 
     async def sign_in(self, draft: SignInDraft, visit: Visit) -> Tokens | Ticket:
@@ -159,6 +162,8 @@ class SignIn:
         if account.password != hashed or not user.enabled:
             # Changed since it was checked.
             raise sign_in_failed()
+        if user.home != PLATFORM_HOME:
+            self._places.check_active(unit, user.home)
         if fresh is not None:
             people.set_secrets(unit, user.home, user.id, {"password": fresh})
         if user.second_factor:
@@ -237,7 +242,7 @@ class SignIn:
             unit, RefreshRow(session.city, _hash("refresh", token), session.id, now_us)
         )
         held = people.held_by_user(unit, user.home, user.id)
-        _, must_enrol = rights_of(held, user, proved=session.second_factor)
+        _, must_enrol = rights_of(held, enrolled=user.second_factor, proved=session.second_factor)
         return _Opened(session, user, token, must_enrol)
 
     def _renew(self, unit: Unit, token: str, visit: Visit) -> _Opened | VmsError:

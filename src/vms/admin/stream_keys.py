@@ -23,7 +23,15 @@ from vms.admin.store import keys as store
 from vms.admin.store.keys import StreamKeyRow
 from vms.admin.trace import Trace
 from vms.admin.views import NewStreamKey, OpenStreamKey, StreamKey
-from vms.common import Clock, NotFoundError, Page, Slice, UnauthenticatedError, new_id
+from vms.common import (
+    Clock,
+    ForbiddenError,
+    NotFoundError,
+    Page,
+    Slice,
+    UnauthenticatedError,
+    new_id,
+)
 from vms.database import PLATFORM, Database, Unit, Vault
 
 DAY_US = 86_400_000_000
@@ -122,10 +130,12 @@ class StreamKeys:
         scope = Scope.parse(key.scope)
         try:
             groups = self._places.groups_of(unit, scope)
+            for city in {key.home, scope.city} - {PLATFORM_HOME}:
+                self._places.check_active(unit, city)
             if key.user is None:
                 return True
             owner = present_principal(unit, key.user)
-        except (NotFoundError, UnauthenticatedError):
+        except (NotFoundError, ForbiddenError, UnauthenticatedError):
             return False
         return owner.holds(Held(functions_of(audio=key.audio), scope), groups)
 

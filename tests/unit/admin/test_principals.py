@@ -6,14 +6,16 @@ import pytest
 
 from people import SYSTEM, TownHall
 from vms.admin import (
+    ApiKeyDraft,
     CallerKind,
     Function,
     Principal,
     PrincipalCache,
+    StreamKeyDraft,
     UserChange,
     principals,
 )
-from vms.common import ManualClock, UnauthenticatedError
+from vms.common import ForbiddenError, ManualClock, UnauthenticatedError
 from vms.proto.events import CameraCreated, GrantChanged, SessionRevoked, UserDeleted, UserUpdated
 
 ANA = Principal(kind=CallerKind.USER, id="ana", rights=(), user="ana")
@@ -159,6 +161,57 @@ async def test_a_token_of_a_session_of_another_home_is_refused(town: TownHall) -
     forged, _ = await town.people.keys.issue(bruno.id, tokens.session, "sp")
     with pytest.raises(UnauthenticatedError):
         await town.people.principal(forged)
+
+
+async def test_who_is_still_there_is_read_anew(town: TownHall) -> None:
+    await town.user("ana", "operador", "city:sp")
+    session = (await town.of(await town.sign_in("ana"))).seen_from("192.0.2.9")
+    made = await town.people.api_keys.create(
+        session, ApiKeyDraft(name="k", role="operador", scope="city:sp")
+    )
+    key = await town.people.principal(made.token)
+    # Its access token has expired long ago; the session has not.
+    town.clock.advance(3_600)
+    renewed = await town.people.renewed(session)
+    assert (renewed, renewed.address) == (session, "192.0.2.9")
+    assert await town.people.renewed(key) == key
+    assert await town.people.renewed(SYSTEM) == SYSTEM
+    await town.people.api_keys.revoke(session, made.key.id)
+    await town.people.sign_in.sign_out(session)
+    town.clock.advance(principals.LASTS_S)
+    for who in (session, key):
+        with pytest.raises(UnauthenticatedError):
+            await town.people.renewed(who)
+
+
+async def test_a_suspended_city_is_closed_to_its_people_and_keys(town: TownHall) -> None:
+    await town.user("ana", "operador", "city:sp")
+    await town.user("root", "admin", "platform")
+    tokens = await town.sign_in("ana")
+    who = await town.of(tokens)
+    made = await town.people.api_keys.create(
+        who, ApiKeyDraft(name="k", role="operador", scope="city:sp")
+    )
+    await town.people.stream_keys.create(who, StreamKeyDraft(name="s", scope="city:sp"))
+    town.places.suspended.add("sp")
+    town.clock.advance(principals.LASTS_S)
+    for act in (
+        town.of(tokens),
+        town.people.principal(made.token),
+        town.people.renewed(who),
+        town.sign_in("ana"),
+    ):
+        with pytest.raises(ForbiddenError) as error:
+            await act
+        assert error.value.code == "city_suspended"
+    # To who has not the password nothing is told.
+    with pytest.raises(UnauthenticatedError):
+        await town.sign_in("ana", password="wrong horses eat hay")
+    assert await town.people.stream_keys.open_keys() == ()
+    assert (await town.who("root")).may(Function.LIVE_VIEW, city="sp")
+    town.places.suspended.clear()
+    assert (await town.of(tokens)).may(Function.LIVE_VIEW, city="sp")
+    assert len(await town.people.stream_keys.open_keys()) == 1
 
 
 async def test_me_tells_what_one_may(town: TownHall) -> None:

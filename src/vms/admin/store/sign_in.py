@@ -112,6 +112,32 @@ def session(unit: Unit, session_id: str) -> SessionRow | None:
     return None if row is None else _session(row)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a request must know of its session: read at least every second by each worker."""
+
+    user_id: str
+    # Whether the session's second factor was proved, and whether its user has one.
+    proved: bool
+    enrolled: bool
+
+
+_STANDING = """
+    SELECT s.user_id, s.second_factor, u.totp_enrolled FROM sessions s
+    JOIN users u ON u.city = s.city AND u.id = s.user_id
+    WHERE s.city = :city AND s.id = :id
+    AND s.revoked_us IS NULL AND s.expires_us > :now_us AND u.enabled
+"""
+
+
+def standing(unit: Unit, home: str, session_id: str, now_us: int) -> Standing | None:
+    """Return how a session stands; nothing where it has ended or its user is disabled."""
+    if unit.scope.city not in {None, home}:
+        return None
+    rows = unit.rows(_STANDING, {"city": home, "id": session_id, "now_us": now_us})
+    return Standing(rows[0][0], bool(rows[0][1]), bool(rows[0][2])) if rows else None
+
+
 def sessions_of(unit: Unit, home: str, user_id: str, now_us: int) -> list[SessionRow]:
     """Return the sessions of a user that last, the newest first."""
     where = and_(
