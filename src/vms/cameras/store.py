@@ -78,7 +78,7 @@ cameras_table = Table(
 )
 
 groups_table = Table(
-    "camera_groups",
+    "camera_group_members",
     metadata,
     Column("city", String(63), primary_key=True),
     Column("camera", String(63), primary_key=True),
@@ -87,9 +87,9 @@ groups_table = Table(
         ["city", "camera"],
         ["cameras.city", "cameras.id"],
         ondelete="CASCADE",
-        name="fk_camera_groups_camera",
+        name="fk_camera_group_members_camera",
     ),
-    Index("ix_camera_groups_city_group_id", "city", "group_id"),
+    Index("ix_camera_group_members_city_group_id", "city", "group_id"),
 )
 
 # Every id that was ever given, of all cities and never removed: so none is used again. It has no
@@ -190,7 +190,7 @@ def _read(unit: Unit, where: str, values: Mapping[str, Any]) -> list[Sealed]:
 
 def _groups_of(unit: Unit) -> str:
     return (
-        f"(SELECT {_JOINED_GROUPS[unit.store]} FROM camera_groups g "  # noqa: S608
+        f"(SELECT {_JOINED_GROUPS[unit.store]} FROM camera_group_members g "  # noqa: S608
         "WHERE g.city = c.city AND g.camera = c.id)"
     )
 
@@ -303,7 +303,7 @@ _IN_STATE = {
 
 def _in_groups(places: Iterable[str]) -> str:
     return (
-        "EXISTS (SELECT 1 FROM camera_groups m WHERE m.city = c.city AND m.camera = c.id "  # noqa: S608
+        "EXISTS (SELECT 1 FROM camera_group_members m WHERE m.city = c.city AND m.camera = c.id "  # noqa: S608
         f"AND m.group_id IN ({', '.join(places)}))"
     )
 
@@ -370,7 +370,8 @@ def place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
 def in_group(unit: Unit, city: str, group: str) -> tuple[str, ...]:
     """Return the cameras of a group."""
     rows = unit.rows(
-        "SELECT camera FROM camera_groups WHERE city = :city AND group_id = :group ORDER BY camera",
+        "SELECT camera FROM camera_group_members"
+        " WHERE city = :city AND group_id = :group ORDER BY camera",
         {"city": city, "group": group},
     )
     return tuple(str(camera) for (camera,) in rows)
@@ -380,6 +381,18 @@ def count_city(unit: Unit, city: str) -> int:
     """Return how many cameras a city has."""
     [(count,)] = unit.rows("SELECT count(*) FROM cameras WHERE city = :city", {"city": city})
     return int(count)
+
+
+def count_site(unit: Unit, city: str, site: str) -> int:
+    """Return how many cameras stand at a site."""
+    sql = "SELECT count(*) FROM cameras WHERE city = :city AND site = :site"
+    [(count,)] = unit.rows(sql, {"city": city, "site": site})
+    return int(count)
+
+
+def count_group(unit: Unit, city: str, group: str) -> int:
+    """Return how many cameras are in a group."""
+    return len(in_group(unit, city, group))
 
 
 # --- writing

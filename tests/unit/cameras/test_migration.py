@@ -31,7 +31,9 @@ async def test_the_step_keeps_what_was_there(
     assert (await cameras.get(manager("sp"), made.id)).name == "Gate"
 
 
-@pytest.mark.parametrize("table", ["cameras", "camera_groups", "camera_status", "camera_history"])
+@pytest.mark.parametrize(
+    "table", ["cameras", "camera_group_members", "camera_status", "camera_history"]
+)
 async def test_a_city_sees_no_row_of_another_even_by_plain_sql(
     database: Database, cameras: Cameras, table: str
 ) -> None:

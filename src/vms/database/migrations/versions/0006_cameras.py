@@ -14,7 +14,7 @@ def upgrade() -> None:
     _cameras()
     _groups()
     _history()
-    for table in ("cameras", "camera_groups", "camera_status", "camera_history"):
+    for table in ("cameras", "camera_group_members", "camera_status", "camera_history"):
         secure_by_city(table)
 
 
@@ -61,14 +61,16 @@ def _cameras() -> None:
 
 def _groups() -> None:
     op.create_table(
-        "camera_groups",
+        "camera_group_members",
         sa.Column("city", sa.String(63), nullable=False),
         sa.Column("camera", sa.String(63), nullable=False),
         sa.Column("group_id", sa.String(63), nullable=False),
-        sa.PrimaryKeyConstraint("city", "camera", "group_id", name="pk_camera_groups"),
-        _of_camera("camera_groups"),
+        sa.PrimaryKeyConstraint("city", "camera", "group_id", name="pk_camera_group_members"),
+        _of_camera("camera_group_members"),
     )
-    op.create_index("ix_camera_groups_city_group_id", "camera_groups", ["city", "group_id"])
+    op.create_index(
+        "ix_camera_group_members_city_group_id", "camera_group_members", ["city", "group_id"]
+    )
 
 
 def _history() -> None:
