@@ -62,7 +62,7 @@ async def list_things(
     more = len(found) > page.limit
     found = found[: page.limit]
     part = Slice(tuple(found), found[-1].id if more else None)
-    return answer_page(part, asked, state.cursors, Thing, lambda thing: thing)
+    return answer_page(part, asked, state.cursors, Thing)
 
 
 @ops.post(

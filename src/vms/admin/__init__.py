@@ -5,11 +5,15 @@ from vms.admin.drafts import (
     ApiKeyDraft,
     GrantDraft,
     GroupDraft,
+    HomeText,
     InvitationDraft,
+    LoginText,
     OwnChange,
+    PasswordText,
     RoleDraft,
     SignInDraft,
     StreamKeyDraft,
+    TokenText,
     UserChange,
     UserDraft,
     Visit,
@@ -41,7 +45,6 @@ from vms.admin.passwords import HashSettings, Passwords, check_password
 from vms.admin.people import People
 from vms.admin.ports import Places, UserQuota
 from vms.admin.principals import PrincipalCache
-from vms.admin.store.people import count_grants_of_group, count_users
 from vms.admin.tokens import TokenSettings
 from vms.admin.views import (
     Allowed,
@@ -88,8 +91,10 @@ __all__ = [
     "GroupDraft",
     "HashSettings",
     "Held",
+    "HomeText",
     "Invitation",
     "InvitationDraft",
+    "LoginText",
     "Me",
     "NewApiKey",
     "NewInvitation",
@@ -98,6 +103,7 @@ __all__ = [
     "OpenStreamKey",
     "OwnChange",
     "Part",
+    "PasswordText",
     "Passwords",
     "People",
     "Places",
@@ -116,6 +122,7 @@ __all__ = [
     "StreamKeyDraft",
     "Ticket",
     "TokenSettings",
+    "TokenText",
     "Tokens",
     "User",
     "UserChange",
@@ -124,8 +131,6 @@ __all__ = [
     "Visit",
     "check_password",
     "checked_login",
-    "count_grants_of_group",
-    "count_users",
     "scope_of_home",
     "system_principal",
 ]

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from vms.admin.model import Function
 from vms.common import InvalidError
@@ -16,6 +16,30 @@ LONGEST_NAME = 200
 LONGEST_EMAIL = 254
 MOST_KEY_DAYS = 3650
 MOST_PER_MINUTE = 60_000
+
+# The longest that are read at all; what they may be is checked by the services.
+LoginText = Annotated[str, Meta(max_length=64, description="In lower case.")]
+NameText = Annotated[str, Meta(max_length=LONGEST_NAME)]
+EmailText = Annotated[str, Meta(max_length=LONGEST_EMAIL)]
+PasswordText = Annotated[str, Meta(max_length=256, description="At least 12 characters.")]
+LanguageText = Annotated[
+    str, Meta(max_length=2, description="en, es or pt; empty: what the browser asks for.")
+]
+HomeText = Annotated[
+    str, Meta(max_length=50, description="The city one belongs to; empty: one's own.")
+]
+RoleText = Annotated[str, Meta(max_length=63, description="The id of a role.")]
+ScopeText = Annotated[
+    str,
+    Meta(
+        max_length=150,
+        description="platform, city:CITY, group:CITY/GROUP or camera:CITY/CAMERA.",
+    ),
+]
+TokenText = Annotated[str, Meta(max_length=128, description="What stands behind # in the link.")]
+IdText = Annotated[str, Meta(max_length=63)]
+Days = Annotated[int, Meta(ge=1, le=MOST_KEY_DAYS, description="How long it lasts.")]
+Rate = Annotated[int, Meta(ge=1, le=MOST_PER_MINUTE, description="Requests a minute.")]
 
 # No colon, slash or space, so that a login fits into addresses and log lines.
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
@@ -40,100 +64,100 @@ class _Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class SignInDraft(_Draft, frozen=True):
     """Who signs in. The city only where a login lives in several homes."""
 
-    login: str
-    password: str
-    city: str = ""
+    login: LoginText
+    password: PasswordText
+    city: HomeText = ""
 
 
 class GrantDraft(_Draft, frozen=True):
     """A role in a scope for somebody."""
 
-    role: str
-    scope: str
+    role: RoleText
+    scope: ScopeText
 
 
 class UserDraft(_Draft, frozen=True):
     """A new user, with what he is granted from the first."""
 
-    login: str
-    name: str
-    password: str
-    home: str = ""
-    email: str = ""
-    language: str = ""
-    grants: tuple[GrantDraft, ...] = ()
+    login: LoginText
+    name: NameText
+    password: PasswordText
+    home: HomeText = ""
+    email: EmailText = ""
+    language: LanguageText = ""
+    grants: Annotated[tuple[GrantDraft, ...], Meta(max_length=100)] = ()
 
 
 class UserChange(_Draft, frozen=True):
     """What changes of a user; a field that is not given stays."""
 
-    login: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    language: str | UnsetType = UNSET
+    login: LoginText | UnsetType = UNSET
+    name: NameText | UnsetType = UNSET
+    email: EmailText | UnsetType = UNSET
+    language: LanguageText | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
 
 class OwnChange(_Draft, frozen=True):
     """What one changes of oneself."""
 
-    name: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    language: str | UnsetType = UNSET
+    name: NameText | UnsetType = UNSET
+    email: EmailText | UnsetType = UNSET
+    language: LanguageText | UnsetType = UNSET
 
 
 class GroupDraft(_Draft, frozen=True):
     """A group of users, as it should be."""
 
-    name: str
-    members: tuple[str, ...] = ()
-    home: str = ""
+    name: NameText
+    members: Annotated[tuple[IdText, ...], Meta(max_length=1000)] = ()
+    home: HomeText = ""
 
 
 class RoleDraft(_Draft, frozen=True):
     """A role, as it should be."""
 
-    name: str
-    functions: tuple[str, ...]
-    home: str = ""
+    name: NameText
+    functions: Annotated[tuple[IdText, ...], Meta(max_length=64)]
+    home: HomeText = ""
 
 
 class InvitationDraft(_Draft, frozen=True):
     """An invitation: role and scope are fixed by who makes it."""
 
-    role: str
-    scope: str
-    note: str = ""
+    role: RoleText
+    scope: ScopeText
+    note: NameText = ""
 
 
 class AcceptDraft(_Draft, frozen=True):
     """What the invited person, or the first admin, fills in."""
 
-    token: str
-    login: str
-    name: str
-    password: str
-    email: str = ""
-    language: str = ""
+    token: TokenText
+    login: LoginText
+    name: NameText
+    password: PasswordText
+    email: EmailText = ""
+    language: LanguageText = ""
 
 
 class ApiKeyDraft(_Draft, frozen=True):
     """An API key."""
 
-    name: str
-    role: str
-    scope: str
-    days: int = 90
-    per_minute: int = 600
+    name: NameText
+    role: RoleText
+    scope: ScopeText
+    days: Days = 90
+    per_minute: Rate = 600
 
 
 class StreamKeyDraft(_Draft, frozen=True):
     """A stream key."""
 
-    name: str
-    scope: str
+    name: NameText
+    scope: ScopeText
     audio: bool = False
-    days: int = 365
+    days: Days = 365
 
 
 HolderKind = Literal["user", "group"]

@@ -1,16 +1,19 @@
 """The API: one application, its routes, and failures as problem bodies."""
 
-from vms.api.app import Wiring, create_app, open_wiring
+from vms.api.app import Wiring, create_app
 from vms.api.errors import problem_response
+from vms.api.gate import EVERYONE
 from vms.api.ports import Claim, FirstAnswers, Gate, KeptAnswer
+from vms.api.state import Contexts
 
 __all__ = [
+    "EVERYONE",
     "Claim",
+    "Contexts",
     "FirstAnswers",
     "Gate",
     "KeptAnswer",
     "Wiring",
     "create_app",
-    "open_wiring",
     "problem_response",
 ]

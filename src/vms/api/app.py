@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +23,11 @@ from vms.api.events import (
     PlaceBook,
     WallFeed,
 )
-from vms.api.gate import EVERYONE, OpenGate
+from vms.api.gate import OpenGate
 from vms.api.limits import Buckets
 from vms.api.middleware import Edge, RequestMetrics
 from vms.api.ports import FirstAnswers, Gate
-from vms.api.state import ApiState, Documents
+from vms.api.state import ApiState, Contexts, Documents
 from vms.api.static import WebClient
 from vms.common import Clock
 from vms.ingest import IngestWatch
@@ -43,7 +42,10 @@ class Wiring:
 
     watch: IngestWatch
     clock: Clock
-    gate: Gate
+    # Without a database there are none: whoever comes is `everyone`.
+    contexts: Contexts | None = None
+    # Knows callers; where nobody is named, the people's services.
+    gate: Gate | None = None
     # With `vms up --open` everybody is this one.
     everyone: Principal | None = None
     # The same in all workers: a cursor of one is read by another.
@@ -53,18 +55,6 @@ class Wiring:
     events: EventSource | None = None
     places: CameraPlaces = field(default_factory=NoPlaces)
     web_folder: Path = WEB_FOLDER
-
-
-def open_wiring(watch: IngestWatch, clock: Clock, web_folder: Path = WEB_FOLDER) -> Wiring:
-    """Return the wiring of an open server: nobody signs in."""
-    return Wiring(
-        watch=watch,
-        clock=clock,
-        gate=OpenGate(),
-        everyone=EVERYONE,
-        cursor_key=secrets.token_bytes(32),
-        web_folder=web_folder,
-    )
 
 
 def create_app(wiring: Wiring) -> FastAPI:
@@ -93,7 +83,7 @@ def create_app(wiring: Wiring) -> FastAPI:
 
 
 def _state_of(wiring: Wiring) -> ApiState:
-    watch, clock, gate = wiring.watch, wiring.clock, wiring.gate
+    watch, clock, gate = wiring.watch, wiring.clock, _gate_of(wiring)
     registry = Registry()
     ProcessMetrics(registry, clock)
     registry.gauge(
@@ -114,6 +104,7 @@ def _state_of(wiring: Wiring) -> ApiState:
         registry=registry,
         clock=clock,
         version=__version__,
+        contexts=wiring.contexts,
         gate=gate,
         buckets=Buckets(clock),
         cursors=Cursors(wiring.cursor_key),
@@ -121,6 +112,12 @@ def _state_of(wiring: Wiring) -> ApiState:
         first_answers=wiring.first_answers,
         everyone=wiring.everyone,
     )
+
+
+def _gate_of(wiring: Wiring) -> Gate:
+    if wiring.gate is not None:
+        return wiring.gate
+    return OpenGate() if wiring.contexts is None else wiring.contexts.people
 
 
 @contextlib.asynccontextmanager

@@ -11,11 +11,11 @@ EVERYONE: Final = system_principal("open")
 
 
 class OpenGate:
-    """The gate of an open server: there are no tokens, so none holds."""
+    """The gate of a server without a database: there are no tokens, so none holds."""
 
     async def principal(self, token: str) -> Principal:  # noqa: ARG002 - of the port
         """Refuse every token."""
-        raise UnauthenticatedError("an open server has no tokens", code="token_invalid")
+        raise UnauthenticatedError("this server has no tokens", code="token_invalid")
 
     async def renewed(self, who: Principal) -> Principal:
         """Return whoever asked: nothing ends."""
@@ -29,5 +29,5 @@ class OpenGate:
         return None
 
     def per_minute(self, who: Principal) -> int:
-        """Never asked: nobody is counted."""
-        raise AssertionError(who.id)
+        """Return what everybody may."""
+        return who.per_minute

@@ -36,7 +36,7 @@ class Operation:
     summary: str
     status: int = 200
     # What a good answer holds; a media type where it is no JSON; neither: no content.
-    answer: type[msgspec.Struct] | None = None
+    answer: Any = None
     media: str | None = None
     example: object = None
     # An example of the body, where there is one.
@@ -123,7 +123,8 @@ class Told(TypedDict, total=False):
 
     summary: Required[str]
     status: int
-    answer: type[msgspec.Struct]
+    # A struct, or a union of structs.
+    answer: object
     media: str
     example: object
     sent: object

@@ -1,17 +1,18 @@
 """What the routes need, as one typed thing that the wiring makes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from vms.admin import Principal
+from vms.admin import People, Principal
 from vms.api.cursors import Cursors
 from vms.api.events import EventHub, Listeners, WallFeed
 from vms.api.limits import Buckets
 from vms.api.ports import FirstAnswers, Gate
-from vms.common import Clock
+from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
 from vms.telemetry import Registry
 
@@ -24,6 +25,15 @@ class Documents:
     older: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contexts:
+    """The services that the routes ask."""
+
+    # The data folder.
+    data: Path
+    people: People
+
+
 @dataclass(frozen=True, slots=True)
 class ApiState:
     """One worker's parts."""
@@ -34,6 +44,7 @@ class ApiState:
     registry: Registry
     clock: Clock
     version: str
+    contexts: Contexts | None
     gate: Gate
     buckets: Buckets
     cursors: Cursors
@@ -42,6 +53,21 @@ class ApiState:
     first_answers: FirstAnswers | None = None
     # With `vms up --open` everybody is this one.
     everyone: Principal | None = None
+
+    @property
+    def own(self) -> Contexts:
+        """The services, where there is a database."""
+        if self.contexts is None:
+            raise UnavailableError(
+                "this server keeps nothing: it was started without a database",
+                code="database_missing",
+            )
+        return self.contexts
+
+    @property
+    def people(self) -> People:
+        """People and their sessions."""
+        return self.own.people
 
 
 def state_of(connection: HTTPConnection) -> ApiState:

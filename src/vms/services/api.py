@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from vms.api import create_app, open_wiring
+from vms.api import EVERYONE, Wiring, create_app
 from vms.cameras import desired_state, wish_of_entry
 from vms.common import InternalError, SystemClock
 from vms.engine import EngineClient
@@ -76,7 +77,14 @@ async def run(orders: ApiLaunch, post: child.Post) -> None:
     handle = post.socket
     listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
     async with EngineClient(media_socket(data)) as media:
-        app = create_app(open_wiring(IngestWatch(media, desired, clock), clock))
+        app = create_app(
+            Wiring(
+                watch=IngestWatch(media, desired, clock),
+                clock=clock,
+                everyone=EVERYONE,
+                cursor_key=secrets.token_bytes(32),
+            )
+        )
         server = Server(listen(app), on_ready=lambda: post.ready({}))
         await _serve_until(server, listener, stop)
     log.info("api_stopped", worker=orders.worker)

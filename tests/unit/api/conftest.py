@@ -1,7 +1,9 @@
 """The application with a media process in memory behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,8 +12,10 @@ from fastapi import FastAPI
 
 import things
 from doubles import FakeMedia, desired, status, wish
-from vms.api import FirstAnswers, Wiring, create_app, open_wiring
+from people import TownHall
+from vms.api import EVERYONE, Contexts, FirstAnswers, Wiring, create_app
 from vms.common import ManualClock, StreamName, SystemClock
+from vms.database import Database
 from vms.ingest import IngestWatch
 
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
@@ -35,9 +39,29 @@ def web(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def app(media: FakeMedia, web: Path) -> FastAPI:
+def hall(
+    tmp_path: Path, sqlite_template: Path, open_database: Callable[[str], Database]
+) -> Iterator[TownHall]:
+    """Return the people of two cities; on SQLite, as each route has its store's tests already."""
+    shutil.copyfile(sqlite_template, tmp_path / "vms.db")
+    made = TownHall(open_database(f"sqlite:///{tmp_path / 'vms.db'}"))
+    yield made
+    made.people.close()
+
+
+@pytest.fixture
+def app(media: FakeMedia, web: Path, hall: TownHall, tmp_path: Path) -> FastAPI:
     clock = SystemClock()
-    return create_app(open_wiring(IngestWatch(media, STATE, clock), clock, web))
+    return create_app(
+        Wiring(
+            watch=IngestWatch(media, STATE, clock),
+            clock=clock,
+            contexts=Contexts(data=tmp_path, people=hall.people),
+            everyone=EVERYONE,
+            cursor_key=b"k" * 32,
+            web_folder=web,
+        )
+    )
 
 
 @pytest.fixture
@@ -79,6 +103,8 @@ def wiring(
     web: Path,
     clock: ManualClock,
     gate: things.FakeGate,
+    hall: TownHall,
+    tmp_path: Path,
     first_answers: FirstAnswers | None,
 ) -> Wiring:
     """How a server is made where people sign in."""
@@ -86,6 +112,7 @@ def wiring(
         watch=IngestWatch(media, STATE, clock),
         clock=clock,
         gate=gate,
+        contexts=Contexts(data=tmp_path, people=hall.people),
         cursor_key=b"k" * 32,
         first_answers=first_answers,
         web_folder=web,
@@ -103,4 +130,16 @@ async def closed(wiring: Wiring) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=None)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://vms.test") as client:
         client.headers["x-vms-client"] = "192.0.2.7"
+        yield client
+
+
+@pytest.fixture
+async def town(wiring: Wiring, hall: TownHall) -> AsyncIterator[httpx.AsyncClient]:
+    """Ask a server where the people of two cities sign in."""
+    await hall.people.start()
+    app = create_app(dataclasses.replace(wiring, gate=None, clock=hall.clock))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=None)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://vms.test") as client:
+        client.headers["x-vms-client"] = "192.0.2.7"
+        client.headers["user-agent"] = "a browser"
         yield client

@@ -14,6 +14,16 @@ PUBLIC = {
     "GET /api/v1/version",
     "GET /health/live",
     "GET /health/ready",
+    # Signing in, and what a link lets one do.
+    "GET /api/v1/auth/jwks",
+    "GET /api/v1/auth/setup",
+    "POST /api/v1/auth/invitations/accept",
+    "POST /api/v1/auth/invitations/look",
+    "POST /api/v1/auth/password-reset",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/second-factor",
+    "POST /api/v1/auth/setup",
+    "POST /api/v1/auth/sign-in",
 }
 UNCOUNTED = {"GET /health/live", "GET /health/ready"}
 COOKIES = {"vms_access": "ana", "vms_csrf": "c5rf"}

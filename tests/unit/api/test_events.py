@@ -1,6 +1,7 @@
 """Domain events: each sees his own, none is lost, nobody slows another."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 import things
-from vms.admin import Function, Principal, system_principal
+from vms.admin import CallerKind, Function, Principal, system_principal
 from vms.api.events import (
     EventHub,
     EventQuery,
@@ -382,6 +383,17 @@ async def test_who_is_signed_out_is_cut_and_who_may_less_too() -> None:
     assert not carla.cut.is_set()
     listeners.heard(posted(3, online("gate")))
     assert len(gate.events) == 2
+    watching.cancel()
+
+
+async def test_an_api_key_that_was_withdrawn_is_cut_without_an_event() -> None:
+    key = dataclasses.replace(things.person("k1"), kind=CallerKind.API_KEY)
+    gate = things.FakeGate({"k1": key})
+    listeners = Listeners(gate.renewed, gate.heard)
+    watching = asyncio.create_task(listeners.watch())
+    listener = listeners.add(Sight(key, EventQuery()))
+    del gate.people["k1"]
+    await asyncio.wait_for(listener.cut.wait(), 2)
     watching.cancel()
 
 

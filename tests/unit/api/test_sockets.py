@@ -58,6 +58,7 @@ async def path(
             watch=wiring.watch,
             clock=SystemClock(),
             gate=wiring.gate,
+            contexts=wiring.contexts,
             cursor_key=wiring.cursor_key,
             web_folder=wiring.web_folder,
             events=source,

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Collection
 
-from vms.admin import Principal
+from vms.admin import CallerKind, Principal
 from vms.api.events.listener import Listener
 from vms.api.events.sight import Sight
 from vms.common import TooManyError, UnauthenticatedError, VmsError
@@ -14,9 +15,10 @@ from vms.telemetry import get_logger
 
 log = get_logger(__name__)
 
-# An event says at once whose session or rights changed. All are looked up so often too: sessions
-# and keys run out without an event.
-SWEEP_S = 15.0
+# An event says at once whose session or rights changed. API keys end without one, so they are
+# looked up each second; all are now and then, as sessions run out without one too.
+LOOK_S = 1.0
+SWEEP_EVERY = 15
 MOST_LISTENERS = 4_000
 MOST_OF_ONE = 64
 
@@ -80,21 +82,20 @@ class Listeners:
 
     async def watch(self) -> None:
         """Look up who changed, and now and then everybody, for ever."""
-        while True:
+        for turn in itertools.count(1):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_S):
+                async with asyncio.timeout(LOOK_S):
                     await self._look.wait()
-            asked, self._changed = self._changed, set()
-            everybody = not self._look.is_set() or EVERYBODY in asked
             self._look.clear()
-            await self.check(None if everybody else asked)
+            asked, self._changed = self._changed, set()
+            await self.check(None if EVERYBODY in asked or turn % SWEEP_EVERY == 0 else asked)
 
     async def check(self, users: Collection[str] | None = None) -> None:
-        """Look up the listeners of some users, or all."""
+        """Look up the listeners of some users and every API key's, or all."""
         by_caller: dict[tuple[str, str, str | None], list[Listener]] = {}
         for listener in self._all:
             who = listener.sight.who
-            if users is None or who.user in users:
+            if users is None or who.user in users or who.kind is CallerKind.API_KEY:
                 by_caller.setdefault((who.kind, who.id, who.session), []).append(listener)
         for same in by_caller.values():
             await self._check(same)

@@ -94,9 +94,9 @@ def document(operations: Iterable[Operation], version: str) -> Json:
     }
 
 
-def _kinds(operations: list[Operation]) -> list[type[msgspec.Struct]]:
+def _kinds(operations: list[Operation]) -> list[Any]:
     """Return every struct that the document must describe, each once."""
-    found: dict[type[msgspec.Struct], None] = {Problem: None}
+    found: dict[Any, None] = {Problem: None}
     for operation in operations:
         if operation.answer is not None:
             found[operation.answer] = None
@@ -131,7 +131,7 @@ def _refusal(status: int) -> Json:
 class _Writer:
     """Writes operations; adds to the schemas what only they need."""
 
-    def __init__(self, refs: dict[type[msgspec.Struct], Json], schemas: dict[str, Json]) -> None:
+    def __init__(self, refs: dict[Any, Json], schemas: dict[str, Json]) -> None:
         self._refs = refs
         self._schemas = schemas
 

@@ -1,8 +1,21 @@
 """The REST routes, a file a context."""
 
 from vms.api.operation import Operations
-from vms.api.rest import events, streams, system
+from vms.api.rest import account, auth, events, keys, roles, streams, system, users
 
-EVERY: tuple[Operations, ...] = (events.ops, streams.ops, system.ops)
+EVERY: tuple[Operations, ...] = (
+    auth.ops,
+    account.ops,
+    users.ops,
+    users.grants,
+    roles.groups,
+    roles.roles,
+    keys.invitations,
+    keys.api_keys,
+    keys.stream_keys,
+    events.ops,
+    streams.ops,
+    system.ops,
+)
 
 __all__ = ["EVERY"]
