@@ -27,7 +27,7 @@ WEB := clients/web
 
 .PHONY: demo
 demo: setup ## Run the product with simulated cameras and print where to look
-	exec $(BIN)/vms demo $(ARGS)
+	@exec $(BIN)/vms demo $(ARGS)
 
 ##@ Check
 

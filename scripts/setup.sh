@@ -58,17 +58,25 @@ web() {
   fi
 }
 
+# On a terminal one sees how far it is; elsewhere only what went wrong.
+build_engine() {
+  local log=/dev/stderr
+  [ -t 2 ] || log=$(mktemp)
+  local -x VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
+  if ! maturin develop --release --uv --locked >"$log" 2>&1; then
+    [ -t 2 ] || { cat "$log" >&2 && rm -f "$log"; }
+    return 1
+  fi
+  [ -t 2 ] || rm -f "$log"
+}
+
 engine() {
   local want
   want=$(hash_of engine Cargo.toml Cargo.lock rust-toolchain.toml pyproject.toml)
   if ! .venv/bin/python -c 'import vms._engine' 2>/dev/null || ! is_fresh engine "$want"; then
     scripts/require.sh cargo cc
     say "building the engine (minutes the first time; kept in $CARGO_TARGET_DIR)"
-    local log
-    log=$(mktemp)
-    VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" \
-      .venv/bin/maturin develop --release --uv --locked >"$log" 2>&1 || { cat "$log" >&2 && rm -f "$log" && exit 1; }
-    rm -f "$log"
+    build_engine
     stamp engine "$want"
   fi
 }

@@ -1,5 +1,7 @@
 """Fixtures for every test."""
 
+from hypothesis import settings
+
 from databases import (
     database,
     database_address,
@@ -19,3 +21,7 @@ __all__ = [
     "postgres",
     "sqlite_template",
 ]
+
+# A busy machine is no fault of the example.
+settings.register_profile("vms", deadline=None)
+settings.load_profile("vms")

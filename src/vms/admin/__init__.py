@@ -45,6 +45,7 @@ from vms.admin.passwords import HashSettings, Passwords, check_password
 from vms.admin.people import People
 from vms.admin.ports import Places, UserQuota
 from vms.admin.principals import PrincipalCache
+from vms.admin.store.people import count_grants_of_group, count_users
 from vms.admin.tokens import TokenSettings
 from vms.admin.views import (
     Allowed,
@@ -131,6 +132,8 @@ __all__ = [
     "Visit",
     "check_password",
     "checked_login",
+    "count_grants_of_group",
+    "count_users",
     "scope_of_home",
     "system_principal",
 ]

@@ -22,7 +22,7 @@ def group_unknown(group_id: str) -> NotFoundError:
 def role_unknown(role_id: str) -> NotFoundError:
     """There is no such role for people of this home."""
     return NotFoundError(
-        f"there is no role {role_id!r}", code="role_unknown", values={"id": role_id}
+        f"there is no role {role_id!r}", code="user_role_unknown", values={"id": role_id}
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from vms.cameras.makers import GENERIC, MAKERS
 from vms.common import LOCAL_CITY, InvalidError, Login, StreamName, camera_id, with_login
-from vms.engine.model import CameraWish, DesiredState, StreamSource
+from vms.engine.model import AccessRules, CameraWish, DesiredState, StreamSource
 from vms.proto import CameraEntry, Transport
 
 # A comma that begins another address; commas inside an address stay.
@@ -182,6 +182,58 @@ class Camera(Source, frozen=True, kw_only=True):
 
 
 SECRET = ("password", "sub_password")
+
+
+class CameraItem(msgspec.Struct, frozen=True):
+    """A camera in a list."""
+
+    id: str
+    city: str
+    name: str
+    maker: str
+    enabled: bool
+    site: str | None
+    groups: tuple[str, ...]
+    # JSON as it is kept: lists are the hot path.
+    tags: msgspec.Raw
+    latitude: float | None
+    longitude: float | None
+    masked: bool
+    version: int
+    status: Status
+
+
+class RosterEntry(msgspec.Struct, frozen=True):
+    """A camera as those need it who follow streams and decide who sees them."""
+
+    id: str
+    city: str
+    name: str
+    enabled: bool
+    masked: bool
+    groups: tuple[str, ...]
+    streams: tuple[StreamName, ...]
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """A stream came into a state, at a time."""
+
+    at_us: int
+    state: CameraState
+    reason: Why | None = None
+
+
+class StreamChange(msgspec.Struct, frozen=True):
+    """A transition, and whose it is."""
+
+    city: str
+    camera: str
+    stream: StreamName
+    transition: Transition
+    # Whether the camera is now live and was not, or the other way round.
+    announced: bool = False
+
+
 # What a draft and a camera have in common: everything that can be written, but for passwords.
 WRITABLE = tuple(name for name in Draft.__struct_fields__ if name not in SECRET)
 
@@ -245,6 +297,7 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
         city=camera.city,
         name=camera.name,
         enabled=camera.enabled,
+        masked=camera.masked,
         streams={
             stream: StreamSource(with_login(address, logins.get(stream)), camera.transport)
             for stream, address in camera.addresses().items()
@@ -252,9 +305,12 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
     )
 
 
-def desired_state(wishes: Iterable[CameraWish], generation: int) -> DesiredState:
+def desired_state(
+    wishes: Iterable[CameraWish], generation: int, access: AccessRules | None = None
+) -> DesiredState:
     """Return the state in which the engine runs exactly these cameras."""
-    return DesiredState(generation, tuple(sorted(wishes, key=lambda wish: wish.id)))
+    ordered = tuple(sorted(wishes, key=lambda wish: wish.id))
+    return DesiredState(generation, ordered, access or AccessRules())
 
 
 def wish_of_entry(entry: CameraEntry) -> CameraWish:

@@ -10,20 +10,12 @@ from itertools import pairwise
 
 import msgspec
 
-from vms.cameras.model import CameraState, Why
+from vms.cameras.model import CameraState, Transition, Why
 from vms.common import InvalidError
 
 US = 1_000_000
 LONGEST_PERIOD_US = 366 * 86_400 * US
 MOST_OUTAGES = 1_000
-
-
-class Transition(msgspec.Struct, frozen=True):
-    """A stream came into a state, at a time."""
-
-    at_us: int
-    state: CameraState
-    reason: Why | None = None
 
 
 class Span(msgspec.Struct, frozen=True):

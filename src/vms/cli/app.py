@@ -1,5 +1,7 @@
 """The ``vms`` command: what one may say to it."""
 
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -47,8 +49,12 @@ def build_app(texts: Texts) -> typer.Typer:
 
 
 def _announcement(texts: Texts, *more: str, as_json: bool) -> Announcement:
-    words = "\n".join(texts(key) for key in ("up.ready", *more))
-    return Announcement(text=words, json=as_json)
+    return Announcement(text="\n".join((texts("up.ready"), *more)), json=as_json)
+
+
+def _own_name() -> str:
+    """Return what to type to run this command again."""
+    return "vms" if shutil.which("vms") else sys.argv[0]
 
 
 def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
@@ -93,7 +99,8 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
         webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
         webrtc_udp_port: Annotated[int | None, options.port("webrtc_udp_port")] = None,
-        log_level: Annotated[str | None, options("log_level")] = None,
+        # What goes on line by line would push the addresses off the screen.
+        log_level: Annotated[str, options("log_level", show_default=True)] = "warning",
         log_format: Annotated[str | None, options("log_format")] = None,
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
@@ -108,10 +115,12 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         folder = data or Path(tempfile.gettempdir()) / f"vms-demo-{_user()}"
         launch = launch_of(folder, flags, open_=True)
         scenes = make_scenes(codec, size, texts)
+        # The address is known only when the cameras listen.
+        how_to_fail = texts("demo.ready").replace("{command}", _own_name())
         simulator = farm(cameras, scenes, log=launch.log, audio=audio)
         orders = SupervisorLaunch(
             launch=launch,
-            announcement=_announcement(texts, "demo.ready", as_json=as_json),
+            announcement=_announcement(texts, how_to_fail, as_json=as_json),
             simulator=simulator,
         )
         become("vms.services.supervisor", orders)

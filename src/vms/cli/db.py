@@ -33,6 +33,8 @@ STORES = (
     "vms.admin.store.tables",
     "vms.api.store",
     "vms.audit.store",
+    "vms.cameras.history_store",
+    "vms.cameras.store",
     "vms.outbox.store",
     "vms.streaming.store",
 )

@@ -57,7 +57,10 @@ EN: Mapping[str, str] = {
         "  Data    {data}\n"
         "Open mode: anyone on this machine can watch. Ctrl-C stops it."
     ),
-    "demo.ready": "To see a failure: vms simulate fault {simulator}/cam1 stall (none heals).",
+    "demo.ready": (
+        "To see a camera fail: {command} simulate fault {simulator}/cam1 stall\n"
+        "and heal again:       {command} simulate fault {simulator}/cam1 none"
+    ),
     "simulate.ready": (
         "{count} simulated cameras: rtsp://{rtsp}/cam1 to cam{count}, "
         "sub-streams at /camN/sub. Ctrl-C stops them."
@@ -134,7 +137,10 @@ PT: Mapping[str, str] = {
         "  Dados   {data}\n"
         "Modo aberto: qualquer um nesta máquina pode assistir. Ctrl-C encerra."
     ),
-    "demo.ready": "Para ver uma falha: vms simulate fault {simulator}/cam1 stall (none cura).",
+    "demo.ready": (
+        "Para ver uma câmera falhar: {command} simulate fault {simulator}/cam1 stall\n"
+        "e voltar:                   {command} simulate fault {simulator}/cam1 none"
+    ),
     "simulate.ready": (
         "{count} câmeras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
         "subfluxos em /camN/sub. Ctrl-C encerra."
@@ -211,7 +217,10 @@ ES: Mapping[str, str] = {
         "  Datos   {data}\n"
         "Modo abierto: cualquiera en esta máquina puede mirar. Ctrl-C lo detiene."
     ),
-    "demo.ready": "Para ver un fallo: vms simulate fault {simulator}/cam1 stall (none lo quita).",
+    "demo.ready": (
+        "Para ver fallar una cámara: {command} simulate fault {simulator}/cam1 stall\n"
+        "y volver:                   {command} simulate fault {simulator}/cam1 none"
+    ),
     "simulate.ready": (
         "{count} cámaras simuladas: rtsp://{rtsp}/cam1 a cam{count}, "
         "subflujos en /camN/sub. Ctrl-C las detiene."

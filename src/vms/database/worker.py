@@ -103,8 +103,9 @@ class Worker:
         self._outage.check()
         try:
             return self._store.connect()
-        except BaseException:
-            self._outage.begin()
+        except BaseException as error:
+            if self._store.loss(error) is Loss.GONE:
+                self._outage.begin()
             raise
 
     def _may_repeat(self, loss: Loss) -> bool:

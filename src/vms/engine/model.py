@@ -173,9 +173,9 @@ class DesiredState(msgspec.Struct, frozen=True):
     access: AccessRules = AccessRules()
 
     def digest(self) -> str:
-        """Return SHA-256 of the cameras: equal states have equal digests."""
-        ordered = sorted(self.cameras, key=lambda camera: camera.id)
-        return hashlib.sha256(msgspec.json.encode(ordered, order="deterministic")).hexdigest()
+        """Return SHA-256 of all but the generation: equal states have equal digests."""
+        told = (sorted(self.cameras, key=lambda camera: camera.id), self.access)
+        return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
 
 
 class Applied(msgspec.Struct, frozen=True):

@@ -5,13 +5,14 @@ readers ask what changed since the version they saw last. A slow reader misses
 steps between, never the last word, so nothing has to be queued for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
 from vms.common import StreamName
-from vms.engine.model import DesiredState, Event, Reason, StreamState, StreamStatus
+from vms.engine.model import Event, Reason, StreamState, StreamStatus
 
 # The page has words for it: "The server cannot serve video at the moment".
 MEDIA_DOWN = Reason("unavailable")
@@ -37,6 +38,33 @@ class StreamView(msgspec.Struct, frozen=True):
     since_utc_us: int
 
 
+Listener = Callable[[StreamView], None]
+
+
+class Expected(Protocol):
+    """A camera whose streams should be there."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is called."""
+        ...
+
+    @property
+    def streams(self) -> Iterable[StreamName]:
+        """Its streams."""
+        ...
+
+
 @dataclass(slots=True)
 class _Entry:
     view: StreamView
@@ -60,7 +88,9 @@ def _steady(view: StreamView) -> tuple[object, ...]:
 class StreamBoard:
     """Every stream's last word, with versions."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
+        self._expected: dict[tuple[str, StreamName], StreamStatus] = {}
         self._entries: dict[tuple[str, StreamName], _Entry] = {}
         self._names: Mapping[str, str] = {}
         self._version = 0
@@ -76,24 +106,28 @@ class StreamBoard:
         """The version at which streams last came or went."""
         return self._layout
 
-    def expect(self, desired: DesiredState, utc_us: int) -> None:
-        """Show the streams of a desired state before anybody reported on them."""
-        self._names = {camera.id: camera.name for camera in desired.cameras}
-        self.replace(
-            self._known((camera.id, stream))
-            or StreamStatus(
+    def expect(self, cameras: Iterable[Expected], utc_us: int) -> None:
+        """Show the streams of these cameras, before anybody reported on them, and no others."""
+        cameras = tuple(cameras)
+        self._names = {camera.id: camera.name for camera in cameras}
+        self._expected = {
+            (camera.id, stream): StreamStatus(
                 camera=camera.id,
                 stream=stream,
                 state=StreamState.CONNECTING if camera.enabled else StreamState.OFF,
                 since_utc_us=utc_us,
             )
-            for camera in desired.cameras
+            for camera in cameras
             for stream in camera.streams
-        )
+        }
+        self._show({key: self._known(key) or status for key, status in self._expected.items()})
 
     def replace(self, statuses: Iterable[StreamStatus]) -> None:
-        """Take a full report: what is not in it is gone."""
-        news = {(status.camera, status.stream): status for status in statuses}
+        """Take a full report. A stream that is not in it is not called yet, or not any more."""
+        told = {(status.camera, status.stream): status for status in statuses}
+        self._show({key: told.get(key, status) for key, status in self._expected.items()})
+
+    def _show(self, news: Mapping[tuple[str, StreamName], StreamStatus]) -> None:
         gone = self._entries.keys() - news.keys()
         if gone or news.keys() - self._entries.keys():
             self._version += 1
@@ -158,8 +192,16 @@ class StreamBoard:
         entry = self._entries.get(key)
         if entry is None:
             self._entries[key] = _Entry(view, self._version)
+            self._hear(view)
             return
-        if _steady(entry.view) != _steady(view):
+        before = entry.view
+        if _steady(before) != _steady(view):
             self._version += 1
             entry.changed = self._version
         entry.view = view
+        if (before.state, before.reason) != (view.state, view.reason):
+            self._hear(view)
+
+    def _hear(self, view: StreamView) -> None:
+        if self._listener is not None:
+            self._listener(view)

@@ -1,17 +1,20 @@
 """Keeps the media process and the board in step, through the restarts of both.
 
-One watcher a process: it applies the desired state where the media process
-holds another one, then follows its journal. When the media process goes away
-the board says so, and the watcher tries again until it is back.
+One watcher a process: at each contact it lets whoever steers apply what should
+run, then it follows the journal. When the media process goes away the board
+says so, and the watcher tries again until it is back.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
-from vms.common import Clock, ConflictError, UnavailableError, VmsError
-from vms.engine import Description, DesiredState, MediaControl
-from vms.ingest.model import StreamBoard, StreamView
+from vms.common import Clock, UnavailableError, VmsError
+from vms.engine import DesiredState, MediaControl
+from vms.ingest.model import Expected, Listener, StreamBoard, StreamView
+from vms.ingest.ports import Steering
+from vms.ingest.renewal import Sleep
+from vms.ingest.steering import FixedState
 from vms.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -22,11 +25,13 @@ FRESH_S = 0.25
 # How long the first asker waits for the first contact with the media process.
 FIRST_CONTACT_S = 1.0
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 class IngestWatch:
-    """What this process knows of the streams, and what it wants of them."""
+    """What this process knows of the streams.
+
+    ``desired`` holds the cameras that are known from the first, and where nobody
+    else steers that is what runs. ``listener`` hears every change of a stream.
+    """
 
     def __init__(
         self,
@@ -34,14 +39,16 @@ class IngestWatch:
         desired: DesiredState,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        *,
+        steering: Steering | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._media = media
-        self._desired = desired
-        self._digest = desired.digest()
+        self._steering = steering or FixedState(media, desired)
         self._clock = clock
         self._sleep = sleep
-        self._board = StreamBoard()
-        self._board.expect(desired, clock.utc_us())
+        self._board = StreamBoard(listener)
+        self._board.expect(desired.cameras, clock.utc_us())
         self._connected = False
         self._cursor = 0
         self._read_at = float("-inf")
@@ -83,12 +90,21 @@ class IngestWatch:
                 await self._refresh()
         return self._board.views()
 
+    async def expect(self, cameras: Iterable[Expected]) -> None:
+        """Show the streams of these cameras from now on, and no others."""
+        self._board.expect(cameras, self._clock.utc_us())
+        if self._connected:
+            # The media process may have told of new ones before they were expected.
+            with contextlib.suppress(UnavailableError):
+                await self._refresh(force=True)
+        self._tell()
+
     async def wait_for_change(self) -> None:
         """Return when the board's version has grown."""
         await self._changed.wait()
 
     async def _follow(self) -> None:
-        described = await self._agree()
+        described = await self._steering.agree(await self._media.describe())
         self._cursor = described.cursor
         await self._refresh(force=True)
         self._connected = True
@@ -103,21 +119,6 @@ class IngestWatch:
                 self._cursor = batch.events[-1].cursor + 1
             self._tell()
         raise UnavailableError("the media process ended its events", code="media_down")
-
-    async def _agree(self) -> Description:
-        """Apply the desired state where the media process holds another one."""
-        described = await self._media.describe()
-        if described.digest == self._digest:
-            return described
-        wished = DesiredState(
-            max(described.generation + 1, self._desired.generation), self._desired.cameras
-        )
-        try:
-            await self._media.apply(wished)
-        except ConflictError:
-            # Another worker was quicker; its state is ours.
-            log.debug("generation_taken", generation=wished.generation)
-        return await self._media.describe()
 
     async def _refresh(self, *, force: bool = False) -> None:
         async with self._reading:

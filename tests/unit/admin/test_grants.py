@@ -15,8 +15,11 @@ from vms.admin import (
     StreamKeyDraft,
     UserChange,
     UserDraft,
+    count_grants_of_group,
+    count_users,
 )
 from vms.common import ConflictError, ForbiddenError, InvalidError, NotFoundError, Page
+from vms.database import PLATFORM
 
 # Somebody who manages people and roles, and cameras not at all.
 CLERK = ("user.read", "user.manage", "role.manage", "live.view", "key.manage")
@@ -231,7 +234,7 @@ async def test_roles_of_another_city_do_not_exist(town: TownHall) -> None:
         ):
             with pytest.raises(NotFoundError) as error:
                 await act
-            assert error.value.code == "role_unknown"
+            assert error.value.code == "user_role_unknown"
     with pytest.raises(NotFoundError):
         await town.people.grants.take(manager, "0" * 23)
 
@@ -264,6 +267,32 @@ async def test_a_role_that_is_edited_changes_who_has_it(town: TownHall) -> None:
         await roles.delete(manager, role.id, 2)
     assert used.value.code == "role_in_use"
     assert "grant.changed" in town.events()
+
+
+async def test_what_names_a_group_of_cameras_is_counted(town: TownHall) -> None:
+    manager = await town.user("bruno", "gestor", "city:sp")
+    who = await town.who("bruno")
+
+    def counts() -> list[int]:
+        return [
+            town.database.run_sync(
+                lambda unit, of=of: count_grants_of_group(unit, *of), PLATFORM, read=True
+            )
+            for of in (("sp", "g1"), ("rj", "g1"), ("sp", "g"))
+        ]
+
+    assert counts() == [0, 0, 0]
+    await town.give(who, manager, "operador", "group:sp/g1")
+    people = town.people
+    await people.api_keys.create(who, ApiKeyDraft(name="k", role="operador", scope="group:sp/g1"))
+    await people.stream_keys.create(who, StreamKeyDraft(name="s", scope="group:sp/g1"))
+    await people.invitations.create(who, InvitationDraft(role="operador", scope="group:sp/g1"))
+    assert counts() == [4, 0, 0]
+    for city, users in (("sp", 1), ("rj", 0)):
+        found = town.database.run_sync(
+            lambda unit, city=city: count_users(unit, city), PLATFORM, read=True
+        )
+        assert found == users
 
 
 async def test_a_role_that_nobody_has_is_deleted(town: TownHall) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import things
-from doubles import FakeMedia, desired, event, status, wish
+from doubles import FakeMedia, desired, event, wish
 from vms.admin import Principal, system_principal
 from vms.api.events import EventQuery, Place, PlaceBook, Sight, WallFeed
 from vms.common import ManualClock, StreamName, SystemClock
@@ -61,9 +61,10 @@ async def test_streams_that_come_or_go_make_another_snapshot(media: FakeMedia) -
     watch, task = await watched(media)
     messages = feed_of(watch, 60).messages(EVERYTHING)
     await hear(messages)
-    watch.board.replace([status("gate"), status("new")])
-    media.journal.extend([event(0, "gate")])
-    again = await hear(messages)
+    hearing = asyncio.create_task(hear(messages))
+    await asyncio.sleep(0)
+    await watch.expect(desired(wish("gate"), wish("new")).cameras)
+    again = await hearing
     assert again["type"] == "snapshot"
     assert [stream["camera"] for stream in again["streams"]] == ["gate", "new"]
     task.cancel()

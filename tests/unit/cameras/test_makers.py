@@ -1,5 +1,6 @@
 """Every maker: what its addresses must be like, and what they are."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.cameras import GENERIC, MAKERS, Camera, Maker, NewCamera, Secrets, wish_of
+from vms.cameras.exchange import COLUMNS
 from vms.cameras.validation import checked
 from vms.common import InvalidError, StreamName, check_address, split_login
+
+ROOT = Path(__file__).resolve().parents[3]
 
 # Main and sub-stream of the device's channel 1, and of its highest.
 KNOWN: dict[str, tuple[str, str, str]] = {
@@ -122,3 +126,14 @@ def test_a_sub_stream_may_be_left_out() -> None:
 def test_generic_makes_no_address() -> None:
     with pytest.raises(InvalidError, match="give the address"):
         MAKERS[GENERIC].address("h", None, 1, StreamName.MAIN)
+
+
+def test_the_manual_tells_of_every_maker_and_column() -> None:
+    manual = (ROOT / "docs" / "operations" / "cameras.md").read_text(encoding="utf-8")
+    for maker in MAKERS.values():
+        main, sub, channels = "url", "sub_url", "-"
+        if maker.path is not None:
+            main, sub, _ = KNOWN[maker.id]
+            channels = str(maker.channels)
+        assert f"| `{maker.id}` | `{main}` | `{sub}` | {channels} | {maker.notes} |" in manual
+    assert [name for name in COLUMNS if f"`{name}`" not in manual] == []

@@ -3,6 +3,7 @@
 import pytest
 
 from vms.cameras import (
+    Area,
     Camera,
     Secrets,
     desired_state,
@@ -98,3 +99,10 @@ def test_a_camera_that_is_off_keeps_its_password_to_itself() -> None:
     wish = wish_of(_camera(user="ana", enabled=False), Secrets("p"))
     assert not wish.enabled
     assert wish.streams[StreamName.MAIN].url == "rtsp://h/1"
+
+
+def test_a_masked_camera_is_masked_for_the_engine_too() -> None:
+    mask = Area("door", ((0.0, 0.0), (1.0, 0.0), (0.5, 1.0)))
+    assert not wish_of(_camera(), Secrets()).masked
+    assert wish_of(_camera(masks=(mask,)), Secrets()).masked
+    assert not wish_of(_camera(zones=(mask,)), Secrets()).masked

@@ -178,7 +178,11 @@ def test_the_demo_is_up_with_a_farm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert orders.simulator is not None
     assert (orders.simulator.cameras, orders.simulator.main[-5:]) == (3, ".h264")
     assert orders.launch.open
+    assert orders.launch.log.level == "warning"
     assert orders.announcement.json
+    names = dict.fromkeys(("api", "rtsp", "webrtc", "data"), "")
+    words = orders.announcement.text.format(**names, simulator="rtsp://h:9")
+    assert "vms simulate fault rtsp://h:9/cam1 stall" in words
 
 
 @pytest.mark.usefixtures("_scenes")

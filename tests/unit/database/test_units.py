@@ -1,6 +1,7 @@
 """Units of work: all or nothing, on both stores."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -58,6 +59,23 @@ async def test_work_that_raises_leaves_nothing(stocked: Database) -> None:
         raise InvalidError("no")
 
     with pytest.raises(InvalidError, match="no"):
+        await stocked.run(work, PLATFORM)
+    assert await stocked.run(number_of, PLATFORM, read=True) == 0
+
+
+async def test_a_swallowed_error_is_not_taken_for_success(stocked: Database) -> None:
+    """PostgreSQL would answer COMMIT with a silent rollback; SQLite undoes the statement alone."""
+
+    def work(unit: Unit) -> None:
+        unit.execute(update(things).values(number=7))
+        with contextlib.suppress(IntegrityError):
+            unit.execute(insert(things).values(id="a", number=0, version=1))
+
+    if stocked.store.name == "sqlite":
+        await stocked.run(work, PLATFORM)
+        assert await stocked.run(number_of, PLATFORM, read=True) == 7
+        return
+    with pytest.raises(InternalError, match="had failed"):
         await stocked.run(work, PLATFORM)
     assert await stocked.run(number_of, PLATFORM, read=True) == 0
 

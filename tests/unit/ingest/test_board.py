@@ -10,7 +10,7 @@ TWO = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enable
 
 def board() -> StreamBoard:
     made = StreamBoard()
-    made.expect(TWO, UTC_US)
+    made.expect(TWO.cameras, UTC_US)
     return made
 
 
@@ -24,10 +24,35 @@ def test_streams_are_there_before_anybody_reported() -> None:
     assert [v.name for v in views] == ["Gate", "Gate", "Yard"]
 
 
-def test_a_report_replaces_all_and_keeps_the_names() -> None:
+def test_a_report_tells_of_what_is_expected_alone() -> None:
     it = board()
+    it.replace([status("gate"), status("yard"), status("new")])
     it.replace([status("gate"), status("new")])
-    assert [(v.camera, v.name) for v in it.views()] == [("gate", "Gate"), ("new", "new")]
+    assert [(v.camera, v.name, v.state) for v in it.views()] == [
+        ("gate", "Gate", StreamState.LIVE),
+        # Not called yet, or not any more.
+        ("gate", "Gate", StreamState.CONNECTING),
+        ("yard", "Yard", StreamState.OFF),
+    ]
+
+
+def test_a_listener_hears_every_step_of_a_state() -> None:
+    heard: list[tuple[str, StreamState, Reason | None]] = []
+    it = StreamBoard(lambda view: heard.append((view.camera, view.state, view.reason)))
+    it.expect(desired(wish("gate")).cameras, UTC_US)
+    it.replace([status("gate")])
+    it.replace([status("gate", bitrate=5)])
+    dark = Reason("no_video")
+    it.note([event(1, "gate", StreamState.STALLED, dark), event(2, "gate", StreamState.LIVE)])
+    it.media_down(UTC_US)
+    it.media_down(UTC_US + 1)
+    assert heard == [
+        ("gate", StreamState.CONNECTING, None),
+        ("gate", StreamState.LIVE, None),
+        ("gate", StreamState.STALLED, dark),
+        ("gate", StreamState.LIVE, None),
+        ("gate", StreamState.CONNECTING, MEDIA_DOWN),
+    ]
 
 
 def test_a_new_state_is_a_change_and_new_numbers_are_not() -> None:
@@ -56,9 +81,10 @@ def test_layout_moves_only_when_streams_come_or_go() -> None:
     it.replace([status("gate")])
     layout = it.layout
     it.note([event(1, "gate")])
-    it.replace([status("gate")])
-    assert it.layout == layout
     it.replace([status("gate"), status("yard")])
+    it.expect(TWO.cameras, UTC_US)
+    assert it.layout == layout
+    it.expect(TWO.cameras[:1], UTC_US)
     assert it.layout > layout
 
 
@@ -73,7 +99,7 @@ def test_without_a_media_process_streams_say_so() -> None:
     it = board()
     it.replace([status("gate"), status("yard", state=StreamState.OFF)])
     it.media_down(UTC_US + 5)
-    gate, yard = it.views()
+    gate, _, yard = it.views()
     assert (gate.state, gate.reason, gate.fps, gate.bitrate) == (
         StreamState.CONNECTING,
         MEDIA_DOWN,
@@ -86,11 +112,11 @@ def test_without_a_media_process_streams_say_so() -> None:
 def test_frames_a_second_are_told_of_live_streams_alone() -> None:
     it = board()
     it.replace([status("gate", state=StreamState.STALLED), status("yard")])
-    assert [v.fps for v in it.views()] == [None, 25.0]
+    assert [v.fps for v in it.views()] == [None, None, 25.0]
 
 
 def test_known_streams_stay_as_they_are_when_the_wish_is_the_same() -> None:
     it = board()
     it.replace([status("gate")])
-    it.expect(desired(wish("gate")), UTC_US)
+    it.expect(desired(wish("gate")).cameras, UTC_US)
     assert it.views()[0].state == StreamState.LIVE

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import RowMapping, and_, delete, exists, func, insert, or_, select, update
 
 from vms.admin.drafts import HolderKind
 from vms.admin.errors import group_taken, group_unknown, login_taken, role_taken, user_unknown
-from vms.admin.model import SHIPPED_ROLES, Function, Held, Role, Scope
+from vms.admin.model import SHIPPED_ROLES, Function, Held, Role, Scope, ScopeKind
 from vms.admin.store import tables
 from vms.admin.store.rows import by_id, contains, home_is, page_of, remove, visible
 from vms.admin.views import Grant, Group, User
@@ -93,6 +93,12 @@ def list_users(unit: Unit, page: Page, home: str | None, text: str | None) -> Sl
     like = contains(_users.c.name, text) + contains(_users.c.login, text)
     where = [*home_is(_users, home), *([or_(*like)] if like else [])]
     return page_of(unit, _users, where, page, lambda row: _account(row).user)
+
+
+def count_users(unit: Unit, city: str) -> int:
+    """Return how many users a city has, disabled ones too."""
+    [(count,)] = unit.rows("SELECT count(*) FROM users WHERE city = :city", {"city": city})
+    return int(count)
 
 
 def users_of_home(unit: Unit, home: str) -> list[Account]:
@@ -301,11 +307,35 @@ def grant(unit: Unit, grant_id: str) -> Grant | None:
     return None if row is None else _grant(row)
 
 
+def count_grants_of_group(unit: Unit, city: str, group: str) -> int:
+    """Return how many grants are for a group of cameras."""
+    scope = str(Scope(ScopeKind.GROUP, city, group))
+    [(count,)] = unit.rows("SELECT count(*) FROM grants WHERE scope = :scope", {"scope": scope})
+    return int(count)
+
+
+def count_users(unit: Unit, city: str) -> int:
+    """Return how many users a city has."""
+    [(count,)] = unit.rows("SELECT count(*) FROM users WHERE city = :city", {"city": city})
+    return int(count)
+
+
 def grants_of(unit: Unit, home: str, kind: HolderKind, holder: str) -> list[Grant]:
     """Return what a user or a group holds itself."""
     where = and_(_grants.c.city == home, _grants.c.holder_kind == kind, _grants.c.holder == holder)
     found = unit.execute(select(_grants).where(visible(unit, _grants), where).order_by("id"))
     return [_grant(row) for row in found.mappings()]
+
+
+def count_grants_of_group(unit: Unit, city: str, group: str) -> int:
+    """Return how many grants, keys and invitations name a group of cameras."""
+    scope = str(Scope(ScopeKind.GROUP, city, group))
+    return sum(
+        unit.execute(
+            select(func.count()).where(visible(unit, table), table.c.scope == scope)
+        ).scalar_one()
+        for table in (_grants, tables.api_keys, tables.stream_keys, tables.invitations)
+    )
 
 
 def remove_grant(unit: Unit, grant: Grant) -> None:
