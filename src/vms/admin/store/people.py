@@ -307,19 +307,6 @@ def grant(unit: Unit, grant_id: str) -> Grant | None:
     return None if row is None else _grant(row)
 
 
-def count_grants_of_group(unit: Unit, city: str, group: str) -> int:
-    """Return how many grants are for a group of cameras."""
-    scope = str(Scope(ScopeKind.GROUP, city, group))
-    [(count,)] = unit.rows("SELECT count(*) FROM grants WHERE scope = :scope", {"scope": scope})
-    return int(count)
-
-
-def count_users(unit: Unit, city: str) -> int:
-    """Return how many users a city has."""
-    [(count,)] = unit.rows("SELECT count(*) FROM users WHERE city = :city", {"city": city})
-    return int(count)
-
-
 def grants_of(unit: Unit, home: str, kind: HolderKind, holder: str) -> list[Grant]:
     """Return what a user or a group holds itself."""
     where = and_(_grants.c.city == home, _grants.c.holder_kind == kind, _grants.c.holder == holder)
