@@ -35,6 +35,7 @@ STORES = (
     "vms.audit.store",
     "vms.cameras.history_store",
     "vms.cameras.store",
+    "vms.cities.store",
     "vms.outbox.store",
     "vms.streaming.store",
 )

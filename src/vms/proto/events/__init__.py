@@ -15,7 +15,7 @@ from vms.proto.events.cameras import (
     CameraOnline,
     CameraUpdated,
 )
-from vms.proto.events.cities import CityCreated, CityUpdated
+from vms.proto.events.cities import CityCreated, CityDeleted, CityUpdated
 from vms.proto.events.people import (
     GrantChanged,
     NewDevice,
@@ -34,6 +34,7 @@ __all__ = [
     "CameraOnline",
     "CameraUpdated",
     "CityCreated",
+    "CityDeleted",
     "CityUpdated",
     "DomainEvent",
     "GrantChanged",
@@ -55,6 +56,7 @@ EVENTS: tuple[type[DomainEvent], ...] = (
     CameraOnline,
     CameraUpdated,
     CityCreated,
+    CityDeleted,
     CityUpdated,
     GrantChanged,
     NewDevice,
