@@ -115,7 +115,7 @@ class _Offline:
         end = self._end
         key = None if end is None else keys.get(end.key)
         if end is None:
-            verifier.fault(FaultKind.TAIL_CUT, verifier.number + 1, about="the end is missing")
+            verifier.fault(FaultKind.END_MISSING, verifier.number)
         elif (
             key is None
             or end.city != verifier.city

@@ -54,6 +54,7 @@ class FaultKind(StrEnum):
     SEAL_KEY_UNKNOWN = "seal_key_unknown"
     HEAD_DIFFERS = "head_differs"
     TAIL_CUT = "tail_cut"
+    END_MISSING = "end_missing"
     FILE_CHANGED = "file_changed"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vms.cli.audit import audit_app
 from vms.cli.become import become
 from vms.cli.config import config_app
 from vms.cli.db import db_app
@@ -38,6 +39,7 @@ def build_app(texts: Texts) -> typer.Typer:
     _add_demo(app, texts, options)
     _add_run(app, texts, options)
     app.add_typer(simulate_app(texts, options), name="simulate")
+    app.add_typer(audit_app(texts, options), name="audit")
     app.add_typer(config_app(texts, options), name="config")
     app.add_typer(db_app(texts, options), name="db")
 

@@ -61,7 +61,7 @@ def _url(data: Path) -> str:
     return database_url(config.load(data).database.url, data)
 
 
-def _existing(data: Path) -> str:
+def existing_database(data: Path) -> str:
     """Return the address of a database that is there; opening a file would make it."""
     url = _url(data)
     file = file_of(url)
@@ -75,7 +75,7 @@ def _existing(data: Path) -> str:
 
 
 @contextlib.contextmanager
-def _opened(url: str) -> Iterator[Database]:
+def opened(url: str) -> Iterator[Database]:
     database = Database.open(url, threads=1)
     try:
         yield database
@@ -92,7 +92,7 @@ def _add_upgrade(app: typer.Typer, texts: Texts, options: Options) -> None:
     ) -> None:
         folder = data or config.default_data()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with hold_folder(folder), _opened(_url(folder)) as database:
+        with hold_folder(folder), opened(_url(folder)) as database:
             before = ensure_current(database, folder / BACKUPS)
         if as_json:
             typer.echo(json.dumps({"from": before.current, "to": before.newest}))
@@ -110,7 +110,7 @@ def _add_check(app: typer.Typer, texts: Texts, options: Options) -> None:
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
         load_tables()
-        with _opened(_existing(data or config.default_data())) as database:
+        with opened(existing_database(data or config.default_data())) as database:
             faults = check(database)
             version = schema_state(database).newest
         if as_json:
@@ -138,9 +138,9 @@ def _add_backup(app: typer.Typer, texts: Texts, options: Options) -> None:
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
         folder = data or config.default_data()
-        url = _existing(folder)
+        url = existing_database(folder)
         target = file or folder / BACKUPS / backup_name("vms", suffix_of(url))
-        with _opened(url) as database:
+        with opened(url) as database:
             backup(database, target)
         size = target.stat().st_size
         if as_json:

@@ -27,6 +27,9 @@ _FLAGS = {
     "password": "--password",
     "fault": "--fault",
     "audio": "--audio",
+    "audit_file": "--file",
+    "audit_city": "--city",
+    "fingerprint": "--fingerprint",
 }
 
 

@@ -8,10 +8,11 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_db
+from vms.cli import texts_audit, texts_db
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
+    **texts_audit.EN,
     **texts_db.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
     "up.help": "Run everything on this machine: media, API and web page.",
@@ -91,6 +92,7 @@ EN: Mapping[str, str] = {
 }
 
 PT: Mapping[str, str] = {
+    **texts_audit.PT,
     **texts_db.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
     "up.help": "Roda tudo nesta máquina: mídia, API e página.",
@@ -171,6 +173,7 @@ PT: Mapping[str, str] = {
 }
 
 ES: Mapping[str, str] = {
+    **texts_audit.ES,
     **texts_db.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
     "up.help": "Ejecuta todo en esta máquina: medios, API y página.",

@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from vms.common import ForbiddenError, InternalError, InvalidError
+from vms.common import ForbiddenError, InternalError, InvalidError, NotFoundError
 
 ENV_KEY = "VMS_SECRET_KEY"
 FILE_NAME = "secret.key"
@@ -45,10 +45,15 @@ class Vault:
         self._header = _FORMAT + _id_of(keys[0])
 
     @classmethod
-    def load(cls, data: Path, environ: Mapping[str, str] | None = None) -> "Vault":
-        """Return the vault of an installation; its key file is made where there is none."""
+    def load(
+        cls, data: Path, environ: Mapping[str, str] | None = None, *, make: bool = True
+    ) -> "Vault":
+        """Return the vault of an installation; its key file is made where there is none.
+
+        Who only looks does not ``make`` it: the loss of a key must not be hidden.
+        """
         given = (os.environ if environ is None else environ).get(ENV_KEY)
-        return cls(_parse(given, ENV_KEY) if given else _read(data / FILE_NAME))
+        return cls(_parse(given, ENV_KEY) if given else _read(data / FILE_NAME, make=make))
 
     def seal(self, plain: bytes, where: Where) -> bytes:
         """Return ``plain`` encrypted for the place ``where`` (table, column, key...)."""
@@ -107,11 +112,17 @@ def _parse(text: str, source: str) -> list[bytes]:
         ) from None
 
 
-def _read(path: Path) -> list[bytes]:
-    """Read the key file, making it where it is missing."""
+def _read(path: Path, *, make: bool) -> list[bytes]:
+    """Read the key file; where it is missing, make it or say so."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
+        if not make:
+            raise NotFoundError(
+                f"there is no secret key: neither {path} nor {ENV_KEY}",
+                code="secret_key_missing",
+                values={"file": str(path)},
+            ) from None
         _make(path)
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(handle, encoding="ascii") as file:
