@@ -58,6 +58,9 @@ def test_only_faces_are_imported_from_outside_a_package(path: Path) -> None:
         for name in imports_of(path)
         if name in inner and package_of(name) not in {own, name} and name not in ALLOWED
     }
+    if own == "vms.services":
+        # What wires the contexts may ask their stores.
+        found = {name for name in found if ".store" not in name}
     if path.name == "model.py":
         found = {name for name in found if not name.endswith(".model")}
     assert found == set()

@@ -50,7 +50,6 @@ from vms.admin.tokens import TokenSettings
 from vms.admin.views import (
     Allowed,
     ApiKey,
-    Enrolled,
     Enrolment,
     Grant,
     Group,
@@ -85,7 +84,6 @@ __all__ = [
     "ApiKey",
     "ApiKeyDraft",
     "CallerKind",
-    "Enrolled",
     "Enrolment",
     "Function",
     "Grant",

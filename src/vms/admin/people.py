@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from vms.admin.api_keys import ApiKeys
-from vms.admin.console import Console
 from vms.admin.grants import Grants
 from vms.admin.groups import Groups
 from vms.admin.invitations import Invitations
@@ -53,7 +52,6 @@ class People:
     api_keys: ApiKeys
     stream_keys: StreamKeys
     setup: Setup
-    console: Console
 
     @classmethod
     def open(
@@ -88,8 +86,7 @@ class People:
             invitations=Invitations(database, clock, passwords, users, places, quota),
             api_keys=ApiKeys(database, clock, places),
             stream_keys=StreamKeys(database, vault, clock, places),
-            setup=Setup(database, clock, passwords, users),
-            console=Console(database, vault, clock, passwords, users, places),
+            setup=Setup(database, vault, clock, passwords, users),
         )
 
     async def start(self) -> None:

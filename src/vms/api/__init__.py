@@ -1,7 +1,8 @@
 """The API: one application, its routes, and failures as problem bodies."""
 
-from vms.api.app import Wiring, create_app
+from vms.api.app import Wiring, create_app, running
 from vms.api.errors import problem_response
+from vms.api.events import OutboxSource, Place
 from vms.api.gate import EVERYONE
 from vms.api.ports import Claim, FirstAnswers, Gate, KeptAnswer
 from vms.api.state import Contexts
@@ -13,7 +14,10 @@ __all__ = [
     "FirstAnswers",
     "Gate",
     "KeptAnswer",
+    "OutboxSource",
+    "Place",
     "Wiring",
     "create_app",
     "problem_response",
+    "running",
 ]

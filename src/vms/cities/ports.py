@@ -11,7 +11,7 @@ from vms.database import Unit
 class CityCounter(Protocol):
     """Counts things of a city."""
 
-    def __call__(self, unit: Unit, city: str) -> int:
+    def __call__(self, unit: Unit, city: str, /) -> int:
         """Return how many there are now, as the unit sees it."""
         ...
 
@@ -19,7 +19,7 @@ class CityCounter(Protocol):
 class PartCounter(Protocol):
     """Counts what belongs to one site or camera group of a city."""
 
-    def __call__(self, unit: Unit, city: str, part: str) -> int:
+    def __call__(self, unit: Unit, city: str, part: str, /) -> int:
         """Return how many there are now, as the unit sees it."""
         ...
 
@@ -27,7 +27,7 @@ class PartCounter(Protocol):
 class CameraFinder(Protocol):
     """Finds a camera of a city."""
 
-    def __call__(self, unit: Unit, city: str, camera: str) -> frozenset[str]:
+    def __call__(self, unit: Unit, city: str, camera: str, /) -> frozenset[str]:
         """Return the groups that a camera is in; ``NotFoundError`` where the city has none such."""
         ...
 

@@ -50,6 +50,15 @@ class Quotas:
         """Return the check of one quota, as a part above takes it."""
         return QuotaOf(self, quota)
 
+    def of_all(self, unit: Unit, quota: Quota) -> dict[str, int]:
+        """Return the limit of each city that has one."""
+        plans = {plan.id: plan for plan in store.list_plans(unit)}
+        limits = {
+            found.id: limits_of(found, plans[found.plan]).get(quota)
+            for found in store.every_city(unit)
+        }
+        return {city: limit for city, limit in limits.items() if limit is not None}
+
     def usage(self, unit: Unit, city: str) -> tuple[QuotaUse, ...]:
         """Return every quota of a city with what is used of it."""
         limits = self.limits(unit, city)

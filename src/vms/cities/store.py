@@ -125,6 +125,15 @@ def city(unit: Unit, city_id: str) -> City:
     return _city(rows[0])
 
 
+def every_city(unit: Unit) -> list[City]:
+    """Return all cities that the unit sees."""
+    rows = unit.rows(
+        f"SELECT {_CITY} FROM cities WHERE state <> :deleted",  # noqa: S608 - only names above
+        {"deleted": DELETED},
+    )
+    return [_city(row) for row in rows]
+
+
 def any_city(unit: Unit) -> bool:
     """Say whether a city was ever made."""
     return bool(unit.rows("SELECT 1 FROM cities LIMIT 1"))

@@ -8,13 +8,12 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_audit, texts_db, texts_people
+from vms.cli import texts_audit, texts_db
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
     **texts_audit.EN,
     **texts_db.EN,
-    **texts_people.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
     "up.help": "Run everything on this machine: media, API and web page.",
     "demo.help": "Run everything with simulated cameras.",
@@ -27,7 +26,7 @@ EN: Mapping[str, str] = {
     "simulate.fault.help": "Tell or set what a simulated camera that runs does wrong.",
     "version.help": "Print the version.",
     "option.data": "Data folder; everything is kept under it.",
-    "option.open": "Ask nobody for a name. Only on loopback; so far the only mode.",
+    "option.open": "Ask nobody for a name, keep nothing. Only on loopback.",
     "option.camera": "Add a camera: ID=URL or ID=URL,SUB_URL. May be repeated.",
     "option.port": "TCP port of page and API; 0 picks a free one.",
     "option.rtsp_port": "TCP port of RTSP; 0 picks a free one.",
@@ -57,7 +56,13 @@ EN: Mapping[str, str] = {
         "  RTSP    {rtsp}/CAMERA[/sub]\n"
         "  WHEP    {webrtc}/CAMERA[/sub]/whep\n"
         "  Data    {data}\n"
-        "Open mode: anyone on this machine can watch. Ctrl-C stops it."
+        "Ctrl-C stops it."
+    ),
+    "up.open": "Open mode: anyone on this machine can watch.",
+    "up.setup": (
+        "There is no admin yet. Within 30 minutes, open this link once to become it:\n"
+        "  {setup}\n"
+        "It is kept in {data}/setup-link too. Without a browser: vms admin create."
     ),
     "demo.ready": (
         "To see a camera fail: {command} simulate fault {simulator}/cam1 stall\n"
@@ -72,9 +77,13 @@ EN: Mapping[str, str] = {
     "version.engine_missing": "not built",
     "config.fine": "{data}: the settings are fine, {count} cameras.",
     "error.line": "Error: {message}",
-    "error.open_required": (
-        "without --open nobody could watch: signing in is not built yet. "
-        "vms up --open asks nobody for a name and listens on loopback only."
+    "error.open_over_admin": (
+        "{data} has an admin: --open would let everybody in; start without --open, "
+        "or choose another --data."
+    ),
+    "error.admin_needed": (
+        "{key} = {value}: only loopback is allowed before there is an admin with a second factor; "
+        "make one with vms admin create."
     ),
     "error.not_loopback": "{key} = {value}: with --open only loopback is allowed (127.0.0.1, ::1).",
     "error.role_unknown": "there is no role {role}; so far there are: {roles}.",
@@ -95,7 +104,6 @@ EN: Mapping[str, str] = {
 PT: Mapping[str, str] = {
     **texts_audit.PT,
     **texts_db.PT,
-    **texts_people.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
     "up.help": "Roda tudo nesta máquina: mídia, API e página.",
     "demo.help": "Roda tudo com câmeras simuladas.",
@@ -108,7 +116,7 @@ PT: Mapping[str, str] = {
     "simulate.fault.help": "Diz ou muda a falha de uma câmera simulada em execução.",
     "version.help": "Mostra a versão.",
     "option.data": "Pasta de dados; tudo fica dentro dela.",
-    "option.open": "Não pede nome a ninguém. Só em loopback; por ora o único modo.",
+    "option.open": "Não pede nome a ninguém, não guarda nada. Só em loopback.",
     "option.camera": "Acrescenta uma câmera: ID=URL ou ID=URL,SUB_URL. Pode repetir.",
     "option.port": "Porta TCP da página e da API; 0 escolhe uma livre.",
     "option.rtsp_port": "Porta TCP do RTSP; 0 escolhe uma livre.",
@@ -139,7 +147,13 @@ PT: Mapping[str, str] = {
         "  RTSP    {rtsp}/CÂMERA[/sub]\n"
         "  WHEP    {webrtc}/CÂMERA[/sub]/whep\n"
         "  Dados   {data}\n"
-        "Modo aberto: qualquer um nesta máquina pode assistir. Ctrl-C encerra."
+        "Ctrl-C encerra."
+    ),
+    "up.open": "Modo aberto: qualquer um nesta máquina pode assistir.",
+    "up.setup": (
+        "Ainda não há administrador. Em até 30 minutos, abra este link uma vez para sê-lo:\n"
+        "  {setup}\n"
+        "Ele está também em {data}/setup-link. Sem navegador: vms admin create."
     ),
     "demo.ready": (
         "Para ver uma câmera falhar: {command} simulate fault {simulator}/cam1 stall\n"
@@ -154,9 +168,13 @@ PT: Mapping[str, str] = {
     "version.engine_missing": "não compilado",
     "config.fine": "{data}: a configuração está certa, {count} câmeras.",
     "error.line": "Erro: {message}",
-    "error.open_required": (
-        "sem --open ninguém poderia assistir: a entrada com nome ainda não existe. "
-        "vms up --open não pede nome a ninguém e escuta só em loopback."
+    "error.open_over_admin": (
+        "{data} tem um administrador: --open deixaria qualquer um entrar; inicie sem --open "
+        "ou escolha outro --data."
+    ),
+    "error.admin_needed": (
+        "{key} = {value}: só loopback é permitido antes de haver um administrador com segundo "
+        "fator; crie um com vms admin create."
     ),
     "error.not_loopback": "{key} = {value}: com --open só loopback é permitido (127.0.0.1, ::1).",
     "error.role_unknown": "não há o papel {role}; por ora há: {roles}.",
@@ -177,7 +195,6 @@ PT: Mapping[str, str] = {
 ES: Mapping[str, str] = {
     **texts_audit.ES,
     **texts_db.ES,
-    **texts_people.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
     "up.help": "Ejecuta todo en esta máquina: medios, API y página.",
     "demo.help": "Ejecuta todo con cámaras simuladas.",
@@ -190,7 +207,7 @@ ES: Mapping[str, str] = {
     "simulate.fault.help": "Dice o cambia el fallo de una cámara simulada en marcha.",
     "version.help": "Muestra la versión.",
     "option.data": "Carpeta de datos; todo se guarda en ella.",
-    "option.open": "No pide nombre a nadie. Solo en loopback; por ahora el único modo.",
+    "option.open": "No pide nombre a nadie, no guarda nada. Solo en loopback.",
     "option.camera": "Añade una cámara: ID=URL o ID=URL,SUB_URL. Se puede repetir.",
     "option.port": "Puerto TCP de la página y la API; 0 elige uno libre.",
     "option.rtsp_port": "Puerto TCP de RTSP; 0 elige uno libre.",
@@ -221,7 +238,13 @@ ES: Mapping[str, str] = {
         "  RTSP    {rtsp}/CÁMARA[/sub]\n"
         "  WHEP    {webrtc}/CÁMARA[/sub]/whep\n"
         "  Datos   {data}\n"
-        "Modo abierto: cualquiera en esta máquina puede mirar. Ctrl-C lo detiene."
+        "Ctrl-C lo detiene."
+    ),
+    "up.open": "Modo abierto: cualquiera en esta máquina puede mirar.",
+    "up.setup": (
+        "Aún no hay administrador. Dentro de 30 minutos, abra este enlace una vez para serlo:\n"
+        "  {setup}\n"
+        "También está en {data}/setup-link. Sin navegador: vms admin create."
     ),
     "demo.ready": (
         "Para ver fallar una cámara: {command} simulate fault {simulator}/cam1 stall\n"
@@ -236,9 +259,13 @@ ES: Mapping[str, str] = {
     "version.engine_missing": "no compilado",
     "config.fine": "{data}: la configuración es correcta, {count} cámaras.",
     "error.line": "Error: {message}",
-    "error.open_required": (
-        "sin --open nadie podría mirar: la entrada con nombre aún no existe. "
-        "vms up --open no pide nombre a nadie y escucha solo en loopback."
+    "error.open_over_admin": (
+        "{data} tiene un administrador: --open dejaría entrar a cualquiera; inicie sin --open "
+        "o elija otro --data."
+    ),
+    "error.admin_needed": (
+        "{key} = {value}: solo se permite loopback antes de haber un administrador con segundo "
+        "factor; cree uno con vms admin create."
     ),
     "error.not_loopback": "{key} = {value}: con --open solo se permite loopback (127.0.0.1, ::1).",
     "error.role_unknown": "no existe el papel {role}; por ahora hay: {roles}.",

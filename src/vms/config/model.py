@@ -127,6 +127,14 @@ class HubMemory(Section):
     )
 
 
+class Streams(Section):
+    """How many streams may be watched at once; a city's own limit is in its plan."""
+
+    most: int = Field(0, ge=0, description="Most streams of the whole machine; 0 is no limit.")
+    most_of_a_stream: int = Field(0, ge=0, description="Most viewers of one stream; 0 is no limit.")
+    most_of_a_viewer: int = Field(0, ge=0, description="Most streams of one viewer; 0 is no limit.")
+
+
 class Database(Section):
     """Where people, cameras and everything else that is not video is kept."""
 
@@ -183,6 +191,7 @@ class Settings(BaseSettings):
     webrtc: WebRtc = Field(default_factory=WebRtc)
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
+    streams: Streams = Field(default_factory=Streams)
     database: Database = Field(default_factory=Database)
     log: Log = Field(default_factory=Log)
     cameras: tuple[Camera, ...] = Field(
@@ -205,6 +214,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("webrtc", WebRtc),
     ("source", Source),
     ("hub", HubMemory),
+    ("streams", Streams),
     ("database", Database),
     ("log", Log),
 )

@@ -74,6 +74,14 @@ class DatabaseSettings(Message, frozen=True):
     threads: int = 4
 
 
+class StreamSettings(Message, frozen=True):
+    """Most streams open at once; 0 is no limit."""
+
+    most: int = 0
+    most_of_a_stream: int = 0
+    most_of_a_viewer: int = 0
+
+
 class LogSettings(Message, frozen=True):
     """What is logged and how it looks."""
 
@@ -91,6 +99,7 @@ class Launch(Message, frozen=True):
     webrtc: WebRtcSettings = WebRtcSettings()
     source: SourceSettings = SourceSettings()
     hub: HubSettings = HubSettings()
+    streams: StreamSettings = StreamSettings()
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
     cameras: tuple[CameraEntry, ...] = ()
@@ -122,6 +131,8 @@ class Announcement(Message, frozen=True):
     """
 
     text: str = ""
+    # Said too while there is no admin.
+    setup: str = ""
     json: bool = False
 
 
@@ -130,6 +141,8 @@ class ApiLaunch(Message, frozen=True):
 
     launch: Launch
     worker: int = 0
+    # The same in all workers: a cursor that one gave is read by another.
+    cursor_key: bytes = b""
 
 
 class SupervisorLaunch(Message, frozen=True):

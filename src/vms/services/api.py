@@ -13,13 +13,14 @@ from fastapi import FastAPI
 
 from vms.api import EVERYONE, Wiring, create_app
 from vms.cameras import desired_state, wish_of_entry
-from vms.common import InternalError, SystemClock
+from vms.common import Clock, SystemClock
 from vms.engine import EngineClient
 from vms.ingest import IngestWatch
 from vms.proto import ApiLaunch
 from vms.services import child
 from vms.services.listen import listen_unix
 from vms.services.paths import api_socket, media_socket
+from vms.services.worker import closed_worker
 from vms.telemetry import get_logger
 
 log = get_logger("vms.services.api")
@@ -68,26 +69,32 @@ def listen(app: FastAPI) -> uvicorn.Config:
 
 async def run(orders: ApiLaunch, post: child.Post) -> None:
     """Serve until told to stop."""
-    if not orders.launch.open:
-        raise InternalError("an API worker that asks nobody for a name runs with --open alone")
     data = Path(orders.launch.data)
     stop = child.stop_signal()
     clock = SystemClock()
-    desired = desired_state(map(wish_of_entry, orders.launch.cameras), generation=1)
     handle = post.socket
     listener = listen_unix(api_socket(data)) if handle is None else socket.socket(fileno=handle)
-    async with EngineClient(media_socket(data)) as media:
-        app = create_app(
-            Wiring(
-                watch=IngestWatch(media, desired, clock),
-                clock=clock,
-                everyone=EVERYONE,
-                cursor_key=secrets.token_bytes(32),
-            )
-        )
-        server = Server(listen(app), on_ready=lambda: post.ready({}))
+    async with contextlib.AsyncExitStack() as stack:
+        media = await stack.enter_async_context(EngineClient(media_socket(data)))
+        if orders.launch.open:
+            wiring = _open(orders, media, clock)
+        else:
+            worker = closed_worker(orders, media, clock, alone=not post.has_parent)
+            wiring = await stack.enter_async_context(worker)
+        server = Server(listen(create_app(wiring)), on_ready=lambda: post.ready({}))
         await _serve_until(server, listener, stop)
     log.info("api_stopped", worker=orders.worker)
+
+
+def _open(orders: ApiLaunch, media: EngineClient, clock: Clock) -> Wiring:
+    """Nobody signs in, and nothing is kept: the settings' cameras are all there are."""
+    desired = desired_state(map(wish_of_entry, orders.launch.cameras), generation=1)
+    return Wiring(
+        watch=IngestWatch(media, desired, clock),
+        clock=clock,
+        everyone=EVERYONE,
+        cursor_key=secrets.token_bytes(32),
+    )
 
 
 async def _serve_until(server: Server, listener: socket.socket, stop: asyncio.Event) -> None:

@@ -59,7 +59,8 @@ def announce(announcement: Announcement, addresses: dict[str, str], whole: objec
     if announcement.json:
         text = msgspec.json.encode(whole).decode()
     else:
-        text = announcement.text.format_map(addresses)
+        words = [announcement.text, *([announcement.setup] if addresses.get("setup") else ())]
+        text = "\n".join(words).format_map(addresses)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -67,6 +67,11 @@ def api_socket(data: Path) -> Path:
     return runtime_folder(data) / "api.sock"
 
 
+def bus_socket(data: Path) -> Path:
+    """Return where the supervisor carries messages between processes."""
+    return runtime_folder(data) / "bus.sock"
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Replace ``path``: a reader sees the old content or the new, never a part."""
     new = path.with_name(f".{path.name}.{os.getpid()}")

@@ -7,6 +7,7 @@ were picked are kept: a restarted media process gets the same ones.
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from vms.bus import MemoryBus, UnixBusServer
 from vms.common import Clock, SystemClock, UnavailableError
 from vms.database import hold_folder
 from vms.proto import (
@@ -25,9 +27,9 @@ from vms.proto import (
     SimulatorLaunch,
     SupervisorLaunch,
 )
-from vms.services import child
+from vms.services import child, first_start
 from vms.services.listen import listen_unix
-from vms.services.paths import api_socket, make_data_folder, write_atomic
+from vms.services.paths import api_socket, bus_socket, make_data_folder, write_atomic
 from vms.services.tree import Child, Role, stop_all
 from vms.telemetry import get_logger
 
@@ -106,6 +108,9 @@ class Supervisor:
     farm_address: str = ""
     # Held open for the workers that come after: requests wait in it.
     listener: socket.socket | None = None
+    bus: UnixBusServer | None = None
+    cursor_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    setup_link: str | None = None
 
     def __post_init__(self) -> None:
         self.launch = self.orders.launch
@@ -124,6 +129,7 @@ class Supervisor:
         """Start everything; returns when the API answers through the front."""
         if self.orders.simulator is not None:
             await self._start_farm(SimulateLaunch(simulator=self.orders.simulator))
+        has_admin = await self._prepare()
         self.listener = listen_unix(api_socket(self.data))
         self.media = Child(Role("media", "vms.services.media", lambda: self.launch), self.clock)
         self.workers = [
@@ -135,13 +141,31 @@ class Supervisor:
         )
         self._on_media(ready)
         await _answers(ready.addresses["front"])
+        if not has_admin:
+            page = self.addresses["api"]
+            self.setup_link = await first_start.setup_link(self.launch, self.clock, page)
         self.write_run_file()
+
+    async def _prepare(self) -> bool:
+        """Make database and bus ready; tell whether nobody needs to be made an admin."""
+        if self.launch.open:
+            await first_start.refuse_open_over_admin(self.launch, self.clock)
+            return True
+        self.bus = UnixBusServer(MemoryBus(), bus_socket(self.data))
+        await self.bus.start()
+        return await first_start.prepare(self.launch, self.clock)
+
+    async def stop(self) -> None:
+        """Stop every process, then the bus that they used."""
+        await stop_all(self.children, STOP_LIMIT_S)
+        if self.bus is not None:
+            await self.bus.stop()
 
     def _worker(self, number: int, handle: int) -> Role:
         return Role(
             "api",
             "vms.services.api",
-            lambda: ApiLaunch(launch=self.launch, worker=number),
+            lambda: ApiLaunch(launch=self.launch, worker=number, cursor_key=self.cursor_key),
             handle,
         )
 
@@ -232,7 +256,7 @@ async def run(orders: SupervisorLaunch, _post: child.Post) -> None:
         try:
             await _run_tree(supervisor, stop)
         finally:
-            await stop_all(supervisor.children, STOP_LIMIT_S)
+            await supervisor.stop()
             run_file.unlink(missing_ok=True)
     log.info("stopped")
 
@@ -252,7 +276,8 @@ async def _run_tree(supervisor: Supervisor, stop: asyncio.Event) -> None:
             await starting
         return
     await starting
-    words = {**supervisor.addresses, "data": str(supervisor.data)}
+    link = supervisor.setup_link
+    words = {**supervisor.addresses, "data": str(supervisor.data), "setup": link or ""}
     child.announce(supervisor.orders.announcement, words, supervisor.run_file())
     await supervisor.keep(stop)
 

@@ -1,0 +1,83 @@
+"""What must be there before any process of an installation starts."""
+
+import asyncio
+import ipaddress
+from pathlib import Path
+
+from vms.common import Clock, ConflictError, InvalidError
+from vms.database import database_url, file_of, schema_state, upgrade
+from vms.proto import Launch
+from vms.services.house import House
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+
+async def prepare(launch: Launch, clock: Clock) -> bool:
+    """Bring the database up to date and furnish it; tell whether there is an admin."""
+    house = House.open(launch, clock)
+    try:
+        before = await asyncio.to_thread(schema_state, house.database)
+        after = await asyncio.to_thread(upgrade, house.database)
+        if before != after:
+            log.info("database_upgraded", version=after.current)
+        await house.furnish(launch)
+        has_admin = not await house.people.setup.is_needed()
+    finally:
+        house.close()
+    if not has_admin:
+        refuse_far_listeners(launch)
+    return has_admin
+
+
+def far_listeners(launch: Launch) -> list[tuple[str, str]]:
+    """Return the settings of listeners that others than this machine can reach."""
+    hosts = [
+        ("api.host", launch.api.host),
+        ("rtsp.host", launch.rtsp.host),
+        ("webrtc.host", launch.webrtc.host),
+        *(("webrtc.udp_hosts", host) for host in launch.webrtc.udp_hosts),
+    ]
+    return [(key, host) for key, host in hosts if not ipaddress.ip_address(host).is_loopback]
+
+
+def refuse_far_listeners(launch: Launch) -> None:
+    """Before there is an admin, nobody from outside may be the first to find the setup."""
+    for key, host in far_listeners(launch):
+        raise InvalidError(
+            f"{key} = {host}: before there is an admin with a second factor, only loopback is "
+            "allowed; make one with vms admin create, or by the setup link on this machine",
+            code="admin_needed",
+            values={"key": key, "value": host},
+        )
+
+
+async def setup_link(launch: Launch, clock: Clock, page: str) -> str | None:
+    """Return a new link by which the first admin is made, or nothing where there is one."""
+    house = House.open(launch, clock)
+    try:
+        return await house.people.setup.renew_link(
+            Path(launch.data), lambda token: f"{page}/setup#{token}"
+        )
+    finally:
+        house.close()
+
+
+async def refuse_open_over_admin(launch: Launch, clock: Clock) -> None:
+    """``--open`` lets everybody do everything: not where somebody was given rights."""
+    file = file_of(database_url(launch.database.url, Path(launch.data)))
+    if file is not None and not file.exists():
+        return
+    house = House.open(launch, clock)
+    try:
+        state = await asyncio.to_thread(schema_state, house.database)
+        if state.current is None or await house.people.setup.is_needed():
+            return
+    finally:
+        house.close()
+    raise ConflictError(
+        f"{launch.data} has an admin: --open would let everybody in; start without --open, "
+        "or choose another --data",
+        code="open_over_admin",
+        values={"data": launch.data},
+    )

@@ -1,0 +1,136 @@
+"""Everything of the control plane that one process holds, put together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vms.admin import People, system_principal
+from vms.admin.store import people as people_store
+from vms.audit import AuditExport, AuditTrail, HeadFile
+from vms.cameras import CameraHistory, Cameras, Transfer
+from vms.cameras import store as camera_store
+from vms.cities import (
+    UNLIMITED_PLAN,
+    CameraGroups,
+    Cities,
+    CityDraft,
+    CityPlaces,
+    Plans,
+    Quota,
+    Quotas,
+    Sites,
+    Surroundings,
+)
+from vms.common import Clock
+from vms.database import Database, Vault, database_url
+from vms.engine import DesiredState, StreamLimits
+from vms.proto import Launch, StreamSettings
+from vms.services.places import PlayerKeys, StreamPlaces, StreamQuotas, groups_of_camera
+from vms.streaming import AddressKeys, EngineAccess, StreamAddresses
+
+SYSTEM = system_principal("vms")
+
+
+def surroundings() -> Surroundings:
+    """Return how much there is of what, counted where it is kept."""
+    return Surroundings(
+        quotas={Quota.CAMERAS: camera_store.count_city, Quota.USERS: people_store.count_users},
+        in_city={"cameras": camera_store.count_city, "users": people_store.count_users},
+        at_site={"cameras": camera_store.count_site},
+        in_group={
+            "cameras": camera_store.count_group,
+            "grants": people_store.count_grants_of_group,
+        },
+    )
+
+
+def limits_of(settings: StreamSettings) -> StreamLimits:
+    """Return the limits of the settings as the engine takes them."""
+    return StreamLimits(
+        stream=settings.most_of_a_stream,
+        viewer=settings.most_of_a_viewer,
+        machine=settings.most,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The contexts of one installation, as one process uses them."""
+
+    data: Path
+    clock: Clock
+    database: Database
+    vault: Vault
+    people: People
+    cities: Cities
+    plans: Plans
+    sites: Sites
+    groups: CameraGroups
+    cameras: Cameras
+    transfer: Transfer
+    history: CameraHistory
+    audit: AuditTrail
+    audit_export: AuditExport
+    heads: HeadFile
+    address_keys: AddressKeys
+    addresses: StreamAddresses
+    access: EngineAccess
+
+    @classmethod
+    def open(cls, launch: Launch, clock: Clock) -> "House":
+        """Put everything together; nothing is read or written yet."""
+        data = Path(launch.data)
+        database = Database.open(
+            database_url(launch.database.url, data), threads=launch.database.threads
+        )
+        vault = Vault.load(data)
+        around = surroundings()
+        quotas, places = Quotas(around), CityPlaces(groups_of_camera)
+        people = People.open(database, vault, clock, places=places, quota=quotas.of(Quota.USERS))
+        cameras = Cameras(database, vault, clock, quotas.of(Quota.CAMERAS), places)
+        heads = HeadFile(data)
+        keys, where = AddressKeys(database, vault, clock), StreamPlaces()
+        return cls(
+            data=data,
+            clock=clock,
+            database=database,
+            vault=vault,
+            people=people,
+            cities=Cities(database, clock, around),
+            plans=Plans(database, clock),
+            sites=Sites(database, clock, around),
+            groups=CameraGroups(database, clock, around),
+            cameras=cameras,
+            transfer=Transfer(database, vault, clock, quotas.of(Quota.CAMERAS), places),
+            history=CameraHistory(database, clock),
+            audit=AuditTrail(database, vault, heads, clock),
+            audit_export=AuditExport(database, vault, clock),
+            heads=heads,
+            address_keys=keys,
+            addresses=StreamAddresses(database, keys, where, clock),
+            access=EngineAccess(
+                database,
+                keys,
+                where,
+                PlayerKeys(people),
+                StreamQuotas(quotas),
+                limits_of(launch.streams),
+            ),
+        )
+
+    async def furnish(self, launch: Launch) -> None:
+        """Make what a first start needs; later starts find it there."""
+        await self.people.start()
+        await self.address_keys.ensure()
+        city = CityDraft(name="Local", plan=UNLIMITED_PLAN)
+        await self.cities.first_start(SYSTEM, city)
+        await self.cameras.seed(SYSTEM, launch.cameras)
+
+    async def desired(self) -> DesiredState:
+        """Return what the media process should run now."""
+        wishes = await self.cameras.wishes()
+        return DesiredState(1, wishes, await self.access.rules())
+
+    def close(self) -> None:
+        """End the threads of this process."""
+        self.people.close()
+        self.database.close()

@@ -1,0 +1,108 @@
+"""What one process of an installation does beside answering: relay, seal, direct, remember.
+
+Every API worker keeps its own wakers and followers; the tasks that must run
+once hold a lease in the database, or are given to the first worker alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from vms.audit import Sealer
+from vms.bus import Bus
+from vms.common import VmsError
+from vms.engine import MediaControl
+from vms.ingest import Director, Roster, StatusRecorder
+from vms.outbox import Relay, Waker, follow
+from vms.proto.events import (
+    CameraCreated,
+    CameraDeleted,
+    CameraUpdated,
+    CityUpdated,
+    DomainEvent,
+    GrantChanged,
+    StreamKeyChanged,
+    UserDeleted,
+    UserUpdated,
+)
+from vms.services.house import House
+from vms.streaming import StreamRevoker
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
+
+MAINTAIN_EVERY_S = 3600.0
+AGAIN_S = 1.0
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+_OF_CAMERAS = (CameraCreated, CameraUpdated, CameraDeleted)
+# What decides who may open streams: stream keys follow their owners, limits their cities.
+_OF_ACCESS = (StreamKeyChanged, GrantChanged, UserUpdated, UserDeleted, CityUpdated)
+
+
+class Ear:
+    """Hears every event of the installation and calls whom it concerns."""
+
+    def __init__(self, house: House, bus: Bus, roster: Roster) -> None:
+        self._house = house
+        self._bus = bus
+        self._roster = roster
+        self._director: Director | None = None
+        self._revoker: StreamRevoker | None = None
+
+    def direct(self, director: Director, media: MediaControl) -> None:
+        """Let this process steer the media process too."""
+        self._director, self._revoker = director, StreamRevoker(media)
+
+    async def run(self) -> None:
+        """Listen for ever; after a pause everything is looked at anew."""
+        while True:
+            try:
+                self._wake_all()
+                async for posted in follow(self._house.database, self._bus):
+                    await self._hear(posted.event)
+            except VmsError as error:
+                log.warning("events_lost", code=error.code, detail=error.message)
+            await asyncio.sleep(AGAIN_S)
+
+    def _wake_all(self) -> None:
+        self._roster.wake()
+        if self._director is not None:
+            self._director.wake()
+
+    async def _hear(self, event: DomainEvent) -> None:
+        if isinstance(event, _OF_CAMERAS):
+            self._wake_all()
+        elif isinstance(event, _OF_ACCESS) and self._director is not None:
+            self._director.wake()
+        if self._revoker is not None:
+            await self._revoker.hear(event)
+
+
+async def again(what: str, work: Callable[[], Awaitable[object]], every_s: float) -> None:
+    """Do something now and then, for ever; a failure is told and waits for the next time."""
+    while True:
+        try:
+            await work()
+        except VmsError as error:
+            log.warning("upkeep_failed", what=what, code=error.code, detail=error.message)
+        await asyncio.sleep(every_s)
+
+
+def duties(
+    house: House, bus: Bus, director: Director, recorder: StatusRecorder
+) -> tuple[Work, ...]:
+    """Return what the first worker alone does."""
+    relay = Relay(house.database, bus, house.clock)
+    sealer = Sealer(house.database, house.vault, house.heads, house.clock)
+
+    async def maintain() -> None:
+        await again("people", house.people.maintain, MAINTAIN_EVERY_S)
+
+    return (relay.run, sealer.run, director.run, recorder.run, maintain)
+
+
+def chores(house: House, bus: Bus, ear: Ear, roster: Roster) -> tuple[Work, ...]:
+    """Return what every worker does."""
+    return (Waker(house.database, bus).run, ear.run, roster.run)

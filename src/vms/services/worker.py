@@ -1,0 +1,91 @@
+"""An API worker of an installation where people sign in.
+
+Every worker hears every event and follows the media process. The first one
+alone also steers it, relays events, seals the audit and writes history.
+"""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from vms.api import Contexts, OutboxSource, Wiring, running
+from vms.api.store import KeptAnswers
+from vms.bus import Bus, MemoryBus, UnixBusClient
+from vms.common import Clock
+from vms.engine import DesiredState, EngineClient
+from vms.ingest import Bystander, Director, IngestWatch, Roster, StatusRecorder
+from vms.proto import ApiLaunch
+from vms.services.first_start import prepare
+from vms.services.house import House
+from vms.services.keeper import Ear, chores, duties
+from vms.services.paths import bus_socket
+from vms.services.places import WallPlaces
+
+FIRST = 0
+# What runs is decided by the director; a watcher expects nothing by itself.
+NOTHING = DesiredState(0, ())
+
+
+@contextlib.asynccontextmanager
+async def closed_worker(
+    orders: ApiLaunch, media: EngineClient, clock: Clock, *, alone: bool
+) -> AsyncIterator[Wiring]:
+    """Run everything beside the answers while the block runs; ``alone``: nobody started it."""
+    if alone:
+        await prepare(orders.launch, clock)
+    house = House.open(orders.launch, clock)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(house.close)
+        bus = await stack.enter_async_context(_bus(house.data, alone=alone))
+        await house.people.start()
+        first = orders.worker == FIRST
+        director = Director(media, house.desired)
+        recorder = StatusRecorder(house.history, lambda camera: _city_of(roster, camera))
+        watch = IngestWatch(
+            media,
+            NOTHING,
+            clock,
+            steering=director if first else Bystander(),
+            listener=recorder.note if first else None,
+        )
+        roster = Roster(house.cameras.roster, watch)
+        ear = Ear(house, bus, roster)
+        work = chores(house, bus, ear, roster)
+        if first:
+            ear.direct(director, media)
+            work += duties(house, bus, director, recorder)
+        await stack.enter_async_context(running(*work))
+        yield wiring_of(house, bus, watch, orders.cursor_key or secrets.token_bytes(32))
+
+
+def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> Wiring:
+    """Return what the API is made of."""
+    return Wiring(
+        watch=watch,
+        clock=house.clock,
+        contexts=Contexts(data=house.data, people=house.people),
+        cursor_key=cursor_key,
+        first_answers=KeptAnswers(house.database, house.vault, house.clock),
+        events=OutboxSource(house.database, bus),
+        places=WallPlaces(house.cameras),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _bus(data: Path, *, alone: bool) -> AsyncIterator[Bus]:
+    """Yield the supervisor's bus, or one of this process where it has none."""
+    if alone:
+        yield MemoryBus()
+        return
+    bus = UnixBusClient(bus_socket(data))
+    await bus.start()
+    try:
+        yield bus
+    finally:
+        await bus.stop()
+
+
+def _city_of(roster: Roster, camera: str) -> str | None:
+    entry = roster.entries.get(camera)
+    return entry.city if entry is not None else None
