@@ -14,6 +14,7 @@ from vms.api.limits import Buckets
 from vms.api.ports import FirstAnswers, Gate
 from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
+from vms.streaming import StreamAddresses
 from vms.telemetry import Registry
 
 
@@ -32,6 +33,7 @@ class Contexts:
     # The data folder.
     data: Path
     people: People
+    addresses: StreamAddresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class ApiState:
                 code="database_missing",
             )
         return self.contexts
+
+    @property
+    def addresses(self) -> StreamAddresses:
+        """What signs the addresses of streams."""
+        return self.own.addresses
 
     @property
     def people(self) -> People:

@@ -64,7 +64,7 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
     return Wiring(
         watch=watch,
         clock=house.clock,
-        contexts=Contexts(data=house.data, people=house.people),
+        contexts=Contexts(data=house.data, people=house.people, addresses=house.addresses),
         cursor_key=cursor_key,
         first_answers=KeptAnswers(house.database, house.vault, house.clock),
         events=OutboxSource(house.database, bus),

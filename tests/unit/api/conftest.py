@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import things
 from doubles import FakeMedia, desired, status, wish
 from people import TownHall
+from viewing import signing
 from vms.api import EVERYONE, Contexts, FirstAnswers, Wiring, create_app
 from vms.common import ManualClock, StreamName, SystemClock
 from vms.database import Database
@@ -50,13 +51,20 @@ def hall(
 
 
 @pytest.fixture
-def app(media: FakeMedia, web: Path, hall: TownHall, tmp_path: Path) -> FastAPI:
+async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
+    """The services behind the routes."""
+    addresses = await signing(hall.database, hall.vault, hall.clock)
+    return Contexts(data=tmp_path, people=hall.people, addresses=addresses)
+
+
+@pytest.fixture
+def app(media: FakeMedia, web: Path, contexts: Contexts) -> FastAPI:
     clock = SystemClock()
     return create_app(
         Wiring(
             watch=IngestWatch(media, STATE, clock),
             clock=clock,
-            contexts=Contexts(data=tmp_path, people=hall.people),
+            contexts=contexts,
             everyone=EVERYONE,
             cursor_key=b"k" * 32,
             web_folder=web,
@@ -103,8 +111,7 @@ def wiring(
     web: Path,
     clock: ManualClock,
     gate: things.FakeGate,
-    hall: TownHall,
-    tmp_path: Path,
+    contexts: Contexts,
     first_answers: FirstAnswers | None,
 ) -> Wiring:
     """How a server is made where people sign in."""
@@ -112,7 +119,7 @@ def wiring(
         watch=IngestWatch(media, STATE, clock),
         clock=clock,
         gate=gate,
-        contexts=Contexts(data=tmp_path, people=hall.people),
+        contexts=contexts,
         cursor_key=b"k" * 32,
         first_answers=first_answers,
         web_folder=web,

@@ -52,8 +52,7 @@ BAD = [
     ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, workers"),
     (
         "[apis]\nport = 1",
-        "apis: unknown key; allowed: "
-        "api, cameras, database, hub, log, rtsp, source, streams, webrtc",
+        "apis: unknown key; allowed: api, cameras, database, hub, log, rtsp, source, streams,",
     ),
     ("[api]\nport = 65536", "api.port = 65536: Input should be less than or equal to 65535"),
     ("[api]\nport = -1", "api.port = -1: Input should be greater than or equal to 0"),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from viewing import FakeCameras
 from vms.admin import CallerKind, Function, Held, Principal, Rights, Scope
 from vms.common import (
     CameraId,
@@ -24,7 +25,6 @@ from vms.streaming import (
     AddressKeys,
     AddressKind,
     AddressSigner,
-    CameraPlace,
     Claims,
     EngineAccess,
     PlayerKey,
@@ -36,27 +36,6 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "addresses.json"
 GATE = StreamRef(CameraId("gate"))
 YARD = StreamRef(CameraId("yard"), StreamName.SUB)
 PIER = StreamRef(CameraId("pier"))
-
-
-class Places:
-    """Two cameras of one city, one of another."""
-
-    def __init__(self) -> None:
-        self._all = {
-            "gate": CameraPlace(CameraId("gate"), "sp", frozenset({"north"})),
-            "yard": CameraPlace(CameraId("yard"), "sp", frozenset()),
-            "pier": CameraPlace(CameraId("pier"), "rj", frozenset()),
-        }
-
-    def place(self, _unit: Unit, camera: str) -> CameraPlace | None:
-        return self._all.get(camera)
-
-    def cameras_in(self, _unit: Unit, scope: Scope) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name, place in self._all.items()
-            if place.city == scope.city and (scope.id in place.groups or scope.id == name)
-        )
 
 
 def viewer(*held: tuple[str, set[Function]]) -> Principal:
@@ -75,7 +54,7 @@ class House:
         self.clock = ManualClock()
         self.vault = Vault([bytes(32)])
         self.keys = AddressKeys(database, self.vault, self.clock)
-        self.addresses = StreamAddresses(database, self.keys, Places(), self.clock)
+        self.addresses = StreamAddresses(database, self.keys, FakeCameras(), self.clock)
 
     async def sign(self, who: Principal, *streams: StreamRef) -> list[Claims]:
         signed = await self.addresses.sign(who, streams, AddressKind.WEBRTC)
@@ -226,7 +205,7 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
         key("empty", "group:sp/none"),
     )
     limits = StreamLimits(viewer=32, machine=1000)
-    access = EngineAccess(house.database, house.keys, Places(), players, Quotas(), limits)
+    access = EngineAccess(house.database, house.keys, FakeCameras(), players, Quotas(), limits)
     rules = await access.rules()
     assert len(rules.keys) == 1
     assert (rules.limits, rules.city_limits) == (limits, {"sp": 16})

@@ -8,12 +8,13 @@ from fastapi import Response
 from vms.api.answers import answer
 from vms.api.caller import Caller
 from vms.api.events import EventQuery, Sight
-from vms.api.inputs import path_name
+from vms.api.inputs import body, path_name
 from vms.api.operation import Operations
 from vms.api.state import State
-from vms.common import CAMERA_ID_PATTERN, NotFoundError, StreamName, stream_ref
+from vms.common import CAMERA_ID_PATTERN, NotFoundError, StreamName, StreamRef, stream_ref
 from vms.engine import StreamState
 from vms.ingest import StreamView
+from vms.streaming import MOST_AT_ONCE, AddressKind, SignedAddress
 
 ops = Operations("/api/v1/streams", tag="streams")
 
@@ -63,3 +64,86 @@ async def get_stream(who: Caller, camera: CameraName, stream: StreamPart, state:
     raise NotFoundError(
         f"there is no stream {wanted}", code="not_found", values={"stream": str(wanted)}
     )
+
+
+class AddressBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a stream is to be opened; ``renew`` goes on with what is open already."""
+
+    kind: AddressKind = AddressKind.WEBRTC
+    renew: bool = False
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stream of a camera."""
+
+    camera: Annotated[str, msgspec.Meta(pattern=f"^{CAMERA_ID_PATTERN}$")]
+    stream: StreamName = StreamName.MAIN
+
+
+class AddressesBody(AddressBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several streams at once, as a wall opens them."""
+
+    streams: Annotated[list[Wanted], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """The Bearer that opens one session of one stream, once, until it runs out."""
+
+    camera: str
+    stream: StreamName
+    address: str
+    expires_us: int
+
+
+class SignedList(msgspec.Struct, frozen=True):
+    """One for each stream that was asked for, in that order."""
+
+    items: list[Signed]
+
+
+_SIGNED = Signed("gate", StreamName.MAIN, "v1.01jd.eyJjIjoiZ2F0ZSJ9.c2ln", 1_700_000_300_000_000)
+
+
+def _signed(one: SignedAddress) -> Signed:
+    return Signed(one.stream.camera, one.stream.stream, one.address, one.expires_us)
+
+
+@ops.post(
+    "/addresses",
+    summary="Signed addresses of several streams",
+    answer=SignedList,
+    example=SignedList([_SIGNED]),
+    sent=AddressesBody(streams=[Wanted("gate")]),
+    refusals=frozenset({404}),
+)
+async def sign_addresses(
+    who: Caller, wanted: Annotated[AddressesBody, body(AddressesBody)], state: State
+) -> Response:
+    """Return an address for each stream, or refuse them all."""
+    refs = [stream_ref(f"{one.camera}/{one.stream}") for one in wanted.streams]
+    return answer(SignedList([_signed(one) for one in await _sign(who, refs, wanted, state)]))
+
+
+@ops.post(
+    "/{camera}/{stream}/address",
+    summary="The signed address of a stream",
+    answer=Signed,
+    example=_SIGNED,
+    sent=AddressBody(),
+)
+async def sign_address(
+    who: Caller,
+    camera: CameraName,
+    stream: StreamPart,
+    wanted: Annotated[AddressBody, body(AddressBody)],
+    state: State,
+) -> Response:
+    """Return the Bearer that opens one session of a stream within five minutes."""
+    (one,) = await _sign(who, [stream_ref(f"{camera}/{stream}")], wanted, state)
+    return answer(_signed(one))
+
+
+async def _sign(
+    who: Caller, refs: list[StreamRef], wanted: AddressBody, state: State
+) -> tuple[SignedAddress, ...]:
+    return await state.addresses.sign(who, refs, wanted.kind, renew=wanted.renew)
