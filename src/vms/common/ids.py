@@ -7,6 +7,7 @@ addresses and folder names, hence the small alphabet. A stream is written
 
 import re
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,7 +77,26 @@ def stream_ref(text: str) -> StreamRef:
     return StreamRef(camera_id(camera), StreamName(stream) if slash else StreamName.MAIN)
 
 
+_RANDOM_BITS = 64
+# From one id to the next within a millisecond: no less to guess than it has bits.
+_STEP_BITS = 40
+
+_last_lock = threading.Lock()
+_last = 0
+
+
 def new_id() -> str:
-    """Return a new id: 48 bits of milliseconds and 64 random bits, sorted by time of making."""
-    value = ((time.time_ns() // 1_000_000) & ((1 << 48) - 1)) << 64 | secrets.randbits(64)
+    """Return a new id: 48 bits of milliseconds and 64 random bits, sorted by time of making.
+
+    Those of one process sort in the order of making, within a millisecond too and
+    after the clock was set back.
+    """
+    global _last  # noqa: PLW0603 - the order is that of the process
+    now_ms = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
+    with _last_lock:
+        if now_ms > _last >> _RANDOM_BITS:
+            _last = now_ms << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+        else:
+            _last += 1 + secrets.randbits(_STEP_BITS)
+        value = _last
     return "".join(_BASE32[(value >> shift) & 31] for shift in range(5 * (_ID_LETTERS - 1), -1, -5))

@@ -1,6 +1,7 @@
 """Ids: what is one and what is not."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -65,5 +66,16 @@ def test_new_ids_are_camera_ids_differ_and_sort_by_time() -> None:
     ids = [new_id() for _ in range(1000)]
     assert len(set(ids)) == len(ids)
     assert all(camera_id(text) == text and len(text) == 23 for text in ids)
-    # The random part may fall either way within one millisecond, the time may not.
-    assert [text[:9] for text in ids] == sorted(text[:9] for text in ids)
+    assert ids == sorted(ids), "in the order of making, within a millisecond too"
+
+
+def test_new_ids_sort_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_id()
+    monkeypatch.setattr("time.time_ns", lambda: 1_000_000_000_000_000_000)
+    assert first < new_id() < new_id()
+
+
+def test_new_ids_of_several_threads_differ() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(lambda _: new_id(), range(4_000)))
+    assert len(set(ids)) == len(ids)

@@ -146,6 +146,29 @@ def test_a_bad_value_in_the_environment_is_refused(
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://vms:hunter2@db.example/vms",
+        "postgresql+psycopg://vms:hun%2Fter2@db.example:5432/vms?sslmode=require",
+        "postgresql://db.example/vms?user=vms&password=hunter2",
+    ],
+)
+def test_the_password_of_the_database_is_masked(data: Path, url: str) -> None:
+    write(data, f'[database]\nurl = "{url}"\n')
+    assert load(data).database.url == url
+    text = str(shown(load(data)))
+    assert "ter2" not in text
+    assert "db.example" in text
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "sqlite:///relative.db", "vms.db"])
+def test_an_address_that_is_no_database_is_refused(data: Path, url: str) -> None:
+    write(data, f'[database]\nurl = "{url}"\n')
+    with pytest.raises(InvalidError, match=r"database\.url"):
+        load(data)
+
+
 def test_passwords_are_masked_where_settings_are_shown(data: Path) -> None:
     write(data, CAMERA)
     text = str(shown(load(data)))
