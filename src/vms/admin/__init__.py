@@ -50,6 +50,7 @@ from vms.admin.tokens import TokenSettings
 from vms.admin.views import (
     Allowed,
     ApiKey,
+    Enrolled,
     Enrolment,
     Grant,
     Group,
@@ -84,6 +85,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyDraft",
     "CallerKind",
+    "Enrolled",
     "Enrolment",
     "Function",
     "Grant",

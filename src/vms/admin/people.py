@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vms.admin.api_keys import ApiKeys
+from vms.admin.console import Console
 from vms.admin.grants import Grants
 from vms.admin.groups import Groups
 from vms.admin.invitations import Invitations
@@ -52,6 +53,7 @@ class People:
     api_keys: ApiKeys
     stream_keys: StreamKeys
     setup: Setup
+    console: Console
 
     @classmethod
     def open(
@@ -86,7 +88,8 @@ class People:
             invitations=Invitations(database, clock, passwords, users, places, quota),
             api_keys=ApiKeys(database, clock, places),
             stream_keys=StreamKeys(database, vault, clock, places),
-            setup=Setup(database, vault, clock, passwords, users),
+            setup=Setup(database, clock, passwords, users),
+            console=Console(database, vault, clock, passwords, users, places),
         )
 
     async def start(self) -> None:

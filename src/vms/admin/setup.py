@@ -1,4 +1,4 @@
-"""The first start: a link by which the first admin is made, and the way without a browser.
+"""The first start: a link by which the first admin is made.
 
 The link is 256 random bits in the fragment of an address, which no server is
 sent and no log keeps. It is used once, lasts half an hour, and is gone once an
@@ -16,14 +16,12 @@ from vms.admin.errors import invitation_unknown
 from vms.admin.model import ADMIN_ROLE, PLATFORM_HOME, Principal, system_principal
 from vms.admin.passwords import Passwords, check_password
 from vms.admin.platform_admins import admins
-from vms.admin.second_factor import put_codes, put_secret
 from vms.admin.store import keys as store
-from vms.admin.store import people
 from vms.admin.trace import Trace
 from vms.admin.users import Users
-from vms.admin.views import Enrolment, RecoveryCodes, User
+from vms.admin.views import User
 from vms.common import Clock, ConflictError
-from vms.database import PLATFORM, Database, Unit, Vault
+from vms.database import PLATFORM, Database, Unit
 
 LASTS_US = 30 * 60 * 1_000_000
 FILE_NAME = "setup-link"
@@ -35,13 +33,11 @@ class Setup:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
         clock: Clock,
         passwords: Passwords,
         users: Users,
     ) -> None:
         self._database = database
-        self._vault = vault
         self._clock = clock
         self._passwords = passwords
         self._users = users
@@ -90,17 +86,6 @@ class Setup:
         user = await self._database.run(work, PLATFORM)
         write_link(data / FILE_NAME, None)
         return user
-
-    def add_enrolled(
-        self, unit: Unit, who: Principal, user: User, hashed: str, grant: GrantDraft
-    ) -> tuple[Enrolment, RecoveryCodes]:
-        """Make a user with a second factor at once: for the command line."""
-        self._users.add(unit, who, user, hashed, (grant,))
-        account = people.account(unit, user.id)
-        enrolment = put_secret(unit, self._vault, account, enrolled=True)
-        if admins(unit):
-            store.remove_setup_link(unit)
-        return enrolment, put_codes(unit, account)
 
     def _check(self, unit: Unit, token: str) -> None:
         expires_us = store.setup_expiry(unit, _hash(token))

@@ -125,6 +125,14 @@ class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[str, ...]
 
 
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """A user with the second factor he was given at once, shown once. Secret."""
+
+    user: User
+    enrolment: Enrolment
+    codes: tuple[str, ...]
+
+
 class Invitation(msgspec.Struct, frozen=True, kw_only=True):
     """An open invitation, or the reset of a password."""
 

@@ -1,5 +1,6 @@
 """Cameras and their streams: what is known of them, and who makes which."""
 
+from vms.cameras.access import camera_groups
 from vms.cameras.editor import Seeded
 from vms.cameras.exchange import Format
 from vms.cameras.history import BEAT_S, CameraHistory, Known
@@ -65,6 +66,7 @@ __all__ = [
     "Transition",
     "Uptime",
     "Why",
+    "camera_groups",
     "desired_state",
     "draft_of_entry",
     "parse_camera",

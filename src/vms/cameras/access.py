@@ -29,6 +29,14 @@ def find(unit: Unit, who: Principal, camera: str, function: Function) -> Sealed:
     return found
 
 
+def camera_groups(unit: Unit, city: str, camera: str) -> frozenset[str]:
+    """Return the groups of a city's camera: what grants and keys for one camera ask."""
+    found = store.place(unit, camera)
+    if found is None or found[0] != city:
+        raise not_found(camera)
+    return found[1]
+
+
 def may(who: Principal, function: Function, camera: Camera) -> bool:
     """Tell whether somebody may do something with a camera."""
     return who.may(function, city=camera.city, camera=camera.id, groups=camera.groups)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vms.cli.admin import admin_app
 from vms.cli.audit import audit_app
 from vms.cli.become import become
 from vms.cli.config import config_app
@@ -17,6 +18,7 @@ from vms.cli.scenes import MOST_CAMERAS, farm, make_scenes
 from vms.cli.settings import Flags, launch_of
 from vms.cli.simulate import simulate_app
 from vms.cli.texts import Texts
+from vms.cli.token import token_app
 from vms.cli.version import show_version
 from vms.common import InvalidError
 from vms.proto import Announcement, ApiLaunch, SupervisorLaunch
@@ -42,6 +44,8 @@ def build_app(texts: Texts) -> typer.Typer:
     app.add_typer(audit_app(texts, options), name="audit")
     app.add_typer(config_app(texts, options), name="config")
     app.add_typer(db_app(texts, options), name="db")
+    app.add_typer(admin_app(texts, options), name="admin")
+    app.add_typer(token_app(texts, options), name="token")
 
     @app.command("version", help=texts("version.help"))
     def version(*, as_json: Annotated[bool, options("json")] = False) -> None:
