@@ -3,6 +3,7 @@
 Encoded by msgspec: lists are the hot path, and models cost four times as much.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,7 +14,8 @@ from vms.api.cursors import Cursors
 from vms.api.inputs import JSON_MEDIA, ListQuery
 from vms.common import InvalidError, Slice
 
-Item = TypeVar("Item", bound=msgspec.Struct)
+# A struct, or a dataclass of a context.
+Item = TypeVar("Item")
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,11 +49,19 @@ def answer_page(
     return answer({"items": items, "next": after})
 
 
-def _names(fields: str, kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(fields.split(",")))
-    if not set(names) <= set(kind.__struct_fields__):
+def _names(asked: str, kind: type[object]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(asked.split(",")))
+    known = _fields(kind)
+    if not set(names) <= set(known):
         raise InvalidError(
-            f"fields names what an item has not; it has {', '.join(kind.__struct_fields__)}",
+            f"fields names what an item has not; it has {', '.join(known)}",
             code="fields_unknown",
         )
     return names
+
+
+def _fields(kind: type[object]) -> tuple[str, ...]:
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind))
+    assert issubclass(kind, msgspec.Struct)  # noqa: S101 - there are these two kinds
+    return kind.__struct_fields__

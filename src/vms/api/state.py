@@ -12,6 +12,8 @@ from vms.api.cursors import Cursors
 from vms.api.events import EventHub, Listeners, WallFeed
 from vms.api.limits import Buckets
 from vms.api.ports import FirstAnswers, Gate
+from vms.audit import AuditExport, AuditTrail
+from vms.cities import CameraGroups, Cities, Plans, Sites
 from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
 from vms.streaming import StreamAddresses
@@ -33,6 +35,12 @@ class Contexts:
     # The data folder.
     data: Path
     people: People
+    cities: Cities
+    plans: Plans
+    sites: Sites
+    groups: CameraGroups
+    audit: AuditTrail
+    audit_export: AuditExport
     addresses: StreamAddresses
 
 

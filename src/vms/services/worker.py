@@ -64,7 +64,17 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
     return Wiring(
         watch=watch,
         clock=house.clock,
-        contexts=Contexts(data=house.data, people=house.people, addresses=house.addresses),
+        contexts=Contexts(
+            data=house.data,
+            people=house.people,
+            cities=house.cities,
+            plans=house.plans,
+            sites=house.sites,
+            groups=house.groups,
+            audit=house.audit,
+            audit_export=house.audit_export,
+            addresses=house.addresses,
+        ),
         cursor_key=cursor_key,
         first_answers=KeptAnswers(house.database, house.vault, house.clock),
         events=OutboxSource(house.database, bus),

@@ -15,6 +15,8 @@ from doubles import FakeMedia, desired, status, wish
 from people import TownHall
 from viewing import signing
 from vms.api import EVERYONE, Contexts, FirstAnswers, Wiring, create_app
+from vms.audit import AuditExport, AuditTrail, HeadFile
+from vms.cities import CameraGroups, Cities, Plans, Sites, Surroundings
 from vms.common import ManualClock, StreamName, SystemClock
 from vms.database import Database
 from vms.ingest import IngestWatch
@@ -52,9 +54,19 @@ def hall(
 
 @pytest.fixture
 async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
-    """The services behind the routes."""
-    addresses = await signing(hall.database, hall.vault, hall.clock)
-    return Contexts(data=tmp_path, people=hall.people, addresses=addresses)
+    """Return the services over the database of the hall."""
+    database, clock, around = hall.database, hall.clock, Surroundings()
+    return Contexts(
+        data=tmp_path,
+        people=hall.people,
+        cities=Cities(database, clock, around),
+        plans=Plans(database, clock),
+        sites=Sites(database, clock, around),
+        groups=CameraGroups(database, clock, around),
+        audit=AuditTrail(database, hall.vault, HeadFile(tmp_path), clock),
+        audit_export=AuditExport(database, hall.vault, clock),
+        addresses=await signing(database, hall.vault, clock),
+    )
 
 
 @pytest.fixture

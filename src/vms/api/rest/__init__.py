@@ -1,7 +1,18 @@
 """The REST routes, a file a context."""
 
 from vms.api.operation import Operations
-from vms.api.rest import account, auth, events, keys, roles, streams, system, users
+from vms.api.rest import (
+    account,
+    audit,
+    auth,
+    cities,
+    events,
+    keys,
+    roles,
+    streams,
+    system,
+    users,
+)
 
 EVERY: tuple[Operations, ...] = (
     auth.ops,
@@ -13,6 +24,9 @@ EVERY: tuple[Operations, ...] = (
     keys.invitations,
     keys.api_keys,
     keys.stream_keys,
+    cities.cities,
+    cities.plans,
+    audit.ops,
     events.ops,
     streams.ops,
     system.ops,
