@@ -33,7 +33,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.{ts,tsx}'],
-      exclude: ['src/**/*.test.{ts,tsx}', 'src/main.tsx', 'src/**/testing.ts'],
+      exclude: ['src/**/*.test.{ts,tsx}', 'src/main.tsx', 'src/**/testing.{ts,tsx}'],
       reporter: ['text-summary'],
       thresholds: { statements: 80, branches: 80, functions: 80, lines: 80 },
     },

@@ -1,7 +1,8 @@
 import { render } from 'solid-js/web'
 import './ui/theme.css'
-import { Wall } from './wall/Wall'
+import './ui/pages.css'
+import { App } from './App'
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')
-render(() => <Wall />, root)
+render(() => <App />, root)

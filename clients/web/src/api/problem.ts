@@ -26,7 +26,13 @@ export async function problemOf(answer: Response): Promise<Problem> {
   const code = textOf(body.reason?.code) ?? textOf(body.code) ?? 'refused'
   const detail = textOf(body.detail) ?? textOf(body.title) ?? answer.statusText
   const values = valuesOf(body.reason?.values ?? body.values)
-  return new Problem(answer.status, { code, values: { detail, status: answer.status, ...values } })
+  return new Problem(answer.status, { code, values: { detail, status: answer.status, ...waitOf(answer), ...values } })
+}
+
+/** How many seconds a client is asked to wait. */
+function waitOf(answer: Response): Values {
+  const seconds = Number(answer.headers.get('Retry-After') ?? NaN)
+  return Number.isFinite(seconds) ? { wait_s: seconds } : {}
 }
 
 /** No answer at all: the server is down or the path to it is. */

@@ -1,3 +1,4 @@
+import { Problem } from '../api/problem'
 import type { Reason, Values } from '../api/reason'
 import { en, type Catalogue, type Key } from './en'
 import { es } from './es'
@@ -14,7 +15,10 @@ export const languageNames: Readonly<Record<Language, string>> = { pt: 'PortuguÃ
 export interface Translator {
   readonly language: Language
   text(key: Key, values?: Values): string
+  /** Why a stream is as it is; a code without words is told in the server's. */
   reason(reason: Reason): string
+  /** Why something was refused. */
+  problem(error: unknown): string
   /** A number as this language writes it. */
   number(value: number, digits?: number): string
 }
@@ -24,12 +28,19 @@ export function makeTranslator(language: Language): Translator {
   function text(key: Key, values: Values = {}): string {
     return catalogue[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '?'))
   }
+  function said(kinds: readonly string[], { code, values }: Reason): string {
+    const key = kinds.map((kind) => `${kind}.${code}`).find(isKey)
+    if (key !== undefined) return text(key, values)
+    const { detail } = values
+    return typeof detail === 'string' && detail !== '' ? detail : text('reason.unknown', { code })
+  }
   return {
     language,
     text,
-    reason(reason) {
-      const key = `reason.${reason.code}`
-      return isKey(key) ? text(key, reason.values) : text('reason.unknown', { code: reason.code })
+    reason: (reason) => said(['reason', 'problem'], reason),
+    problem(error) {
+      if (error instanceof Problem) return said(['problem', 'reason'], error.reason)
+      return text('problem.unknown', { detail: error instanceof Error ? error.message : String(error) })
     },
     number: (value, digits = 0) =>
       value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),

@@ -1,4 +1,5 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, untrack, type Accessor } from 'solid-js'
+import type { Authorize } from '../api/addresses'
 import { IDLE, makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
 import { register } from './registry'
 import type { PlayerStats } from './stats'
@@ -7,6 +8,7 @@ export interface CreatePlayerOptions {
   readonly camera: string
   readonly stream: string
   readonly audio: boolean
+  readonly authorize?: Authorize | undefined
   /** Whether there should be a picture now. */
   readonly wanted: Accessor<boolean>
   /** Changes with the stream (its state, its codec): a refused player then tries again. */
@@ -31,6 +33,7 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const player = (options.make ?? makePlayer)({
     url: `/api/v1/streams/${encodeURIComponent(camera)}/${stream}/whep`,
     audio: options.audio,
+    authorize: options.authorize,
     onState: setState,
     onStats: setStats,
   })

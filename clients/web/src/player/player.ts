@@ -1,3 +1,4 @@
+import type { Authorize } from '../api/addresses'
 import { Problem } from '../api/problem'
 import type { Reason } from '../api/reason'
 import { makeBackoff, type Backoff } from '../lib/backoff'
@@ -24,6 +25,7 @@ export interface Marks {
 export interface PlayerOptions {
   readonly url: string
   readonly audio: boolean
+  readonly authorize?: Authorize | undefined
   onState(state: PlayerState): void
   onStats?(stats: PlayerStats): void
   readonly open?: (options: WhepOptions) => WhepSession
@@ -53,6 +55,7 @@ const MOVING = 2500
 const PATIENCE = { joining: 5000, firstFrame: 15_000, frames: 5000, doubt: 1500 }
 /** A refusal that only a change of the camera can lift is not asked again before. */
 const REFUSED_DELAY = 30_000
+const LASTING = new Set([403, 404, 406, 409, 415])
 export const IDLE: PlayerState = { phase: 'idle', media: null, moving: false, reason: null }
 
 /** Plays one stream and goes on doing so, whatever happens to camera, server or network. */
@@ -85,6 +88,10 @@ export function makePlayer(options: PlayerOptions): Player {
     const mine = open({
       url: options.url,
       audio: options.audio,
+      ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
+      onEnd: (refusal) => {
+        if (session === mine) refused(refusal)
+      },
       onMedia: (media) => {
         set({ media })
       },
@@ -106,8 +113,7 @@ export function makePlayer(options: PlayerOptions): Player {
       fail({ code: 'play_failed', values: { detail: error instanceof Error ? error.message : String(error) } })
       return
     }
-    const lasting = error.status === 404 || error.status === 406 || error.status === 409 || error.status === 415
-    fail(error.reason, lasting ? REFUSED_DELAY : undefined)
+    fail(error.reason, LASTING.has(error.status) ? REFUSED_DELAY : undefined)
   }
 
   function fail(reason: Reason, delay = backoff.next()): void {

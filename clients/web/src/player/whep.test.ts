@@ -1,6 +1,8 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Authorize } from '../api/addresses'
+import { Problem } from '../api/problem'
 import { FakePeer } from './testing'
-import { makeWhep } from './whep'
+import { makeWhep, RENEW_AGAIN, RENEW_EVERY } from './whep'
 
 interface Request {
   readonly address: string
@@ -85,8 +87,16 @@ describe('makeWhep', () => {
   })
 
   it('ends a session whose answer comes after it was closed', async () => {
+    const given = answer
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => (release = resolve))
+    answer = () => held.then(given)
     const session = open()
+    await vi.waitFor(() => {
+      expect(requests).toHaveLength(1)
+    })
     session.close()
+    release()
     await session.opened
     expect(deletes()).toEqual(['http://localhost:3000/api/v1/whep/abc'])
     expect(peer.done).not.toContain('remote answer: the answer')
@@ -108,5 +118,82 @@ describe('makeWhep', () => {
   it('rejects when nobody answers', async () => {
     answer = () => Promise.reject(new TypeError('fetch failed'))
     await expect(open().opened).rejects.toMatchObject({ status: 0, reason: { code: 'server_unreachable' } })
+  })
+})
+
+describe('a session by signed addresses', () => {
+  let signed: number
+  let refused: Error | undefined
+  let ended: Problem[]
+  const authorize: Authorize = (renew) => {
+    signed += 1
+    return refused === undefined ? Promise.resolve(`v1.${renew ? 'fresh' : 'first'}.${signed}`) : Promise.reject(refused)
+  }
+  const proofs = (method: string) =>
+    requests
+      .filter((request) => request.init?.method === method)
+      .map((request) => new Headers(request.init?.headers).get('Authorization'))
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    signed = 0
+    refused = undefined
+    ended = []
+  })
+
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  function openSigned() {
+    return makeWhep({
+      url: '/api/v1/streams/gate/sub/whep',
+      audio: false,
+      authorize,
+      onMedia: () => undefined,
+      onConnection: () => undefined,
+      onEnd: (problem) => ended.push(problem),
+      makePeer: () => peer.real,
+      send: (address, init) => {
+        requests.push({ address, init })
+        return init?.method === 'POST' ? answer() : Promise.resolve(new Response(null, { status: 204 }))
+      },
+    })
+  }
+
+  it('opens by one address, goes on by fresh ones and ends by the last', async () => {
+    const session = openSigned()
+    await session.opened
+    expect(proofs('POST')).toEqual(['Bearer v1.first.1'])
+    await vi.advanceTimersByTimeAsync(2 * RENEW_EVERY)
+    expect(proofs('PATCH')).toEqual(['Bearer v1.fresh.2', 'Bearer v1.fresh.3'])
+    session.close()
+    expect(proofs('DELETE')).toEqual(['Bearer v1.fresh.3'])
+    await vi.advanceTimersByTimeAsync(2 * RENEW_EVERY)
+    expect(proofs('PATCH')).toHaveLength(2)
+  })
+
+  it('renews again soon where nobody answered', async () => {
+    await openSigned().opened
+    refused = new Problem(0, { code: 'server_unreachable', values: {} })
+    await vi.advanceTimersByTimeAsync(RENEW_EVERY)
+    refused = undefined
+    await vi.advanceTimersByTimeAsync(RENEW_AGAIN)
+    expect(proofs('PATCH')).toEqual(['Bearer v1.fresh.3'])
+    expect(ended).toEqual([])
+  })
+
+  it('tells when the right to watch has ended', async () => {
+    await openSigned().opened
+    refused = new Problem(403, { code: 'permission_missing', values: {} })
+    await vi.advanceTimersByTimeAsync(RENEW_EVERY)
+    expect(ended.map((problem) => problem.reason.code)).toEqual(['permission_missing'])
+  })
+
+  it('posts nothing where it was closed before it had an address', async () => {
+    const session = openSigned()
+    session.close()
+    await session.opened
+    expect(requests).toEqual([])
   })
 })

@@ -1,4 +1,5 @@
-import { noAnswer, problemOf } from '../api/problem'
+import type { Authorize } from '../api/addresses'
+import { noAnswer, Problem, problemOf } from '../api/problem'
 import type { Fetch } from '../api/streams'
 
 export interface WhepOptions {
@@ -7,6 +8,10 @@ export interface WhepOptions {
   readonly audio: boolean
   onMedia(media: MediaStream): void
   onConnection(state: RTCPeerConnectionState): void
+  /** A session that was running may go on no longer. */
+  onEnd?(refusal: Problem): void
+  /** Where the server wants a signed address; open mode wants none. */
+  readonly authorize?: Authorize
   /** Parameters so that tests need neither network nor codecs. */
   readonly makePeer?: () => RTCPeerConnection
   readonly send?: Fetch
@@ -20,6 +25,10 @@ export interface WhepSession {
   close(leaving?: boolean): void
 }
 
+/** A session lasts ten minutes from its last renewal; so often (ms) it is renewed, and so soon tried again. */
+export const RENEW_EVERY = 7 * 60_000
+export const RENEW_AGAIN = 20_000
+
 /**
  * One viewing session by WHEP. The offer goes out at once, with no candidate
  * gathered: the server is ICE-lite, it learns the browser's address from the
@@ -30,6 +39,8 @@ export function makeWhep(options: WhepOptions): WhepSession {
   const peer = (options.makePeer ?? (() => new RTCPeerConnection({ bundlePolicy: 'max-bundle' })))()
   let closed = false
   let session: string | undefined
+  let address: string | undefined
+  let renewal: ReturnType<typeof setTimeout> | undefined
 
   peer.ontrack = (event) => {
     const media = event.streams[0] ?? new MediaStream([event.track])
@@ -39,36 +50,61 @@ export function makeWhep(options: WhepOptions): WhepSession {
     if (!closed) options.onConnection(peer.connectionState)
   }
 
+  // A function, as it may change while something is awaited.
+  const isClosed = () => closed
+
   async function open(): Promise<void> {
     peer.addTransceiver('video', { direction: 'recvonly' })
     if (options.audio) peer.addTransceiver('audio', { direction: 'recvonly' })
-    const offer = await peer.createOffer()
+    const [offer, signed] = await Promise.all([peer.createOffer(), options.authorize?.(false)])
+    address = signed
+    if (isClosed()) return
     // Both at once: the offer does not change by being set, only gathering begins.
     const set = peer.setLocalDescription(offer)
-    const answer = await post(send, options.url, offer.sdp ?? '')
+    const answer = await post(send, options.url, offer.sdp ?? '', bearer(address))
     session = answer.session
     if (closed) {
       end()
       return
     }
+    plan(RENEW_EVERY)
     await set
     await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp })
   }
 
+  function plan(wait: number): void {
+    if (options.authorize !== undefined && session !== undefined) renewal = setTimeout(() => void renew(), wait)
+  }
+
+  async function renew(): Promise<void> {
+    try {
+      const fresh = await options.authorize?.(true)
+      if (session === undefined || fresh === undefined) return
+      await patch(send, session, bearer(fresh))
+      address = fresh
+      plan(RENEW_EVERY)
+    } catch (error) {
+      const refused = error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429
+      if (!refused) plan(RENEW_AGAIN)
+      else if (!closed) options.onEnd?.(error)
+    }
+  }
+
   function end(): void {
-    const address = session
+    const gone = session
     session = undefined
+    clearTimeout(renewal)
     // The peer's own goodbye ends the session too, so it comes second: the server
     // would not know the session any more.
     const hangUp = () => {
       peer.close()
     }
-    if (address === undefined) {
+    if (gone === undefined) {
       hangUp()
     } else {
       // With keepalive it also leaves when the page itself is closing. When it does
       // not arrive, the server frees the session by itself as one that vanished.
-      send(address, { method: 'DELETE', keepalive: true }).then(hangUp, hangUp)
+      send(gone, { method: 'DELETE', headers: bearer(address), keepalive: true }).then(hangUp, hangUp)
     }
   }
 
@@ -90,10 +126,28 @@ interface WhepAnswer {
   readonly session: string | undefined
 }
 
-async function post(send: Fetch, url: string, sdp: string): Promise<WhepAnswer> {
+type Headers = Readonly<Record<string, string>>
+
+function bearer(address: string | undefined): Headers {
+  return address === undefined ? {} : { Authorization: `Bearer ${address}` }
+}
+
+/** Renews a session; nothing is added to it. */
+async function patch(send: Fetch, url: string, proof: Headers): Promise<void> {
+  const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', ...proof }
   let answer: Response
   try {
-    answer = await send(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: sdp })
+    answer = await send(url, { method: 'PATCH', headers, body: '' })
+  } catch {
+    throw noAnswer()
+  }
+  if (!answer.ok) throw await problemOf(answer)
+}
+
+async function post(send: Fetch, url: string, sdp: string, proof: Headers): Promise<WhepAnswer> {
+  let answer: Response
+  try {
+    answer = await send(url, { method: 'POST', headers: { 'Content-Type': 'application/sdp', ...proof }, body: sdp })
   } catch {
     throw noAnswer()
   }

@@ -1,61 +1,109 @@
 import { For, Show, type JSX } from 'solid-js'
-import type { LanguageChoice } from '../i18n/createLanguage'
-import { languageNames, languages, type Language } from '../i18n/translate'
+import type { Key } from '../i18n/en'
+import { useApp } from './app'
+import { LanguageSelect } from './LanguageSelect'
+import { Mark } from './Mark'
+
+interface Link {
+  readonly to: string
+  readonly text: Key
+  /** Shown to who holds one of these somewhere; always, where there are none. */
+  readonly functions: readonly string[]
+}
+
+const LINKS: readonly Link[] = [
+  { to: '/', text: 'nav.wall', functions: [] },
+  { to: '/cameras', text: 'nav.cameras', functions: ['camera.read', 'camera.manage'] },
+  { to: '/places', text: 'nav.places', functions: ['group.manage'] },
+  { to: '/users', text: 'nav.users', functions: ['user.read', 'user.manage'] },
+  { to: '/roles', text: 'nav.roles', functions: ['role.manage', 'user.manage'] },
+  { to: '/cities', text: 'nav.cities', functions: ['city.read', 'city.manage'] },
+  { to: '/audit', text: 'nav.audit', functions: ['audit.read'] },
+]
 
 export interface HeaderProps {
-  readonly choice: LanguageChoice
   /** What stands beside the product's name. */
-  readonly summary: string
-  readonly open: boolean
-  onHelp(): void
+  readonly summary?: string
+  readonly open?: boolean
+  /** Where the screen has keys of its own to explain. */
+  readonly onHelp?: () => void
 }
 
 export function Header(props: HeaderProps): JSX.Element {
-  const text = (...args: Parameters<ReturnType<LanguageChoice['translator']>['text']>) =>
-    props.choice.translator().text(...args)
+  const app = useApp()
   return (
     <header class="header">
       <div class="brand">
-        <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
-          <circle cx="16" cy="16" r="12" fill="none" stroke="currentColor" stroke-width="3" />
-          <circle cx="16" cy="16" r="4.5" fill="currentColor" />
-        </svg>
-        <h1>VMS Enterprise</h1>
+        <Mark />
+        <span class="product">VMS Enterprise</span>
       </div>
-      <span class="summary" role="status">
-        {props.summary}
-      </span>
+      <Show when={app.me() !== undefined}>
+        <Navigation />
+      </Show>
+      <Show when={props.summary !== undefined}>
+        <span class="summary" role="status">
+          {props.summary}
+        </span>
+      </Show>
       <Show when={props.open}>
-        <p class="open-mode">{text('open.banner')}</p>
+        <p class="open-mode">{app.text('open.banner')}</p>
       </Show>
       <div class="tools">
-        <select
-          class="language"
-          aria-label={text('language.label')}
-          onChange={(event) => {
-            props.choice.choose(event.currentTarget.value as Language)
-          }}
-        >
-          <For each={languages}>
-            {(language) => (
-              <option value={language} lang={language} selected={language === props.choice.language()}>
-                {languageNames[language]}
-              </option>
-            )}
-          </For>
-        </select>
-        <button
-          type="button"
-          class="button icon"
-          aria-label={text('help.open')}
-          title={text('help.open')}
-          onClick={() => {
-            props.onHelp()
-          }}
-        >
-          ?
-        </button>
+        <LanguageSelect />
+        <Show when={app.me()}>{(me) => <Account name={me().user?.name ?? me().id} />}</Show>
+        <Show when={props.onHelp}>
+          {(help) => (
+            <button
+              type="button"
+              class="button icon"
+              aria-label={app.text('help.open')}
+              title={app.text('help.open')}
+              onClick={() => {
+                help()()
+              }}
+            >
+              ?
+            </button>
+          )}
+        </Show>
       </div>
     </header>
+  )
+}
+
+function Navigation(): JSX.Element {
+  const app = useApp()
+  const shown = () => LINKS.filter((link) => link.functions.length === 0 || app.may(...link.functions))
+  const isHere = (to: string) => app.router.path() === to || (to !== '/' && app.router.path().startsWith(`${to}/`))
+  return (
+    <nav class="navigation" aria-label={app.text('nav.label')}>
+      <For each={shown()}>
+        {(link) => (
+          <a href={link.to} aria-current={isHere(link.to) ? 'page' : undefined}>
+            {app.text(link.text)}
+          </a>
+        )}
+      </For>
+    </nav>
+  )
+}
+
+function Account(props: { readonly name: string }): JSX.Element {
+  const app = useApp()
+  return (
+    <>
+      <a
+        class="button account"
+        href="/account"
+        title={app.text('nav.account')}
+        aria-label={app.text('nav.account.of', { name: props.name })}
+        aria-current={app.router.path() === '/account' ? 'page' : undefined}
+      >
+        {props.name}
+      </a>
+      <button type="button" class="button" onClick={() => void app.session.signOut().catch(() => app.session.start())}>
+        {app.text('nav.sign_out')}
+      </button>
+    </>
   )
 }

@@ -1,4 +1,5 @@
 import { createEffect, type Accessor, type JSX } from 'solid-js'
+import type { Addresses } from '../api/addresses'
 import type { StreamName, StreamStatus } from '../api/streams'
 import { createPlayer, type CreatePlayerOptions } from '../player/createPlayer'
 import type { PlayerState } from '../player/player'
@@ -13,6 +14,8 @@ export interface PictureProps {
   readonly audio: boolean
   readonly muted: boolean
   readonly returns: Accessor<number>
+  /** Where streams are opened by signed addresses. */
+  readonly addresses: Addresses | undefined
   readonly make?: CreatePlayerOptions['make']
   onState(state: PlayerState): void
   onStats(stats: PlayerStats | undefined): void
@@ -20,13 +23,14 @@ export interface PictureProps {
 
 /** One stream, playing while the camera is live and the picture is on the page. */
 export function Picture(props: PictureProps): JSX.Element {
-  // The parent makes a new picture for another stream: these four never change.
+  // The parent makes a new picture for another stream: these never change.
   // eslint-disable-next-line solid/reactivity
-  const { camera, stream, audio, make } = props
+  const { camera, stream, audio, make, addresses } = props
   const player = createPlayer({
     camera,
     stream,
     audio,
+    authorize: addresses?.of(camera, stream),
     wanted: () => props.status?.state === 'live',
     changes: () => `${props.status?.state} ${props.status?.codec}`,
     returns: () => props.returns(),

@@ -1,4 +1,5 @@
 import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
+import type { Addresses } from '../api/addresses'
 import type { CreatePlayerOptions } from '../player/createPlayer'
 import { IDLE } from '../player/player'
 import type { PlayerStats } from '../player/stats'
@@ -18,6 +19,7 @@ export interface TileProps {
   readonly pixels: number
   readonly translator: Translator
   readonly returns: Accessor<number>
+  readonly addresses: Addresses | undefined
   readonly make?: CreatePlayerOptions['make']
   onFocus(): void
   onEnlarge(): void
@@ -77,6 +79,7 @@ export function Tile(props: TileProps): JSX.Element {
             audio={false}
             muted
             returns={props.returns}
+            addresses={props.addresses}
             make={props.make}
             onState={setSmall}
             onStats={setSmallStats}
@@ -91,6 +94,7 @@ export function Tile(props: TileProps): JSX.Element {
           audio
           muted={props.muted}
           returns={props.returns}
+          addresses={props.addresses}
           make={props.make}
           onState={setLarge}
           onStats={setLargeStats}

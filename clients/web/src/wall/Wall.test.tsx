@@ -1,9 +1,10 @@
-import { cleanup, render } from '@solidjs/testing-library'
+import { cleanup } from '@solidjs/testing-library'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EventsOptions } from '../api/events'
 import type { StreamStatus } from '../api/streams'
 import { streamStatus } from '../api/testing'
 import type { Player, PlayerOptions } from '../player/player'
+import { fakeServer, show as showPart, type Shown } from '../ui/testing'
 import { Wall } from './Wall'
 
 interface MadePlayer {
@@ -39,20 +40,22 @@ function bothStreams(camera: string, change: Partial<StreamStatus> = {}): Stream
   ]
 }
 
+let shown: Shown
+
 function show(streams: StreamStatus[], open = true): HTMLElement {
-  const { container } = render(() => (
+  const wall = () => (
     <Wall
       events={(options) => {
         server = options
         return { close: () => undefined }
       }}
       player={makeFakePlayer}
-      version={() => Promise.resolve({ version: '0.1.0', open })}
     />
-  ))
+  )
+  shown = showPart(wall, { server: fakeServer(), ...(open ? { state: { kind: 'open' } } : {}) })
   server.onConnected(true)
   server.onSnapshot(streams)
-  return container
+  return shown.container
 }
 
 function press(key: string): void {

@@ -1,16 +1,16 @@
-import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, type JSX } from 'solid-js'
-import type { EventsOptions } from '../api/events'
-import type { Version } from '../api/version'
-import { createLanguage } from '../i18n/createLanguage'
+import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show, type JSX } from 'solid-js'
+import { makeAddresses } from '../api/addresses'
+import { makeEvents, type EventsOptions } from '../api/events'
+import { listStreams } from '../api/streams'
 import { fitGrid, moveFocus } from '../lib/grid'
 import { actionOf, type Action } from '../lib/keys'
 import type { CreatePlayerOptions } from '../player/createPlayer'
+import { useApp } from '../ui/app'
 import { createSize } from '../ui/createSize'
 import { Header } from '../ui/Header'
 import { Help } from '../ui/Help'
 import { isLive } from './cameras'
 import { createCameras } from './createCameras'
-import { createOpenMode } from './createOpenMode'
 import { Tile } from './Tile'
 
 /** Between tiles, in CSS pixels. */
@@ -20,17 +20,17 @@ const GAP = 6
 export interface WallProps {
   readonly events?: (options: EventsOptions) => { close(): void }
   readonly player?: CreatePlayerOptions['make']
-  readonly version?: () => Promise<Version>
 }
 
-/** The first screen: every camera, live. */
+/** The first screen: every camera that one may watch, live. */
 export function Wall(props: WallProps): JSX.Element {
-  const choice = createLanguage()
+  const app = useApp()
   // Fixed for the life of the screen.
   // eslint-disable-next-line solid/reactivity
-  const cameras = createCameras(props.events)
-  // eslint-disable-next-line solid/reactivity
-  const open = createOpenMode(cameras.returns, props.version)
+  const make = props.events ?? ((options) => makeEvents({ ...options, list: () => listStreams(app.client.send) }))
+  const cameras = createCameras(make)
+  const open = () => app.state().kind === 'open'
+  const addresses = open() ? undefined : makeAddresses(app.client)
   const [focused, setFocused] = createSignal(0)
   const [enlarged, setEnlarged] = createSignal<string>()
   const [details, setDetails] = createSignal(false)
@@ -40,9 +40,19 @@ export function Wall(props: WallProps): JSX.Element {
   let area: HTMLElement | undefined
   const size = createSize(() => area)
   const grid = createMemo(() => fitGrid(cameras.ids().length, size().width, size().height, GAP))
-  const text = (...args: Parameters<ReturnType<typeof choice.translator>['text']>) =>
-    choice.translator().text(...args)
+  const text = app.text
 
+  // A server that comes back may be another one, and may know somebody else.
+  createEffect(
+    on(
+      cameras.returns,
+      () => {
+        // The wall itself says when the server does not answer.
+        app.session.start().catch(() => undefined)
+      },
+      { defer: true },
+    ),
+  )
   createEffect(() => {
     const ids = cameras.ids()
     const big = enlarged()
@@ -86,7 +96,7 @@ export function Wall(props: WallProps): JSX.Element {
         if (enlarged() !== undefined) setMuted((value) => !value)
         return
       case 'language':
-        choice.next()
+        app.choice.next()
         return
       case 'fullscreen':
         toggleFullscreen()
@@ -115,7 +125,7 @@ export function Wall(props: WallProps): JSX.Element {
 
   return (
     <>
-      <Header choice={choice} summary={summary()} open={open()} onHelp={() => setHelp(true)} />
+      <Header summary={summary()} open={open()} onHelp={() => setHelp(true)} />
       <Show when={cameras.connected() === false}>
         <p class="offline" role="alert">
           {text('wall.offline')}
@@ -141,8 +151,9 @@ export function Wall(props: WallProps): JSX.Element {
                 details={details()}
                 muted={muted()}
                 pixels={grid().width * devicePixelRatio}
-                translator={choice.translator()}
+                translator={app.t()}
                 returns={cameras.returns}
+                addresses={addresses}
                 make={props.player}
                 onFocus={() => setFocused(index())}
                 onEnlarge={() => {
@@ -158,13 +169,13 @@ export function Wall(props: WallProps): JSX.Element {
           <div class="empty">
             <Show when={cameras.listed()} fallback={<p>{text('wall.loading')}</p>}>
               <p>{text('wall.empty')}</p>
-              <small>{text('wall.empty.hint')}</small>
+              <small>{text(open() ? 'wall.empty.hint' : 'wall.empty.rights')}</small>
             </Show>
           </div>
         </Show>
       </main>
       <Show when={help()}>
-        <Help translator={choice.translator()} onClose={() => setHelp(false)} />
+        <Help translator={app.t()} onClose={() => setHelp(false)} />
       </Show>
     </>
   )

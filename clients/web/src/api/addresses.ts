@@ -1,0 +1,78 @@
+import type { Client, Page } from './client'
+import { Problem } from './problem'
+import type { StreamName } from './streams'
+
+/** The signed address by which one viewer opens one stream. `renew`: go on with what it opened. */
+export type Authorize = (renew: boolean) => Promise<string>
+
+interface SignedAddress {
+  readonly camera: string
+  readonly stream: StreamName
+  readonly address: string
+}
+
+interface Wish {
+  readonly camera: string
+  readonly stream: StreamName
+  readonly renew: boolean
+  resolve(address: string): void
+  reject(error: unknown): void
+}
+
+/** The server signs no more at once. */
+const MOST_AT_ONCE = 128
+
+export interface Addresses {
+  of(camera: string, stream: StreamName): Authorize
+}
+
+/**
+ * Asks for addresses. Tiles that open, or are renewed, in the same moment share
+ * one request. Each address opens one session, so none is kept.
+ */
+export function makeAddresses(client: Client): Addresses {
+  let waiting: Wish[] = []
+
+  function collect(wish: Wish): void {
+    waiting.push(wish)
+    // After all that this turn of the loop still makes.
+    if (waiting.length === 1) setTimeout(flush)
+  }
+
+  function flush(): void {
+    const all = waiting
+    waiting = []
+    for (const renew of [false, true]) {
+      const alike = all.filter((wish) => wish.renew === renew)
+      for (let at = 0; at < alike.length; at += MOST_AT_ONCE) void sign(alike.slice(at, at + MOST_AT_ONCE), renew)
+    }
+  }
+
+  async function sign(wishes: readonly Wish[], renew: boolean): Promise<void> {
+    try {
+      const streams = wishes.map(({ camera, stream }) => ({ camera, stream }))
+      const body = { streams, kind: 'webrtc', renew }
+      const { items }: Pick<Page<SignedAddress>, 'items'> = await client.change('/streams/addresses', {
+        method: 'POST',
+        body,
+      })
+      wishes.forEach((wish, at) => {
+        wish.resolve(items[at]?.address ?? '')
+      })
+    } catch (error) {
+      // All or none are signed: one that is refused must not take the others with it.
+      const alone = wishes.length > 1 && error instanceof Problem && (error.status === 403 || error.status === 404)
+      for (const wish of wishes) {
+        if (alone) void sign([wish], renew)
+        else wish.reject(error)
+      }
+    }
+  }
+
+  return {
+    of: (camera, stream) => (renew) =>
+      new Promise((resolve, reject) => {
+        collect({ camera, stream, renew, resolve, reject })
+      }),
+  }
+}
