@@ -96,7 +96,10 @@ def erase_person(unit: Unit, by: Asker, person: str, clock: Clock = _SYSTEM_CLOC
     The lines stay, and the chains stay valid: they hold the id, and of the rest
     a hash whose salt is erased too.
     """
+    own = unit.scope.city
     for chain in store.chains_of_person(unit, person):
+        if own not in {None, chain}:
+            continue
         store.delete_person(unit, chain, person)
         lines = store.erase_addresses(unit, chain, person)
         entry = AuditEntry(

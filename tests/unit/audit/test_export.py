@@ -1,11 +1,14 @@
 """Exports: verified with nothing but the file; tables that a spreadsheet shows as they are."""
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audits import MANAGER, ROOT, Audit
 from vms.audit import FaultKind, Report, Search, fingerprint_of, verify_file
@@ -271,3 +274,43 @@ def test_what_is_no_fingerprint_is_refused(text: str) -> None:
     with pytest.raises(InvalidError) as caught:
         fingerprint_of(text)
     assert caught.value.code == "audit_fingerprint_invalid"
+
+
+def sorted_json(form: dict[str, Any]) -> bytes:
+    return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+async def test_the_documented_form_is_enough_to_verify(audit: Audit) -> None:
+    """Written from docs/operations/audit.md, with nothing of the product."""
+    await audit.name("user:ana", "Ána")
+    header, *records, end = map(json.loads, (await exported(audit, 3, 2)).splitlines())
+    (key,) = header["keys"]
+    raw = bytes.fromhex(key["public"])
+    assert hashlib.sha256(raw).hexdigest() == key["fingerprint"]
+    public = Ed25519PublicKey.from_public_bytes(raw)
+    last = hashlib.sha256(f"vms audit chain 1\n{header['city']}".encode()).hexdigest()
+    before = "0" * 64
+    checked = 0
+    line_names = "action actor address_hash details id number object outcome time_us"
+    seal_names = "first head key last number previous time_us"
+    for record in records:
+        if record["kind"] == "line":
+            form = {name: record[name] for name in line_names.split()}
+            text = sorted_json({**form, "city": header["city"], "format": 1})
+            last = hashlib.sha256(bytes.fromhex(last) + text).hexdigest()
+            assert last == record["hash"]
+            if record["address_hash"] is not None:
+                salted = f"{record['address_salt']}\n{record['address']}".encode()
+                assert hashlib.sha256(salted).hexdigest() == record["address_hash"]
+            checked += 1
+        elif record["kind"] == "seal":
+            form = {name: record[name] for name in seal_names.split()}
+            text = sorted_json({**form, "city": header["city"], "format": 1, "kind": "seal"})
+            public.verify(bytes.fromhex(record["signature"]), text)
+            assert (record["head"], record["previous"]) == (last, before)
+            before = hashlib.sha256(text + record["signature"].encode()).hexdigest()
+            checked += 1
+    assert checked == 6 + 2
+    unsigned = json.dumps({**end, "signature": ""}, separators=(",", ":"), ensure_ascii=False)
+    public.verify(bytes.fromhex(end["signature"]), unsigned.encode())
+    assert (end["last"], end["head"]) == (6, last)

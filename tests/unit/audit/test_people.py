@@ -56,6 +56,16 @@ async def test_a_person_is_erased_from_every_chain(audit: Audit) -> None:
     ) == [(0,)]
 
 
+async def test_a_city_erases_from_its_own_chain_alone(audit: Audit) -> None:
+    await named(audit)
+    await audit.name("user:ana", "Ana", "rio")
+    await audit.trail.erase(MANAGER, "user:ana")
+    assert await audit.rows("SELECT city FROM audit_people WHERE id = :id", id="user:ana") == [
+        ("rio",)
+    ]
+    assert await audit.faults() == set()
+
+
 async def test_who_erases_himself_leaves_no_new_address(audit: Audit) -> None:
     await named(audit)
     await audit.database.run(

@@ -1,17 +1,20 @@
 """What a city, a plan, a site may be."""
 
 import math
+import zoneinfo
 
 import pytest
 
 from vms.admin import CITY_PATTERN as PEOPLES_PATTERN
 from vms.cities import CITY_PATTERN, CityDraft, PlanDraft, Quota, SiteDraft
 from vms.cities.model import (
+    _time_zones,
     checked_city,
     checked_name,
     checked_plan,
     checked_site,
     checked_slug,
+    checked_time_zone,
     name_key,
 )
 from vms.common import InvalidError
@@ -72,6 +75,17 @@ def test_what_is_wrong_with_a_city_is_said(change: dict[str, object], code: str)
     with pytest.raises(InvalidError) as caught:
         checked_city(draft)
     assert caught.value.code == code
+
+
+def test_time_zones_are_known_where_the_system_has_none() -> None:
+    zoneinfo.reset_tzpath(to=())
+    _time_zones.cache_clear()
+    try:
+        assert checked_time_zone("America/Sao_Paulo") == "America/Sao_Paulo"
+        assert zoneinfo.ZoneInfo.no_cache("America/Sao_Paulo").key == "America/Sao_Paulo"
+    finally:
+        zoneinfo.reset_tzpath()
+        _time_zones.cache_clear()
 
 
 def test_a_plan_of_zero_allows_nothing_and_is_a_plan() -> None:
