@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import audit_seal
 import live_feel
 import permission_check
 from product import ROOT, TICKS, Product, Usage, product, simulator
@@ -226,8 +227,18 @@ def permission() -> Row:
     return Row("who asks, and may he", measured, target, Busy.now().limit_since(before))
 
 
+def audit(store: str) -> Row:
+    """What a line of the audit costs."""
+    before = Busy.now()
+    cost = audit_seal.measure(store)
+    limit = Busy.now().limit_since(before)
+    return Row(f"audit, {store}", str(cost), "a second's lines sealed in a second", limit)
+
+
 ROWS: dict[str, Callable[[], Row]] = {
     "permission": permission,
+    "audit-sqlite": lambda: audit("sqlite"),
+    "audit-postgresql": lambda: audit("postgresql"),
     "ingest": lambda: ingest(100, "1080p", "<= 0.06 core; <= 0.6 MB a camera"),
     "ingest-4k": lambda: ingest(50, "4k", "taken in without loss"),
     "webrtc-200": lambda: webrtc(200, "1080p", "<= 0.30 ms; <= 0.45 MB; first key P95 <= 100 ms"),
