@@ -1,8 +1,13 @@
-"""Cameras for tests: any that may be, as hypothesis draws them."""
+"""Cameras for tests: any that may be, as hypothesis draws them, and the cities they are in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
 from vms.cameras import MAKERS, Area, Camera, Secrets
+from vms.common import NotFoundError, TooManyError
+from vms.database import Unit
 
 _words = st.text(
     st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12
@@ -63,3 +68,39 @@ def cameras_with_secrets(draw: st.DrawFn) -> list[tuple[Camera, Secrets]]:
         camera = Camera(id=camera_id, has_password=secrets.password is not None, **fields)
         found.append((camera, secrets))
     return found
+
+
+@dataclass(slots=True)
+class FakePlaces:
+    """Cities that exist, each with the same sites and groups."""
+
+    cities: tuple[str, ...] = ("sp", "rj", "local")
+    named_sites: Mapping[str, str] = field(default_factory=lambda: {"s1": "Praça"})
+    named_groups: Mapping[str, str] = field(
+        default_factory=lambda: {"g1": "North", "g2": "South", "g3": "South"}
+    )
+
+    def check_city(self, _unit: Unit, city: str) -> None:
+        if city not in self.cities:
+            raise NotFoundError(f"there is no city {city!r}", code="city_unknown")
+
+    def sites(self, _unit: Unit, _city: str) -> Mapping[str, str]:
+        return self.named_sites
+
+    def groups(self, _unit: Unit, _city: str) -> Mapping[str, str]:
+        return self.named_groups
+
+
+@dataclass(slots=True)
+class FakeQuota:
+    """So many cameras a city."""
+
+    most: int = 10_000
+
+    def check(self, _unit: Unit, city: str, used: int) -> None:
+        if used >= self.most:
+            raise TooManyError(
+                f"{city} has {used} of {self.most} cameras",
+                code="quota_cameras",
+                values={"limit": self.most, "used": used},
+            )

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import cameras
 from vms.admin import (
     AcceptDraft,
     Function,
@@ -25,6 +26,7 @@ from vms.admin import (
     totp,
 )
 from vms.admin.store import people as people_store
+from vms.cameras import CameraServices
 from vms.common import ForbiddenError, ManualClock, NotFoundError, TooManyError
 from vms.database import PLATFORM, Database, Unit, Vault
 from vms.proto.events import decode_event
@@ -89,6 +91,9 @@ class TownHall:
         self.places = FakePlaces()
         self.quota = FakeQuota()
         self.people = self.another_worker()
+        self.cameras = CameraServices.open(
+            database, self.vault, self.clock, cameras.FakeQuota(), cameras.FakePlaces()
+        )
         self.secrets: dict[str, bytes] = {}
 
     def another_worker(self) -> People:

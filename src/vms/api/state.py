@@ -13,6 +13,7 @@ from vms.api.events import EventHub, Listeners, WallFeed
 from vms.api.limits import Buckets
 from vms.api.ports import FirstAnswers, Gate
 from vms.audit import AuditExport, AuditTrail
+from vms.cameras import CameraServices
 from vms.cities import CameraGroups, Cities, Plans, Sites
 from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
@@ -42,6 +43,7 @@ class Contexts:
     audit: AuditTrail
     audit_export: AuditExport
     addresses: StreamAddresses
+    cameras: CameraServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class ApiState:
     def people(self) -> People:
         """People and their sessions."""
         return self.own.people
+
+    @property
+    def cameras(self) -> CameraServices:
+        """Cameras, their files and their history."""
+        return self.own.cameras
 
 
 def state_of(connection: HTTPConnection) -> ApiState:

@@ -2,7 +2,7 @@
 
 from vms.cameras.access import camera_groups
 from vms.cameras.editor import Seeded
-from vms.cameras.exchange import Format
+from vms.cameras.exchange import CameraFile, Format, Item
 from vms.cameras.history import BEAT_S, CameraHistory, Known
 from vms.cameras.makers import GENERIC, MAKERS, Maker
 from vms.cameras.model import (
@@ -26,7 +26,8 @@ from vms.cameras.model import (
     wish_of_entry,
 )
 from vms.cameras.ports import CameraQuota, Places
-from vms.cameras.service import Cameras
+from vms.cameras.service import Cameras, city_of
+from vms.cameras.services import CameraServices
 from vms.cameras.store import Filter
 from vms.cameras.trace import MARK
 from vms.cameras.transfer import ImportReport, RowOutcome, RowReport, Transfer
@@ -39,9 +40,11 @@ __all__ = [
     "MARK",
     "Area",
     "Camera",
+    "CameraFile",
     "CameraHistory",
     "CameraItem",
     "CameraQuota",
+    "CameraServices",
     "CameraState",
     "Cameras",
     "Change",
@@ -49,6 +52,7 @@ __all__ = [
     "Filter",
     "Format",
     "ImportReport",
+    "Item",
     "Known",
     "Maker",
     "NewCamera",
@@ -67,6 +71,7 @@ __all__ = [
     "Uptime",
     "Why",
     "camera_groups",
+    "city_of",
     "desired_state",
     "draft_of_entry",
     "parse_camera",

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from vms.cameras.model import Area, Camera, Change, Secrets
+from vms.cameras.model import Area, Areas, Camera, Change, IdText, Secrets
 from vms.common import InvalidError, VmsError
 
 Format = Literal["csv", "json"]
@@ -42,7 +42,13 @@ _NO = frozenset({"false", "0", "no", "não", "nao", "falso"})
 class Item(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row as it is read: what it names of a camera, and which one it is."""
 
-    id: str | None = None
+    id: IdText | None = None
+
+
+class CameraFile(msgspec.Struct, frozen=True):
+    """A file of cameras in JSON."""
+
+    cameras: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +253,9 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(LIST_MARK) if part.strip())
 
 
-def _areas(text: str) -> tuple[Area, ...]:
+def _areas(text: str) -> Areas:
     try:
-        return msgspec.json.decode(text, type=tuple[Area, ...])
+        return msgspec.json.decode(text, type=Areas)
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from None
 

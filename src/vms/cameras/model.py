@@ -6,12 +6,12 @@ an export by one who may.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from vms.cameras.makers import GENERIC, MAKERS
 from vms.common import LOCAL_CITY, InvalidError, Login, StreamName, camera_id, with_login
@@ -21,6 +21,55 @@ from vms.proto import CameraEntry, Transport
 # A comma that begins another address; commas inside an address stay.
 _NEXT_ADDRESS = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
+MOST_NAME = 120
+MOST_LOGIN = 128
+MOST_ADDRESS = 2_048
+MOST_TAGS = 32
+MOST_TAG = 40
+MOST_GROUPS = 64
+MOST_AREAS = 32
+LEAST_POINTS = 3
+MOST_POINTS = 64
+MOST_CHANNEL = 9_999
+
+NameText = Annotated[str, Meta(max_length=MOST_NAME, description="What people call it.")]
+MakerText = Annotated[
+    str, Meta(max_length=31, description="An id of /makers; generic: addresses are given in full.")
+]
+HostText = Annotated[
+    str, Meta(max_length=255, description="The device: a host name or an IP address.")
+]
+PortNumber = Annotated[
+    int, Meta(ge=1, le=65_535, description="The device's RTSP port; absent: the maker's.")
+]
+ChannelNumber = Annotated[
+    int, Meta(ge=1, le=MOST_CHANNEL, description="The device's input or lens, from 1.")
+]
+AddressText = Annotated[
+    str,
+    Meta(
+        max_length=MOST_ADDRESS,
+        description="rtsp://HOST[:PORT]/PATH, for generic alone; a user in it becomes the user.",
+    ),
+]
+UserText = Annotated[str, Meta(max_length=MOST_LOGIN, description="Who calls the camera.")]
+PasswordText = Annotated[
+    str, Meta(max_length=MOST_LOGIN, description="Never told again. null removes it.")
+]
+IdText = Annotated[str, Meta(max_length=63)]
+GroupIds = Annotated[
+    tuple[IdText, ...], Meta(max_length=MOST_GROUPS, description="Who sees it: ids of groups.")
+]
+TagText = Annotated[str, Meta(max_length=MOST_TAG)]
+Tags = Annotated[tuple[TagText, ...], Meta(max_length=MOST_TAGS)]
+Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.")]
+Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east.")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Points = Annotated[
+    tuple[tuple[Share, Share], ...], Meta(min_length=LEAST_POINTS, max_length=MOST_POINTS)
+]
+AreaName = Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
+
 
 class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A named polygon on the picture: points from (0, 0), top left, to (1, 1).
@@ -28,8 +77,11 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     A *mask* hides what lies in it; a *zone* is where something is looked for.
     """
 
-    name: str
-    points: tuple[tuple[float, float], ...]
+    name: AreaName
+    points: Points
+
+
+Areas = Annotated[tuple[Area, ...], Meta(max_length=MOST_AREAS)]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +91,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     addresses follow, or the maker ``generic`` with the addresses themselves.
     """
 
-    maker: str = GENERIC
-    host: str | None = None
-    port: int | None = None
-    channel: int = 1
+    maker: MakerText = GENERIC
+    host: HostText | None = None
+    port: PortNumber | None = None
+    channel: ChannelNumber = 1
     # False leaves out the sub-stream that the maker's cameras have.
     sub_stream: bool = True
-    url: str | None = None
-    sub_url: str | None = None
+    url: AddressText | None = None
+    sub_url: AddressText | None = None
 
     def addresses(self) -> dict[StreamName, str]:
         """Return the address of each stream; the source must be valid."""
@@ -70,54 +122,54 @@ class Draft(Source, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Passwords left out stay as they are; ``null`` removes them.
     """
 
-    name: str
+    name: NameText
     transport: Transport | None = None
-    user: str | None = None
-    password: str | UnsetType | None = UNSET
+    user: UserText | None = None
+    password: PasswordText | UnsetType | None = UNSET
     # The sub-stream's own, where they differ from the main stream's.
-    sub_user: str | None = None
-    sub_password: str | UnsetType | None = UNSET
+    sub_user: UserText | None = None
+    sub_password: PasswordText | UnsetType | None = UNSET
     enabled: bool = True
-    site: str | None = None
-    groups: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    latitude: float | None = None
-    longitude: float | None = None
-    masks: tuple[Area, ...] = ()
-    zones: tuple[Area, ...] = ()
+    site: IdText | None = None
+    groups: GroupIds = ()
+    tags: Tags = ()
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    masks: Areas = ()
+    zones: Areas = ()
 
 
 class NewCamera(Draft, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A camera to be made. Only the platform chooses an id; a city's people need not name it."""
 
-    id: str | None = None
-    city: str | None = None
+    id: IdText | None = None
+    city: IdText | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What should change of a camera; what is left out stays."""
 
-    maker: str | UnsetType = UNSET
-    host: str | UnsetType | None = UNSET
-    port: int | UnsetType | None = UNSET
-    channel: int | UnsetType = UNSET
+    maker: MakerText | UnsetType = UNSET
+    host: HostText | UnsetType | None = UNSET
+    port: PortNumber | UnsetType | None = UNSET
+    channel: ChannelNumber | UnsetType = UNSET
     sub_stream: bool | UnsetType = UNSET
-    url: str | UnsetType | None = UNSET
-    sub_url: str | UnsetType | None = UNSET
-    name: str | UnsetType = UNSET
+    url: AddressText | UnsetType | None = UNSET
+    sub_url: AddressText | UnsetType | None = UNSET
+    name: NameText | UnsetType = UNSET
     transport: Transport | UnsetType | None = UNSET
-    user: str | UnsetType | None = UNSET
-    password: str | UnsetType | None = UNSET
-    sub_user: str | UnsetType | None = UNSET
-    sub_password: str | UnsetType | None = UNSET
+    user: UserText | UnsetType | None = UNSET
+    password: PasswordText | UnsetType | None = UNSET
+    sub_user: UserText | UnsetType | None = UNSET
+    sub_password: PasswordText | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
-    site: str | UnsetType | None = UNSET
-    groups: tuple[str, ...] | UnsetType = UNSET
-    tags: tuple[str, ...] | UnsetType = UNSET
-    latitude: float | UnsetType | None = UNSET
-    longitude: float | UnsetType | None = UNSET
-    masks: tuple[Area, ...] | UnsetType = UNSET
-    zones: tuple[Area, ...] | UnsetType = UNSET
+    site: IdText | UnsetType | None = UNSET
+    groups: GroupIds | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
+    masks: Areas | UnsetType = UNSET
+    zones: Areas | UnsetType = UNSET
 
     def given(self) -> dict[str, Any]:
         """Return what was named, by field."""
@@ -194,8 +246,7 @@ class CameraItem(msgspec.Struct, frozen=True):
     enabled: bool
     site: str | None
     groups: tuple[str, ...]
-    # JSON as it is kept: lists are the hot path.
-    tags: msgspec.Raw
+    tags: tuple[str, ...]
     latitude: float | None
     longitude: float | None
     masked: bool
@@ -278,12 +329,6 @@ def changed_fields(before: Camera, held: Secrets, after: Draft) -> tuple[str, ..
     wanted = held.after(after)
     names += [name for name in SECRET if getattr(held, name) != getattr(wanted, name)]
     return tuple(names)
-
-
-def view(camera: Camera) -> Mapping[str, Any]:
-    """Return a camera with the addresses that follow from it, as the API shows it."""
-    fields = {name: getattr(camera, name) for name in Camera.__struct_fields__}
-    return fields | {"addresses": camera.addresses(), "masked": camera.masked}
 
 
 def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:

@@ -262,7 +262,7 @@ def _item(row: tuple[Any, ...]) -> CameraItem:
         groups, *status,
     ) = row  # fmt: skip
     return CameraItem(
-        id_, city, name, maker, bool(enabled), site, _split(groups), msgspec.Raw(tags.encode()),
+        id_, city, name, maker, bool(enabled), site, _split(groups), _tags.decode(tags),
         latitude, longitude, bool(masked), version, _status(bool(enabled), *status),
     )  # fmt: skip
 

@@ -9,17 +9,21 @@ import msgspec
 from msgspec import UNSET
 
 from vms.cameras.makers import GENERIC, MAKERS
-from vms.cameras.model import Area, Change, Draft
+from vms.cameras.model import (
+    LEAST_POINTS,
+    MOST_AREAS,
+    MOST_GROUPS,
+    MOST_LOGIN,
+    MOST_NAME,
+    MOST_POINTS,
+    MOST_TAG,
+    MOST_TAGS,
+    Area,
+    Change,
+    Draft,
+)
 from vms.common import InvalidError, Login, VmsError, camera_id, check_host, split_login
 
-MOST_NAME = 120
-MOST_LOGIN = 128
-MOST_TAGS = 32
-MOST_TAG = 40
-MOST_GROUPS = 64
-MOST_AREAS = 32
-LEAST_POINTS = 3
-MOST_POINTS = 64
 # The fields of one way to say where streams come from, as they are for the other way.
 _Empty = Mapping[str, object]
 _DEVICE: _Empty = {"host": None, "port": None, "channel": 1, "sub_stream": True}

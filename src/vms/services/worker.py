@@ -12,6 +12,7 @@ from pathlib import Path
 from vms.api import Contexts, OutboxSource, Wiring, running
 from vms.api.store import KeptAnswers
 from vms.bus import Bus, MemoryBus, UnixBusClient
+from vms.cameras import CameraServices
 from vms.common import Clock
 from vms.engine import DesiredState, EngineClient
 from vms.ingest import Bystander, Director, IngestWatch, Roster, StatusRecorder
@@ -74,6 +75,7 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
             audit=house.audit,
             audit_export=house.audit_export,
             addresses=house.addresses,
+            cameras=CameraServices(house.cameras, house.transfer, house.history),
         ),
         cursor_key=cursor_key,
         first_answers=KeptAnswers(house.database, house.vault, house.clock),

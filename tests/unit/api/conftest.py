@@ -66,6 +66,7 @@ async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
         audit=AuditTrail(database, hall.vault, HeadFile(tmp_path), clock),
         audit_export=AuditExport(database, hall.vault, clock),
         addresses=await signing(database, hall.vault, clock),
+        cameras=hall.cameras,
     )
 
 

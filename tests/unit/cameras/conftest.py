@@ -1,10 +1,8 @@
 """Cameras on both stores, and people who may do this or that with them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import pytest
 
+from cameras import FakePlaces, FakeQuota
 from vms.admin import (
     MANAGER_ROLE,
     PLATFORM_HOME,
@@ -18,47 +16,11 @@ from vms.admin import (
     system_principal,
 )
 from vms.cameras import CameraHistory, Cameras, Transfer
-from vms.common import ManualClock, NotFoundError, TooManyError
-from vms.database import PLATFORM, Database, Unit, Vault
+from vms.common import ManualClock
+from vms.database import PLATFORM, Database, Vault
 
 VAULT = Vault([b"k" * 32])
 SYSTEM = system_principal("test")
-
-
-@dataclass(slots=True)
-class FakePlaces:
-    """Cities that exist, each with the same sites and groups."""
-
-    cities: tuple[str, ...] = ("sp", "rj", "local")
-    named_sites: Mapping[str, str] = field(default_factory=lambda: {"s1": "Praça"})
-    named_groups: Mapping[str, str] = field(
-        default_factory=lambda: {"g1": "North", "g2": "South", "g3": "South"}
-    )
-
-    def check_city(self, _unit: Unit, city: str) -> None:
-        if city not in self.cities:
-            raise NotFoundError(f"there is no city {city!r}", code="city_unknown")
-
-    def sites(self, _unit: Unit, _city: str) -> Mapping[str, str]:
-        return self.named_sites
-
-    def groups(self, _unit: Unit, _city: str) -> Mapping[str, str]:
-        return self.named_groups
-
-
-@dataclass(slots=True)
-class FakeQuota:
-    """So many cameras a city."""
-
-    most: int = 10_000
-
-    def check(self, _unit: Unit, city: str, used: int) -> None:
-        if used >= self.most:
-            raise TooManyError(
-                f"{city} has {used} of {self.most} cameras",
-                code="quota_cameras",
-                values={"limit": self.most, "used": used},
-            )
 
 
 def person(*held: tuple[Function, str], home: str = "sp") -> Principal:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from cameras import FakePlaces, FakeQuota
 from vms.cameras import Cameras, NewCamera
 from vms.common import ManualClock, NotFoundError
 from vms.database import PLATFORM, CityScope, Database, Unit, schema_state, upgrade
 from vms.outbox import emit
 from vms.proto.events import CityCreated
 
-from .conftest import SYSTEM, VAULT, FakePlaces, FakeQuota, manager
+from .conftest import SYSTEM, VAULT, manager
 
 BEFORE = "0005"
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from cameras import cameras_with_secrets
+from cameras import FakePlaces, FakeQuota, cameras_with_secrets
 from vms.admin import Function
 from vms.cameras import (
     Camera,
@@ -19,16 +19,7 @@ from vms.cameras.model import draft_of
 from vms.common import ForbiddenError, InvalidError, ManualClock, NotFoundError, Page
 from vms.database import Database
 
-from .conftest import (
-    SYSTEM,
-    VAULT,
-    FakePlaces,
-    FakeQuota,
-    manager,
-    person,
-    platform_person,
-    rows_of,
-)
+from .conftest import SYSTEM, VAULT, manager, person, platform_person, rows_of
 
 SP = manager("sp")
 CREATED, UPDATED, UNCHANGED, FAILED = RowOutcome
