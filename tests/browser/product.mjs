@@ -28,7 +28,7 @@ const STOP_LIMIT_MS = 15_000
  * @param {number} cameras
  */
 export function startDemo(cameras) {
-  return start(['demo', '--cameras', String(cameras)])
+  return start(['demo', '--open', '--cameras', String(cameras)])
 }
 
 /**

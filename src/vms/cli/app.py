@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from vms.cli.admin import admin_app
@@ -63,6 +64,12 @@ def _own_name() -> str:
     return "vms" if shutil.which("vms") else sys.argv[0]
 
 
+def _demo_announcement(texts: Texts, *, open_: bool, as_json: bool) -> Announcement:
+    keys = ("up.open", "demo.ready") if open_ else ("demo.ready", "demo.people")
+    announcement = _announcement(texts, *keys, as_json=as_json)
+    return msgspec.structs.replace(announcement, setup="", person=texts("demo.person"))
+
+
 def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
     @app.command("up", help=texts("up.help"))
     def up(
@@ -100,6 +107,7 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         *,
         cameras: Annotated[int, options("cameras", min=1, max=MOST_CAMERAS, show_default=True)] = 6,
         data: Annotated[Path | None, options("data")] = None,
+        open_: Annotated[bool, options("open")] = False,
         codec: Annotated[str, options("codec", show_default=True)] = "h264",
         size: Annotated[str, options("size", show_default=True)] = "1080p",
         audio: Annotated[bool, options("audio")] = False,
@@ -120,8 +128,8 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
             log_level=log_level,
             log_format=log_format,
         )
-        folder = data or Path(tempfile.gettempdir()) / f"vms-demo-{_user()}"
-        launch = launch_of(folder, flags, open_=True)
+        folder = data or Path(tempfile.mkdtemp(prefix=f"vms-demo-{_user()}-"))
+        launch = launch_of(folder, flags, open_=open_)
         scenes = make_scenes(codec, size, texts)
         # The address is known only when the cameras listen.
         how_to_fail = texts("demo.ready").replace("{command}", _own_name())

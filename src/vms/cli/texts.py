@@ -65,6 +65,11 @@ EN: Mapping[str, str] = {
         "  {setup}\n"
         "It is kept in {data}/setup-link too. Without a browser: vms admin create."
     ),
+    "demo.people": (
+        "The wall at once, by a link for one use:\n  {enter}\n"
+        "Or sign in as one of these (login, password, secret of the authenticator):"
+    ),
+    "demo.person": "  {login:<13} {password}  {secret}",
     "demo.ready": (
         "To see a camera fail: {command} simulate fault {simulator}/cam1 stall\n"
         "and heal again:       {command} simulate fault {simulator}/cam1 none"
@@ -157,6 +162,11 @@ PT: Mapping[str, str] = {
         "  {setup}\n"
         "Ele está também em {data}/setup-link. Sem navegador: vms admin create."
     ),
+    "demo.people": (
+        "O mural já, por um link de um só uso:\n  {enter}\n"
+        "Ou entre como um destes (usuário, senha, segredo do autenticador):"
+    ),
+    "demo.person": "  {login:<13} {password}  {secret}",
     "demo.ready": (
         "Para ver uma câmera falhar: {command} simulate fault {simulator}/cam1 stall\n"
         "e voltar:                   {command} simulate fault {simulator}/cam1 none"
@@ -249,6 +259,11 @@ ES: Mapping[str, str] = {
         "  {setup}\n"
         "También está en {data}/setup-link. Sin navegador: vms admin create."
     ),
+    "demo.people": (
+        "El muro ya, por un enlace de un solo uso:\n  {enter}\n"
+        "O entre como uno de estos (usuario, contraseña, secreto del autenticador):"
+    ),
+    "demo.person": "  {login:<13} {password}  {secret}",
     "demo.ready": (
         "Para ver fallar una cámara: {command} simulate fault {simulator}/cam1 stall\n"
         "y volver:                   {command} simulate fault {simulator}/cam1 none"

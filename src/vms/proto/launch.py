@@ -133,6 +133,8 @@ class Announcement(Message, frozen=True):
     text: str = ""
     # Said too while there is no admin.
     setup: str = ""
+    # Said of each person of a demonstration: one line with {login}, {password} and {secret}.
+    person: str = ""
     json: bool = False
 
 
@@ -151,6 +153,8 @@ class SupervisorLaunch(Message, frozen=True):
     launch: Launch
     announcement: Announcement = Announcement()
     simulator: SimulatorLaunch | None = None
+    # Make one user a role and tell how they sign in.
+    demo: bool = False
 
 
 class SimulateLaunch(Message, frozen=True):

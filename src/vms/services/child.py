@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -54,13 +54,22 @@ class Post:
                 os.write(self._handle, msgspec.json.encode(report) + b"\n")
 
 
-def announce(announcement: Announcement, addresses: dict[str, str], whole: object) -> None:
+def announce(
+    announcement: Announcement,
+    addresses: dict[str, str],
+    whole: object,
+    people: Iterable[dict[str, str]] = (),
+) -> None:
     """Tell a person, or a program, that all is ready."""
+    people = list(people)
     if announcement.json:
-        text = msgspec.json.encode(whole).decode()
+        told = msgspec.to_builtins(whole)
+        text = msgspec.json.encode({**told, "people": people} if people else told).decode()
     else:
         words = [announcement.text, *([announcement.setup] if addresses.get("setup") else ())]
-        text = "\n".join(words).format_map(addresses)
+        lines = ["\n".join(words).format_map(addresses)]
+        lines += [announcement.person.format_map(person) for person in people]
+        text = "\n".join(lines)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -5,7 +5,7 @@ import ipaddress
 from pathlib import Path
 
 from vms.common import Clock, ConflictError, InvalidError
-from vms.database import database_url, file_of, schema_state, upgrade
+from vms.database import check_vault, database_url, ensure_current, file_of, schema_state
 from vms.proto import Launch
 from vms.services.house import House
 from vms.telemetry import get_logger
@@ -17,10 +17,11 @@ async def prepare(launch: Launch, clock: Clock) -> bool:
     """Bring the database up to date and furnish it; tell whether there is an admin."""
     house = House.open(launch, clock)
     try:
-        before = await asyncio.to_thread(schema_state, house.database)
-        after = await asyncio.to_thread(upgrade, house.database)
-        if before != after:
-            log.info("database_upgraded", version=after.current)
+        backups = house.data / "backups"
+        before = await asyncio.to_thread(ensure_current, house.database, backups)
+        if not before.is_current:
+            log.info("database_upgraded", before=before.current, now=before.newest)
+        await asyncio.to_thread(check_vault, house.database, house.vault)
         await house.furnish(launch)
         has_admin = not await house.people.setup.is_needed()
     finally:

@@ -28,6 +28,7 @@ from vms.proto import (
     SupervisorLaunch,
 )
 from vms.services import child, first_start
+from vms.services.demo import DemoPerson, invite_everybody, viewer_link
 from vms.services.listen import listen_unix
 from vms.services.paths import api_socket, bus_socket, make_data_folder, write_atomic
 from vms.services.tree import Child, Role, stop_all
@@ -111,6 +112,8 @@ class Supervisor:
     bus: UnixBusServer | None = None
     cursor_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     setup_link: str | None = None
+    people: tuple[DemoPerson, ...] = ()
+    viewer_link: str | None = None
 
     def __post_init__(self) -> None:
         self.launch = self.orders.launch
@@ -141,9 +144,10 @@ class Supervisor:
         )
         self._on_media(ready)
         await _answers(ready.addresses["front"])
+        page = self.addresses["api"]
         if not has_admin:
-            page = self.addresses["api"]
             self.setup_link = await first_start.setup_link(self.launch, self.clock, page)
+        self.viewer_link = await viewer_link(self.launch, self.clock, self.people, page)
         self.write_run_file()
 
     async def _prepare(self) -> bool:
@@ -153,7 +157,11 @@ class Supervisor:
             return True
         self.bus = UnixBusServer(MemoryBus(), bus_socket(self.data))
         await self.bus.start()
-        return await first_start.prepare(self.launch, self.clock)
+        has_admin = await first_start.prepare(self.launch, self.clock)
+        if not self.orders.demo:
+            return has_admin
+        self.people = await invite_everybody(self.launch, self.clock)
+        return True
 
     async def stop(self) -> None:
         """Stop every process, then the bus that they used."""
@@ -276,9 +284,17 @@ async def _run_tree(supervisor: Supervisor, stop: asyncio.Event) -> None:
             await starting
         return
     await starting
-    link = supervisor.setup_link
-    words = {**supervisor.addresses, "data": str(supervisor.data), "setup": link or ""}
-    child.announce(supervisor.orders.announcement, words, supervisor.run_file())
+    words = {
+        **supervisor.addresses,
+        "data": str(supervisor.data),
+        "setup": supervisor.setup_link or "",
+        "enter": supervisor.viewer_link or supervisor.addresses["api"],
+    }
+    people = [
+        {"login": one.login, "password": one.password, "secret": one.secret or "-"}
+        for one in supervisor.people
+    ]
+    child.announce(supervisor.orders.announcement, words, supervisor.run_file(), people)
     await supervisor.keep(stop)
 
 

@@ -184,12 +184,18 @@ def test_the_demo_is_up_with_a_farm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert it.module == "vms.services.supervisor"
     assert orders.simulator is not None
     assert (orders.simulator.cameras, orders.simulator.main[-5:]) == (3, ".h264")
-    assert orders.launch.open
+    assert (orders.launch.open, orders.demo) == (False, True)
     assert orders.launch.log.level == "warning"
     assert orders.announcement.json
-    names = dict.fromkeys(("api", "rtsp", "webrtc", "data"), "")
+    names = dict.fromkeys(("api", "rtsp", "webrtc", "data", "enter"), "")
     words = orders.announcement.text.format(**names, simulator="rtsp://h:9")
     assert "vms simulate fault rtsp://h:9/cam1 stall" in words
+
+
+@pytest.mark.usefixtures("_scenes")
+def test_an_open_demo_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: SupervisorLaunch = became(monkeypatch, "demo", "--open").orders
+    assert (orders.launch.open, orders.demo) == (True, False)
 
 
 @pytest.mark.usefixtures("_scenes")

@@ -5,16 +5,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vms.admin import AcceptDraft, GrantDraft, Visit
+from vms.admin import AcceptDraft, SignInDraft, Ticket, Tokens, Visit
 from vms.admin.setup import FILE_NAME
 from vms.common import LOCAL_CITY, ConflictError, InvalidError, SystemClock
-from vms.database import PLATFORM
 from vms.engine import StreamLimits
 from vms.proto import ApiSettings, CameraEntry, Launch, StreamSettings
 from vms.services import first_start
+from vms.services.demo import invite_everybody, viewer_link
 from vms.services.house import SYSTEM, House
 
 CLOCK = SystemClock()
+PASSWORD = "seven green bicycles"
 GATE = CameraEntry(id="gate", name="Gate", url="rtsp://u:p@10.0.0.9/main")
 
 
@@ -26,13 +27,7 @@ async def make_admin(launch: Launch) -> None:
     """Make an admin with a second factor, as the command line does."""
     house = House.open(launch, CLOCK)
     try:
-        people = house.people
-        hashed = await people.passwords.hash("correct horse battery")
-        user = people.users.new_user("", "root", "Root", "", "en")
-        grant = GrantDraft(role="admin", scope="platform")
-        await house.database.run(
-            lambda unit: people.setup.add_enrolled(unit, SYSTEM, user, hashed, grant), PLATFORM
-        )
+        await house.people.console.create_admin(SYSTEM, "root", "Root", PASSWORD, None)
     finally:
         house.close()
 
@@ -68,9 +63,7 @@ async def test_the_first_admin_is_made_by_a_link_that_is_then_gone(tmp_path: Pat
     assert page == "http://127.0.0.1:8000/setup"
     house = House.open(here, CLOCK)
     try:
-        draft = AcceptDraft(
-            token=token, login="root", name="Root", password="correct horse battery"
-        )
+        draft = AcceptDraft(token=token, login="root", name="Root", password=PASSWORD)
         await house.people.setup.accept(draft, Visit(address="127.0.0.1", agent="test"), tmp_path)
     finally:
         house.close()
@@ -96,3 +89,27 @@ async def test_an_open_server_takes_no_folder_that_has_an_admin(tmp_path: Path) 
     with pytest.raises(ConflictError) as caught:
         await first_start.refuse_open_over_admin(here, CLOCK)
     assert caught.value.code == "open_over_admin"
+
+
+async def test_a_demonstration_has_one_person_a_role_who_can_sign_in(tmp_path: Path) -> None:
+    here = launch(tmp_path)
+    await first_start.prepare(here, CLOCK)
+    people = await invite_everybody(here, CLOCK)
+    assert [one.role for one in people] == ["admin", "gestor", "operador", "visualizador"]
+    assert len({one.password for one in people}) == 4
+    link = await viewer_link(here, CLOCK, people, "http://127.0.0.1:8000")
+    assert link is not None
+    house = House.open(here, CLOCK)
+    try:
+        await house.people.start()
+        sign_in, visit = house.people.sign_in, Visit(address="127.0.0.1", agent="test")
+        for one in people:
+            found = await sign_in.sign_in(
+                SignInDraft(login=one.login, password=one.password), visit
+            )
+            assert isinstance(found, Ticket if one.secret else Tokens), one.role
+        opened = await sign_in.refresh(link.partition("#")[2], visit)
+        assert opened.user.login == "visualizador"
+    finally:
+        house.close()
+    assert await invite_everybody(here, CLOCK) == (), "people are made once"

@@ -54,6 +54,8 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The refresh token; absent where it is a cookie."""
 
     refresh: TokenText | None = None
+    # A link's token becomes the session of the browser that opened it.
+    cookies: Cookies = False
 
 
 class ResetBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,9 +202,9 @@ async def refresh(
     """Exchange the refresh token, which is used up by it; a used one that comes again ends the
     session. Browsers send `{}`: theirs is a cookie.
     """
-    cookies = draft.refresh is None
-    token = request.cookies.get(REFRESH_COOKIE) if cookies else draft.refresh
-    if cookies:
+    cookies = draft.cookies or draft.refresh is None
+    token = draft.refresh or request.cookies.get(REFRESH_COOKIE)
+    if draft.refresh is None:
         check_same_site(request)
     if not token:
         raise UnauthenticatedError("there is no refresh token", code="not_signed_in")
