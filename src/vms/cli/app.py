@@ -56,18 +56,21 @@ def build_app(texts: Texts) -> typer.Typer:
 
 
 def _announcement(texts: Texts, *more: str, as_json: bool) -> Announcement:
-    return Announcement(text="\n".join((texts("up.ready"), *more)), json=as_json)
+    words = "\n".join((texts("up.ready"), *more))
+    return Announcement(text=words, setup=texts("up.setup"), json=as_json)
+
+
+def _demo_announcement(
+    texts: Texts, how_to_fail: str, *, open_: bool, as_json: bool
+) -> Announcement:
+    more = (texts("up.open"), how_to_fail) if open_ else (how_to_fail, texts("demo.people"))
+    announcement = _announcement(texts, *more, as_json=as_json)
+    return msgspec.structs.replace(announcement, setup="", person=texts("demo.person"))
 
 
 def _own_name() -> str:
     """Return what to type to run this command again."""
     return "vms" if shutil.which("vms") else sys.argv[0]
-
-
-def _demo_announcement(texts: Texts, *, open_: bool, as_json: bool) -> Announcement:
-    keys = ("up.open", "demo.ready") if open_ else ("demo.ready", "demo.people")
-    announcement = _announcement(texts, *keys, as_json=as_json)
-    return msgspec.structs.replace(announcement, setup="", person=texts("demo.person"))
 
 
 def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
@@ -95,7 +98,7 @@ def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
             log_format=log_format,
         )
         launch = launch_of(data, flags, open_=open_)
-        more = ("up.open",) if open_ else ()
+        more = (texts("up.open"),) if open_ else ()
         announcement = _announcement(texts, *more, as_json=as_json)
         orders = SupervisorLaunch(launch=launch, announcement=announcement)
         become("vms.services.supervisor", orders)
@@ -136,8 +139,9 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         simulator = farm(cameras, scenes, log=launch.log, audio=audio)
         orders = SupervisorLaunch(
             launch=launch,
-            announcement=_announcement(texts, how_to_fail, as_json=as_json),
+            announcement=_demo_announcement(texts, how_to_fail, open_=open_, as_json=as_json),
             simulator=simulator,
+            demo=not open_,
         )
         become("vms.services.supervisor", orders)
 
