@@ -60,6 +60,26 @@ pub struct FrontSection {
     pub api_socket: PathBuf,
     #[serde(default)]
     pub open: bool,
+    /// Unset: every listener is plain.
+    #[serde(default)]
+    pub tls: Option<TlsSection>,
+    /// A proxy of the operator's in front speaks TLS to clients.
+    #[serde(default)]
+    pub behind_proxy: bool,
+}
+
+/// TLS of the HTTP listeners.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// PEM files; they are read again when they change.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Which listeners speak it.
+    pub origin: bool,
+    pub players: bool,
+    /// Browsers are told to come by TLS alone from now on.
+    pub strict_transport: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use vms_access::{Access, Now, Revocation};
-use vms_front::{Front, FrontConfig};
+use vms_front::{Front, FrontConfig, FrontError, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_sinks::rtsp::RtspServer;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
@@ -230,6 +230,13 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         bind: config.front.bind,
         players_bind: config.webrtc.http_bind,
         api_socket: config.front.api_socket.clone(),
+        tls: config.front.tls.as_ref().map(|tls| TlsConfig {
+            files: TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() },
+            origin: tls.origin,
+            players: tls.players,
+            strict_transport: tls.strict_transport,
+        }),
+        behind_proxy: config.front.behind_proxy,
     };
     let metrics = {
         let inner = Arc::downgrade(inner);
@@ -237,7 +244,10 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
     };
     let (bind, players) = (front.bind, front.players_bind);
     let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics);
-    started.map_err(cannot_bind("HTTP", format!("{bind} or {players}")))
+    started.map_err(|error| match error {
+        FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),
+        FrontError::Listen(error) => cannot_bind("HTTP", format!("{bind} or {players}"))(error),
+    })
 }
 
 impl Inner {

@@ -11,8 +11,8 @@ const OWN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const FORWARDED: [&str; 5] =
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
 
-/// Checks a request of an open server.
-pub fn check_open(headers: &HeaderMap) -> Result<(), Problem> {
+/// Checks a request of an open server that is spoken to by `scheme`.
+pub fn check_open(headers: &HeaderMap, scheme: &str) -> Result<(), Problem> {
     let forwarded =
         headers.keys().any(|name| FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-"));
     if forwarded {
@@ -32,8 +32,7 @@ pub fn check_open(headers: &HeaderMap) -> Result<(), Problem> {
         ));
     }
     for origin in headers.get_all(header::ORIGIN) {
-        let same = origin.to_str().ok().and_then(|text| text.strip_prefix("http://")) == Some(host);
-        if !same {
+        if origin.to_str().ok().and_then(|text| text.split_once("://")) != Some((scheme, host)) {
             return Err(refuse("foreign_origin", "an open server (--open) answers only to its own page"));
         }
     }
@@ -58,6 +57,10 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     fn check(pairs: &[(&str, &str)]) -> Result<(), &'static str> {
+        check_by("http", pairs)
+    }
+
+    fn check_by(scheme: &str, pairs: &[(&str, &str)]) -> Result<(), &'static str> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(
@@ -65,7 +68,7 @@ mod tests {
                 HeaderValue::from_str(value).expect("a good value"),
             );
         }
-        check_open(&headers).map_err(|problem| problem.code)
+        check_open(&headers, scheme).map_err(|problem| problem.code)
     }
 
     #[test]
@@ -83,6 +86,8 @@ mod tests {
         for origin in ["http://localhost:3000", "https://localhost:8000", "http://evil.example", "null"] {
             assert_eq!(check(&[host, ("origin", origin)]), Err("foreign_origin"), "{origin}");
         }
+        assert_eq!(check_by("https", &[host, ("origin", "https://localhost:8000")]), Ok(()));
+        assert_eq!(check_by("https", &[host, ("origin", "http://localhost:8000")]), Err("foreign_origin"));
         for name in ["forwarded", "x-forwarded-for", "x-forwarded-client-cert"] {
             assert_eq!(check(&[host, (name, "1.2.3.4")]), Err("forwarded"), "{name}");
         }

@@ -1,7 +1,8 @@
-//! The one origin: HTTP/1.1 and WebSocket front with WHEP and a proxy to the
+//! The one origin: TLS, HTTP and WebSocket front with WHEP and a proxy to the
 //! API workers.
 //!
-//! Data flow: `guard` refuses what may not come in, `route` names what a
+//! Data flow: `listen` takes connections, `tls` shakes hands, `shape` gives
+//! every request one form, `guard` refuses what may not come in, `route` names what a
 //! request asks for, `whep` answers for the media, `proxy` passes the rest to
 //! the API workers over their Unix socket. Runs on threads of its own, so that
 //! neither packets nor API load disturb it.
@@ -10,10 +11,15 @@
 
 mod credential;
 mod guard;
+mod listen;
 mod problem;
 mod proxy;
 mod route;
 mod serve;
+mod shape;
+mod streams;
+mod tls;
 mod whep;
 
-pub use serve::{Front, FrontConfig, MetricsText};
+pub use serve::{Front, FrontConfig, FrontError, MetricsText, TlsConfig};
+pub use tls::{TlsError, TlsFiles};

@@ -1,6 +1,5 @@
-//! The listeners, their threads, and the way of a request through the front.
+//! The running front, and the way of a request through it.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,11 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
@@ -21,23 +16,43 @@ use vms_sinks::webrtc::WebRtc;
 
 use crate::credential::{self, Refused};
 use crate::guard;
+use crate::listen::{Listener, accept};
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
 use crate::route::{Door, Route, route};
+use crate::shape::reshape;
+use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::whep;
 
 const THREADS: usize = 2;
-/// Open connections of a listener; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 8192;
-/// How clients speak to these listeners.
-const SCHEME: &str = "http";
-const HEADER_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 pub struct FrontConfig {
     pub bind: SocketAddr,
     pub players_bind: SocketAddr,
     pub api_socket: PathBuf,
+    pub tls: Option<TlsConfig>,
+    /// A proxy of the operator's stands in front and speaks TLS to clients.
+    pub behind_proxy: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    pub files: TlsFiles,
+    /// The listeners that speak TLS.
+    pub origin: bool,
+    pub players: bool,
+    /// The certificate is one that browsers trust: they are told to come by
+    /// TLS alone from now on (RFC 6797).
+    pub strict_transport: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FrontError {
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    #[error("{0}")]
+    Listen(#[from] io::Error),
 }
 
 /// Gives the process's metrics as Prometheus text.
@@ -50,27 +65,66 @@ pub struct Front {
     runtime: Option<tokio::runtime::Runtime>,
 }
 
-struct Shared {
+/// Who asks, and through which listener.
+#[derive(Clone, Copy)]
+pub struct Caller {
+    pub door: Door,
+    pub peer: SocketAddr,
+    pub scheme: &'static str,
+}
+
+pub struct Shared {
     webrtc: WebRtc,
     access: Access,
     metrics: MetricsText,
     proxy: Proxy,
 }
 
+impl FrontConfig {
+    /// Of the origin and of the players' port.
+    fn listeners(&self, tls: Option<&Arc<Tls>>) -> [Listener; 2] {
+        let wants = |door| {
+            self.tls.as_ref().is_some_and(|tls| match door {
+                Door::Front => tls.origin,
+                Door::Players => tls.players,
+            })
+        };
+        [Door::Front, Door::Players].map(|door| {
+            let tls = tls.filter(|_| wants(door)).cloned();
+            Listener {
+                door,
+                scheme: if tls.is_some() || self.behind_proxy { "https" } else { "http" },
+                strict_transport: tls.is_some() && self.tls.as_ref().is_some_and(|tls| tls.strict_transport),
+                tls,
+            }
+        })
+    }
+}
+
 impl Front {
-    pub fn start(config: FrontConfig, webrtc: WebRtc, access: Access, metrics: MetricsText) -> io::Result<Self> {
+    pub fn start(
+        config: FrontConfig,
+        webrtc: WebRtc,
+        access: Access,
+        metrics: MetricsText,
+    ) -> Result<Self, FrontError> {
+        let tls = config.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?.map(Arc::new);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("front")
             .enable_all()
             .build()?;
         let cancel = CancellationToken::new();
-        let shared = Arc::new(Shared { webrtc, access, metrics, proxy: Proxy::new(config.api_socket) });
+        if let Some(tls) = tls.clone() {
+            runtime.spawn(async move { tls.follow().await });
+        }
         let mut addresses = [config.bind, config.players_bind];
-        for (address, door) in addresses.iter_mut().zip([Door::Front, Door::Players]) {
-            let listener = runtime.block_on(TcpListener::bind(*address))?;
-            *address = listener.local_addr()?;
-            runtime.spawn(accept(listener, door, shared.clone(), cancel.clone()));
+        let listeners = config.listeners(tls.as_ref());
+        let shared = Arc::new(Shared { webrtc, access, metrics, proxy: Proxy::new(config.api_socket) });
+        for (address, listener) in addresses.iter_mut().zip(listeners) {
+            let socket = runtime.block_on(TcpListener::bind(*address))?;
+            *address = socket.local_addr()?;
+            runtime.spawn(accept(socket, Arc::new(listener), shared.clone(), cancel.clone()));
         }
         Ok(Self { addresses, cancel, runtime: Some(runtime) })
     }
@@ -101,57 +155,9 @@ impl Drop for Front {
     }
 }
 
-async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, cancel: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = cancel.cancelled() => return,
-        };
-        match accepted {
-            Ok((socket, peer)) => {
-                let (shared, cancel) = (shared.clone(), cancel.clone());
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = connection(socket, peer, door, shared) => {}
-                        () = cancel.cancelled() => {}
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of handles: those in use must close first.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
-async fn connection(socket: TcpStream, peer: SocketAddr, door: Door, shared: Arc<Shared>) {
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended at once");
-        return;
-    }
-    let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(shared.answer(door, peer, request).await) }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
-        .serve_connection(TokioIo::new(socket), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended");
-    }
-}
-
 impl Shared {
-    async fn answer(&self, door: Door, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-        match self.try_answer(door, peer, request).await {
+    pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+        match self.try_answer(caller, request).await {
             Ok(response) => response,
             Err(Refused::Problem(problem)) => problem.response(),
             Err(Refused::Answer(response)) => *response,
@@ -159,31 +165,28 @@ impl Shared {
     }
 
     /// Lets a viewer in, or says why not.
-    async fn enter(&self, key: &StreamKey, headers: &HeaderMap, peer: SocketAddr) -> Result<Ticket, Refused> {
+    async fn enter(&self, key: &StreamKey, headers: &HeaderMap, caller: Caller) -> Result<Ticket, Refused> {
         let wish = Wish { key, kind: Kind::Webrtc };
         let entered = if self.access.is_open() {
             self.access.enter(wish, Proof::None, Now::read())
         } else {
-            let address = credential::address(&self.proxy, headers, key, peer.ip(), SCHEME).await?;
+            let address = credential::address(&self.proxy, headers, key, caller.peer.ip(), caller.scheme).await?;
             self.access.enter(wish, Proof::Address(&address), Now::read())
         };
         entered.map_err(|denied| credential::denied(&denied).into())
     }
 
-    async fn try_answer(
-        &self,
-        door: Door,
-        peer: SocketAddr,
-        mut request: Request<Incoming>,
-    ) -> Result<Response<Body>, Refused> {
+    async fn try_answer(&self, caller: Caller, mut request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let Caller { door, peer, scheme } = caller;
+        reshape(&mut request)?;
         if self.access.is_open() {
-            guard::check_open(request.headers())?;
+            guard::check_open(request.headers(), scheme)?;
         }
-        credential::mark(request.headers_mut(), peer.ip(), SCHEME);
+        credential::mark(request.headers_mut(), peer.ip(), scheme);
         match route(door, request.method(), request.uri().path()) {
             Route::Offer(key) => {
                 let (head, body) = request.into_parts();
-                let ticket = self.enter(&key, &head.headers, peer).await?;
+                let ticket = self.enter(&key, &head.headers, caller).await?;
                 Ok(whep::offer(&self.webrtc, door, &key, &head.headers, body, peer.ip(), ticket).await?)
             }
             Route::Session(id) if request.method() == Method::DELETE => {

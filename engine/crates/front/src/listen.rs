@@ -1,0 +1,252 @@
+//! The listeners: connections within bounds, TLS where it is wanted, and the
+//! version of HTTP that a client asked for.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::{Body, Problem, full};
+use crate::route::Door;
+use crate::serve::{Caller, Shared};
+use crate::streams::{End, Streams};
+use crate::tls::{HANDSHAKE_LIMIT, HTTP2, Tls};
+
+/// Open connections of a listener; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 8192;
+const HEADER_LIMIT: Duration = Duration::from_secs(10);
+/// The first byte of a TLS record that holds a handshake (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 22;
+/// A year, as browsers' own lists ask.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Of one HTTP/2 connection.
+mod limits {
+    use std::time::Duration;
+
+    pub const STREAMS: u32 = 128;
+    pub const HEADER_LIST: u32 = 32 * 1024;
+    /// Of bodies that come in, and of answers that wait to go out, bytes.
+    pub const STREAM_WINDOW: u32 = 256 * 1024;
+    pub const CONNECTION_WINDOW: u32 = 1024 * 1024;
+    pub const SEND_BUFFER: usize = 64 * 1024;
+    /// Resets that came before we had looked at the request, and resets that
+    /// errors of the client made us send.
+    pub const RESETS_PENDING: usize = 20;
+    pub const RESETS_LOCAL: usize = 64;
+    /// A client that vanished is noticed by its missing answer to a ping.
+    pub const PING_EVERY: Duration = Duration::from_secs(30);
+    pub const PING_LIMIT: Duration = Duration::from_secs(15);
+    /// For the last answers of a connection that is being closed.
+    pub const CLOSE: Duration = Duration::from_secs(5);
+}
+
+/// One listener, and how it is spoken to.
+pub struct Listener {
+    pub door: Door,
+    /// What clients see, https behind the operator's own proxy too.
+    pub scheme: &'static str,
+    pub tls: Option<Arc<Tls>>,
+    /// Whether browsers are told to use TLS alone from now on.
+    pub strict_transport: bool,
+}
+
+impl Listener {
+    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+        let caller = Caller { door: self.door, peer, scheme: self.scheme };
+        let mut response = shared.answer(caller, request).await;
+        if self.strict_transport {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+        }
+        response
+    }
+}
+
+pub async fn accept(socket: TcpListener, listener: Arc<Listener>, shared: Arc<Shared>, cancel: CancellationToken) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = cancel.cancelled() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                let (listener, shared, cancel) = (listener.clone(), shared.clone(), cancel.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        ended = connection(socket, peer, listener, shared) => if let Err(error) = ended {
+                            tracing::debug!(%error, "a connection ended");
+                        },
+                        () = cancel.cancelled() => {}
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of handles: those in use must close first.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("{0}")]
+    Socket(#[from] io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("its client gave up too many requests")]
+    GivenUp,
+}
+
+async fn connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    listener: Arc<Listener>,
+    shared: Arc<Shared>,
+) -> Result<(), Ended> {
+    socket.set_nodelay(true)?;
+    let Some(tls) = &listener.tls else {
+        return serve_http1(socket, peer, listener, shared).await;
+    };
+    if !shakes_hands(&socket).await? {
+        return send_to_tls(socket).await;
+    }
+    let stream = tls.accept(socket, peer.ip()).await?;
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
+        serve_http2(stream, peer, listener, shared).await
+    } else {
+        serve_http1(stream, peer, listener, shared).await
+    }
+}
+
+/// Whether a client begins with TLS; a browser that was given an address
+/// without `https` does not.
+async fn shakes_hands(socket: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    let length = tokio::time::timeout(HANDSHAKE_LIMIT, socket.peek(&mut first)).await??;
+    Ok(length == 0 || first[0] == HANDSHAKE)
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+    builder
+}
+
+async fn serve_http1<S>(stream: S, peer: SocketAddr, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let (listener, shared) = (listener.clone(), shared.clone());
+        async move { Ok::<_, Infallible>(listener.answer(peer, request, &shared).await) }
+    });
+    let served = http1_builder().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    Ok(served.await?)
+}
+
+async fn serve_http2<S>(stream: S, peer: SocketAddr, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let streams = Streams::new();
+    let counted = streams.clone();
+    let service = service_fn(move |request| {
+        let (listener, shared, stream) = (listener.clone(), shared.clone(), counted.begin());
+        async move {
+            let response = listener.answer(peer, request, &shared).await;
+            Ok::<_, Infallible>(response.map(|body| stream.answer(body)))
+        }
+    });
+    let served = http2_builder().serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let end = tokio::select! {
+        done = &mut served => return Ok(done?),
+        end = streams.over() => end,
+    };
+    if end == End::GivenUp {
+        return Err(Ended::GivenUp);
+    }
+    served.as_mut().graceful_shutdown();
+    tokio::time::timeout(limits::CLOSE, served).await.map_err(io::Error::from)??;
+    Ok(())
+}
+
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::STREAMS)
+        .max_header_list_size(limits::HEADER_LIST)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .max_send_buf_size(limits::SEND_BUFFER)
+        .max_pending_accept_reset_streams(limits::RESETS_PENDING)
+        .max_local_error_reset_streams(limits::RESETS_LOCAL)
+        .keep_alive_interval(limits::PING_EVERY)
+        .keep_alive_timeout(limits::PING_LIMIT);
+    builder
+}
+
+/// Answers one request that came without TLS: the page is at the same address
+/// with https.
+async fn send_to_tls(socket: TcpStream) -> Result<(), Ended> {
+    let service = service_fn(|request: Request<Incoming>| async move { Ok::<_, Infallible>(at_https(&request)) });
+    Ok(http1_builder().keep_alive(false).serve_connection(TokioIo::new(socket), service).await?)
+}
+
+fn at_https<B>(request: &Request<B>) -> Response<Body> {
+    let refused = || Problem::new(StatusCode::BAD_REQUEST, "tls_required", "this port speaks https").response();
+    // What else a request holds has already gone over the net in the open: that
+    // must fail loudly.
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return refused();
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let Some(Ok(to)) = host.map(|host| HeaderValue::from_str(&format!("https://{host}{path}"))) else {
+        return refused();
+    };
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, to);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_tls_is_sent_to_the_one_with_it_and_nothing_else_is() {
+        let asked = |method: Method, host: Option<&str>| {
+            let mut request = Request::builder().method(method).uri("/a?b=c");
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let response = at_https(&request.body(()).expect("a request"));
+            let to = response.headers().get(header::LOCATION).map(|to| to.to_str().expect("text").to_owned());
+            (response.status().as_u16(), to)
+        };
+        let page = Some("https://vms.example:8000/a?b=c".to_owned());
+        assert_eq!(asked(Method::GET, Some("vms.example:8000")), (307, page));
+        assert_eq!(asked(Method::POST, Some("vms.example:8000")), (400, None));
+        assert_eq!(asked(Method::GET, None), (400, None));
+    }
+}

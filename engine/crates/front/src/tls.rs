@@ -1,0 +1,260 @@
+//! TLS 1.3 of the listeners: handshakes within bounds, and a certificate that
+//! is read again when its files change.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// From the connection to the end of the handshake.
+pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// Handshakes at once: of all clients, and of one address, so that one that
+/// stalls cannot take the places of all others.
+const MOST_HANDSHAKES: usize = 512;
+const MOST_OF_AN_ADDRESS: usize = 64;
+/// How often the files are looked at. They are read when two looks in a row
+/// see the same, so that a pair is not read while it is being written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The pair of PEM files: a chain, the server's own certificate first, and its
+/// key.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{path} cannot be read as PEM: {error}", path = path.display())]
+    File { path: PathBuf, error: pem::Error },
+    #[error("{path} holds no certificate", path = path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("{certificate} with {key}: {error}", certificate = files.certificate.display(), key = files.key.display())]
+    Refused { files: TlsFiles, error: rustls::Error },
+}
+
+/// When a file was written, as far as its system tells; `None` where there is none.
+type Look = [Option<(SystemTime, u64)>; 2];
+
+pub struct Tls {
+    files: TlsFiles,
+    served: Mutex<Arc<ServerConfig>>,
+    look: Look,
+    places: Semaphore,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Tls {
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        // Before they are read: a change in between is seen as one.
+        let look = look(&files);
+        let served = Mutex::new(load(&files)?);
+        let places = Semaphore::new(MOST_HANDSHAKES);
+        Ok(Self { files, served, look, places, by_address: Mutex::default() })
+    }
+
+    /// Shakes hands, within the limits.
+    pub async fn accept(&self, socket: TcpStream, peer: IpAddr) -> io::Result<TlsStream<TcpStream>> {
+        let _counted = Counted::new(&self.by_address, peer)
+            .ok_or_else(|| io::Error::other("too many handshakes of one address at once"))?;
+        let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, async {
+            let _place = self.places.acquire().await.map_err(io::Error::other)?;
+            let config = self.served.lock().clone();
+            TlsAcceptor::from(config).accept(socket).await
+        });
+        shaken.await?
+    }
+
+    /// Serves the pair anew whenever it changes, for ever; a pair that cannot
+    /// be used leaves the last one in place.
+    pub async fn follow(&self) {
+        let (mut served, mut before) = (self.look, self.look);
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            let files = self.files.clone();
+            let now = tokio::task::spawn_blocking(move || look(&files)).await.unwrap_or(before);
+            if now != served && now == before {
+                served = now;
+                self.renew().await;
+            }
+            before = now;
+        }
+    }
+
+    async fn renew(&self) {
+        let files = self.files.clone();
+        match tokio::task::spawn_blocking(move || load(&files)).await {
+            Ok(Ok(config)) => {
+                *self.served.lock() = config;
+                tracing::info!(certificate = %self.files.certificate.display(), "the new certificate is served");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the new certificate cannot be used; the last one is kept");
+            }
+            Err(error) => tracing::error!(%error, "the new certificate could not be read"),
+        }
+    }
+}
+
+/// A handshake that is counted for its address while it lasts.
+struct Counted<'a> {
+    counts: &'a Mutex<HashMap<IpAddr, usize>>,
+    address: IpAddr,
+}
+
+impl<'a> Counted<'a> {
+    fn new(counts: &'a Mutex<HashMap<IpAddr, usize>>, address: IpAddr) -> Option<Self> {
+        let mut held = counts.lock();
+        let count = held.entry(address).or_default();
+        (*count < MOST_OF_AN_ADDRESS).then(|| {
+            *count += 1;
+            Self { counts, address }
+        })
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let mut held = self.counts.lock();
+        if let Some(count) = held.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn look(files: &TlsFiles) -> Look {
+    let of = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.modified().ok()?, found.len()))
+    };
+    [of(&files.certificate), of(&files.key)]
+}
+
+fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let unread = |path: &Path| {
+        let path = path.to_owned();
+        move |error| TlsError::File { path, error }
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect)
+        .map_err(unread(&files.certificate))?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate { path: files.certificate.clone() });
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unread(&files.key))?;
+    configure(chain, key).map_err(|error| TlsError::Refused { files: files.clone(), error })
+}
+
+fn configure(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    // Clients keep their sessions in tickets, so that none are kept here.
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.send_tls13_tickets = 1;
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_take_every_place() {
+        let counts = Mutex::default();
+        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut held: Vec<_> = (0..MOST_OF_AN_ADDRESS).map(|_| Counted::new(&counts, one)).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(Counted::new(&counts, one).is_none());
+        assert!(Counted::new(&counts, other).is_some(), "others still come in");
+        held.pop();
+        assert!(Counted::new(&counts, one).is_some(), "a place that is free is given again");
+        held.clear();
+        assert!(counts.lock().is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_said() {
+        let missing =
+            TlsFiles { certificate: "/nonexistent/certificate.pem".into(), key: "/nonexistent/key.pem".into() };
+        let error = Tls::load(missing).err().expect("there is no such file").to_string();
+        assert!(error.contains("/nonexistent/certificate.pem cannot be read"), "{error}");
+        let empty = TlsFiles { certificate: "/dev/null".into(), key: "/dev/null".into() };
+        let error = Tls::load(empty).err().expect("nothing is in it").to_string();
+        assert!(error.contains("/dev/null holds no certificate"), "{error}");
+    }
+
+    /// Writes a pair; returns where.
+    fn write_pair(folder: &Path, name: &str) -> TlsFiles {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let files =
+            TlsFiles { certificate: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) };
+        let pem = |kind: &str, der: &[u8]| {
+            let text = base64::engine::general_purpose::STANDARD.encode(der);
+            format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+        };
+        std::fs::write(&files.certificate, pem("CERTIFICATE", pair.cert.der())).expect("a file");
+        std::fs::write(&files.key, pem("PRIVATE KEY", pair.signing_key.serialized_der())).expect("a file");
+        files
+    }
+
+    #[tokio::test]
+    async fn a_broken_new_pair_leaves_the_last_one() {
+        let folder = std::env::temp_dir().join(format!("vms-front-pairs-{}", std::process::id()));
+        let (files, other) = (write_pair(&folder, "served"), write_pair(&folder, "other"));
+        let tls = Tls::load(files.clone()).expect("a good pair");
+        let first = tls.served.lock().clone();
+        std::fs::copy(&other.key, &files.key).expect("a copy");
+        let error = load(&files).expect_err("the key is another's").to_string();
+        assert!(error.contains("served.pem with"), "{error}");
+        tls.renew().await;
+        assert!(Arc::ptr_eq(&first, &tls.served.lock()), "the last one is kept");
+        std::fs::copy(&other.certificate, &files.certificate).expect("a copy");
+        tls.renew().await;
+        assert!(!Arc::ptr_eq(&first, &tls.served.lock()), "a whole pair is served");
+        std::fs::remove_dir_all(&folder).expect("a folder of ours");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_that_takes_too_long_is_dropped() {
+        let folder = std::env::temp_dir().join(format!("vms-front-slow-{}", std::process::id()));
+        let tls = Tls::load(write_pair(&folder, "slow")).expect("a good pair");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let _silent = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        let (socket, peer) = listener.accept().await.expect("a connection");
+        let begun = tokio::time::Instant::now();
+        let error = tls.accept(socket, peer.ip()).await.expect_err("nothing was said");
+        assert_eq!((error.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, HANDSHAKE_LIMIT.as_secs()));
+        assert_eq!(tls.places.available_permits(), MOST_HANDSHAKES);
+        assert!(tls.by_address.lock().is_empty());
+        std::fs::remove_dir_all(&folder).expect("a folder of ours");
+    }
+}

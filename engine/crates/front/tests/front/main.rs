@@ -1,0 +1,5 @@
+//! The front over real sockets.
+
+mod plain;
+mod rig;
+mod tls;

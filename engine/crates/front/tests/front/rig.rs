@@ -1,0 +1,127 @@
+//! The front with a small API worker behind it.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use vms_access::Access;
+use vms_front::{Front, FrontConfig, TlsConfig};
+use vms_hub::{Hub, HubConfig};
+use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
+
+pub struct Rig {
+    pub front: Front,
+    pub hub: Hub,
+    /// Connections to the API that are open now.
+    pub to_api: Arc<AtomicUsize>,
+    folder: PathBuf,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // The system clears its temporary folder should this fail.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// How a front of a test differs from the plain one.
+pub struct Wish {
+    pub api: bool,
+    pub tls: Option<TlsConfig>,
+    pub behind_proxy: bool,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { api: true, tls: None, behind_proxy: false }
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// A folder of one test.
+pub fn folder_of(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("vms-front-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+impl Rig {
+    pub fn start(name: &str, wish: Wish) -> Self {
+        let folder = folder_of(name);
+        let socket = folder.join("api.sock");
+        let to_api = Arc::<AtomicUsize>::default();
+        if wish.api {
+            serve_api(&socket, to_api.clone());
+        }
+        let hub = Hub::new(HubConfig::default());
+        let webrtc_config = WebRtcConfig { bind: vec![loopback()], ..WebRtcConfig::default() };
+        let webrtc = WebRtc::start(webrtc_config, hub.clone()).expect("a free port");
+        let config = FrontConfig {
+            bind: loopback(),
+            players_bind: loopback(),
+            api_socket: socket,
+            tls: wish.tls,
+            behind_proxy: wish.behind_proxy,
+        };
+        let front = Front::start(config, webrtc, Access::new(true), Arc::new(|| "vms_hub_bytes 0\n".to_owned()))
+            .expect("free ports");
+        Self { front, hub, to_api, folder }
+    }
+}
+
+/// Answers each request with its own head; a WebSocket echoes, and `/never` is
+/// not answered.
+fn serve_api(path: &Path, open: Arc<AtomicUsize>) {
+    let listener = UnixListener::bind(path).expect("a free path");
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let open = open.clone();
+            open.fetch_add(1, Ordering::Relaxed);
+            std::thread::spawn(move || {
+                answer_all(socket);
+                open.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    });
+}
+
+fn answer_all(mut socket: UnixStream) {
+    loop {
+        let Some(head) = read_head(&mut socket) else { return };
+        let sent = if head.starts_with("GET /never") {
+            let mut rest = Vec::new();
+            socket.read_to_end(&mut rest).expect("the end of the connection");
+            return;
+        } else if head.to_lowercase().contains("upgrade: websocket") {
+            let switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+            let greeting = socket.write_all(switched).and_then(|()| {
+                let mut bytes = [0; 4];
+                socket.read_exact(&mut bytes)?;
+                socket.write_all(&bytes)
+            });
+            return greeting.expect("an open WebSocket");
+        } else {
+            let length = head.len();
+            socket.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{head}").as_bytes())
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+pub fn read_head(socket: &mut impl Read) -> Option<String> {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).ok()?;
+        text.push(byte[0]);
+    }
+    String::from_utf8(text).ok()
+}
