@@ -83,7 +83,7 @@ class Grants:
         """Return what a user or a group holds itself; one may always see one's own."""
 
         def work(unit: Unit) -> tuple[Grant, ...]:
-            if kind == "user" and holder == who.user:
+            if kind == "user" and guard.is_self(who, holder):
                 home = who.home
             elif kind == "user":
                 home = guard.visible_user(unit, who, holder).home

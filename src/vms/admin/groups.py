@@ -7,6 +7,7 @@ from vms.admin.drafts import GroupDraft, checked_name
 from vms.admin.errors import user_unknown
 from vms.admin.model import Function, Principal
 from vms.admin.platform_admins import require_one
+from vms.admin.ports import Places
 from vms.admin.store import people
 from vms.admin.trace import Trace
 from vms.admin.views import Group
@@ -17,17 +18,18 @@ from vms.database import Database, Unit, version_conflict
 class Groups:
     """Makes, changes and deletes groups."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, places: Places) -> None:
         self._database = database
+        self._places = places
         self._clock = clock
         self._trace = Trace(clock)
 
     async def create(self, who: Principal, draft: GroupDraft) -> Group:
         """Make a group with its members; it holds nothing yet."""
         home = draft.home or who.home
-        guard.require_in(who, Function.USER_MANAGE, home)
 
         def work(unit: Unit) -> Group:
+            guard.require_new_in(unit, who, Function.USER_MANAGE, home, self._places)
             members = self._members(unit, home, draft.members)
             group = Group(
                 id=new_id(), home=home, name=checked_name(draft.name), members=members, version=1

@@ -40,6 +40,15 @@ def require_in(who: Principal, function: Function, home: str) -> None:
     who.require(function, city=None if home == PLATFORM_HOME else home)
 
 
+def require_new_in(
+    unit: Unit, who: Principal, function: Function, home: str, places: Places
+) -> None:
+    """Demand a function for something new in a home that there is."""
+    require_in(who, function, home)
+    if home != PLATFORM_HOME:
+        places.groups_of(unit, Scope.of_city(home))
+
+
 def require_for(
     who: Principal, function: Function, home: str, unknown: Callable[[], VmsError]
 ) -> None:
@@ -60,16 +69,31 @@ def home_for(who: Principal, function: Function, home: str | None) -> str | None
     return home
 
 
-def require_user(who: Principal) -> str:
-    """Demand a person, signed in; return his id."""
+def is_self(who: Principal, user_id: str | None) -> bool:
+    """Tell whether a person asks about himself. His API key is not he: it may less."""
+    return who.kind is CallerKind.USER and user_id == who.user
+
+
+def require_enrolled(who: Principal) -> None:
+    """Refuse who must enrol a second factor first."""
+    if who.must_enrol:
+        raise ForbiddenError(
+            "a second factor is demanded: enrol one first", code="second_factor_required"
+        )
+
+
+def require_user(who: Principal, *, enrolling: bool = False) -> str:
+    """Demand a person, signed in; return his id. ``enrolling``: even before he has enrolled."""
     if who.kind is not CallerKind.USER or who.user is None:
         raise ForbiddenError("only a person, signed in, may do this", code="person_required")
+    if not enrolling:
+        require_enrolled(who)
     return who.user
 
 
-def require_session(who: Principal) -> str:
+def require_session(who: Principal, *, enrolling: bool = False) -> str:
     """Demand a person with a session; return the session."""
-    require_user(who)
+    require_user(who, enrolling=enrolling)
     if who.session is None:
         raise UnauthenticatedError("there is no session", code="not_signed_in")
     return who.session
@@ -79,10 +103,7 @@ def refuse_keys(who: Principal) -> None:
     """An API key makes no other keys: they would outlive it."""
     if who.kind is CallerKind.API_KEY:
         raise ForbiddenError("an API key cannot make keys", code="person_required")
-    if who.must_enrol:
-        raise ForbiddenError(
-            "a second factor is demanded: enrol one first", code="second_factor_required"
-        )
+    require_enrolled(who)
 
 
 def require_known(who: Principal, scope: Scope) -> None:
@@ -128,7 +149,7 @@ def manageable(
 ) -> User:
     """Return a user whom the asker may change: he holds whatever that user holds."""
     user = visible_user(unit, who, user_id, function)
-    if user.id != who.user:
+    if not is_self(who, user.id):
         require_covers(who, people.held_by_user(unit, user.home, user.id))
     return user
 
@@ -155,6 +176,5 @@ def may_touch_key(
     who: Principal, home: str, owner: str | None, unknown: Callable[[], VmsError]
 ) -> None:
     """Demand that a key is one's own, or that one manages those of its home."""
-    own = who.kind is CallerKind.USER and owner is not None and owner == who.user
-    if not own:
+    if not (owner is not None and is_self(who, owner)):
         require_for(who, Function.KEY_MANAGE, home, unknown)

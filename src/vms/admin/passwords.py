@@ -35,6 +35,7 @@ class HashSettings:
     time_cost: int = 2
     memory_kib: int = 19 * 1024
     at_once: int = 2
+    # Strangers; as many again who are known may wait beside them.
     waiting: int = 64
 
 
@@ -119,11 +120,14 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password."""
-        return await self._run(password, None)
+        return await self._run(password, None, known=True)
 
-    async def matches(self, password: str, hashed: str | None) -> bool:
-        """Check a password; with no hash do the same work for nothing."""
-        found = await self._run(password, hashed or self._nobodys)
+    async def matches(self, password: str, hashed: str | None, *, known: bool = False) -> bool:
+        """Check a password; with no hash do the same work for nothing.
+
+        ``known``: who asks has been here before; strangers leave places for him.
+        """
+        found = await self._run(password, hashed or self._nobodys, known=known)
         return bool(found) and hashed is not None
 
     def is_outdated(self, hashed: str) -> bool:
@@ -138,8 +142,9 @@ class Passwords:
         """End the threads."""
         self._threads.shutdown()
 
-    async def _run(self, password: str, hashed: str | None) -> str:
-        if self._inside >= self._settings.at_once + self._settings.waiting:
+    async def _run(self, password: str, hashed: str | None, *, known: bool) -> str:
+        waiting = self._settings.waiting * (2 if known else 1)
+        if self._inside >= self._settings.at_once + waiting:
             raise TooManyError(
                 f"{self._inside} passwords are being checked; try again in a moment",
                 code="sign_in_busy",

@@ -14,6 +14,7 @@ from vms.admin.model import (
     ScopeKind,
 )
 from vms.admin.platform_admins import require_one
+from vms.admin.ports import Places
 from vms.admin.store import people
 from vms.admin.trace import Trace
 from vms.admin.views import RoleView
@@ -24,8 +25,9 @@ from vms.database import Database, Unit, version_conflict
 class Roles:
     """Makes, changes and deletes roles."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, places: Places) -> None:
         self._database = database
+        self._places = places
         self._clock = clock
         self._trace = Trace(clock)
 
@@ -36,6 +38,7 @@ class Roles:
         role = self._checked(who, Role(new_id(), "", frozenset(), home), draft)
 
         def work(unit: Unit) -> RoleView:
+            guard.require_new_in(unit, who, Function.ROLE_MANAGE, home, self._places)
             people.add_role(unit, role, self._clock.utc_us())
             self._note(unit, who, "role.create", role)
             return shown(role)

@@ -27,7 +27,7 @@ class SecondFactor:
 
     async def begin(self, who: Principal) -> Enrolment:
         """Make a secret for an authenticator app; it counts once a code proves it."""
-        guard.require_session(who)
+        guard.require_session(who, enrolling=True)
 
         def work(unit: Unit) -> Enrolment:
             account = people.account(unit, who.id)
@@ -42,7 +42,7 @@ class SecondFactor:
 
     async def confirm(self, who: Principal, code: str) -> RecoveryCodes:
         """Enrol the second factor that a code proves; every other session ends."""
-        session = guard.require_session(who)
+        session = guard.require_session(who, enrolling=True)
 
         def work(unit: Unit) -> RecoveryCodes | VmsError:
             account = people.account(unit, who.id)

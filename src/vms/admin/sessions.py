@@ -5,7 +5,7 @@ from vms.admin.errors import session_unknown
 from vms.admin.model import Function, Principal
 from vms.admin.store import sign_in as store
 from vms.admin.store.sign_in import SessionRow
-from vms.admin.trace import Trace
+from vms.admin.trace import Trace, thing_of
 from vms.admin.views import Session
 from vms.common import Clock
 from vms.database import Database, Unit
@@ -22,14 +22,19 @@ class Sessions:
     async def list(self, who: Principal, user_id: str | None = None) -> tuple[Session, ...]:
         """Return one's own sessions, or those of another whom one may see."""
 
+        own = user_id is None or guard.is_self(who, user_id)
+
         def work(unit: Unit) -> tuple[Session, ...]:
             home, of_user = who.home, user_id or guard.require_user(who)
-            if of_user != who.user:
+            if own:
+                guard.require_user(who)
+            else:
                 home = guard.visible_user(unit, who, of_user).home
+                self._trace.line(unit, who, "session.list", thing_of(of_user), home)
             rows = store.sessions_of(unit, home, of_user, self._clock.utc_us())
             return tuple(_shown(row, who.session) for row in rows)
 
-        return await self._database.run(work, who.scope, read=True)
+        return await self._database.run(work, who.scope, read=own)
 
     async def revoke(self, who: Principal, session_id: str) -> None:
         """End a session: one's own, or of another whom one manages."""
@@ -38,7 +43,9 @@ class Sessions:
             row = store.session(unit, session_id)
             if row is None or row.revoked_us is not None:
                 raise session_unknown(session_id)
-            if row.user_id != who.user:
+            if guard.is_self(who, row.user_id):
+                guard.require_user(who)
+            else:
                 guard.require_for(
                     who, Function.USER_MANAGE, row.city, lambda: session_unknown(session_id)
                 )
@@ -52,7 +59,9 @@ class Sessions:
 
         def work(unit: Unit) -> int:
             home, of_user = who.home, user_id or guard.require_user(who)
-            if of_user != who.user:
+            if guard.is_self(who, of_user):
+                guard.require_user(who)
+            else:
                 home = guard.manageable(unit, who, of_user).home
             return end_sessions(
                 unit, self._trace, who, home, of_user, self._clock.utc_us(), keep=who.session

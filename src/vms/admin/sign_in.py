@@ -88,7 +88,9 @@ class SignIn:
             raise throttle.refuse(candidate.wait_s)
         account = candidate.account
         hashed = None if account is None else account.password
-        good = await self._passwords.matches(draft.password, hashed)
+        good = await self._passwords.matches(
+            draft.password, hashed, known=candidate.attempt.known_device
+        )
         if not good or account is None or hashed is None or not account.user.enabled:
             await self._database.run(
                 lambda unit: self._note_refusal(unit, account, visit), PLATFORM
@@ -120,7 +122,7 @@ class SignIn:
 
     async def sign_out(self, who: Principal) -> None:
         """End the session that asks."""
-        session = require_session(who)
+        session = require_session(who, enrolling=True)
 
         def work(unit: Unit) -> None:
             now_us = self._clock.utc_us()

@@ -92,21 +92,30 @@ class Users:
     async def get(self, who: Principal, user_id: str) -> User:
         """Return a user: oneself, or another whom one may see."""
 
-        def work(unit: Unit) -> User:
-            if user_id == who.user:
-                return people.user(unit, user_id)
-            return guard.visible_user(unit, who, user_id)
+        own = guard.is_self(who, user_id)
 
-        return await self._database.run(work, who.scope, read=True)
+        def work(unit: Unit) -> User:
+            if own:
+                return people.user(unit, user_id)
+            user = guard.visible_user(unit, who, user_id)
+            self._trace.line(unit, who, "user.view", thing_of(user.id), user.home)
+            return user
+
+        return await self._database.run(work, who.scope, read=own)
 
     async def list(
         self, who: Principal, page: Page, *, home: str | None = None, text: str | None = None
     ) -> Slice[User]:
         """Return a page of users, of a home or of all; ``text`` is part of name or login."""
         home = guard.home_for(who, Function.USER_READ, home)
-        return await self._database.run(
-            lambda unit: people.list_users(unit, page, home, text), who.scope, read=True
-        )
+
+        def work(unit: Unit) -> Slice[User]:
+            found = people.list_users(unit, page, home, text)
+            # To look at people's data is a line too: whose, the page tells.
+            self._trace.line(unit, who, "user.list", "user", home or "", count=len(found.items))
+            return found
+
+        return await self._database.run(work, who.scope)
 
     async def change(
         self, who: Principal, user_id: str, version: int | None, change: UserChange

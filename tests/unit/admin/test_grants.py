@@ -352,6 +352,41 @@ async def test_an_api_key_gives_no_more_than_it_may(town: TownHall) -> None:
         assert code_of(error) == "person_required"
 
 
+async def test_a_key_does_not_take_its_owner_over(town: TownHall) -> None:
+    """It may manage users and was made by a manager, who holds more than it."""
+    owner = await town.user("bruno", "gestor", "city:sp")
+    manager = await town.who("bruno")
+    assert manager.session is not None
+    people = town.people
+    narrow = await people.roles.create(
+        manager, RoleDraft(name="desk", functions=("user.read", "user.manage"))
+    )
+    made = await people.api_keys.create(
+        manager, ApiKeyDraft(name="k", role=narrow.id, scope="city:sp")
+    )
+    key = await people.principal(made.token)
+    for act in (
+        people.invitations.create_reset(key, owner.id),
+        people.second_factor.reset(key, owner.id),
+        people.users.change(key, owner.id, None, UserChange(login="mine")),
+        people.users.delete(key, owner.id, None),
+        people.sessions.revoke(key, manager.session),
+        people.sessions.revoke_all(key, owner.id),
+    ):
+        with pytest.raises(ForbiddenError) as error:
+            await act
+        assert code_of(error) == "grant_exceeds"
+
+
+async def test_a_home_that_there_is_not_holds_nothing(town: TownHall) -> None:
+    for act in (
+        town.people.roles.create(SYSTEM, RoleDraft(name="x", functions=("live.view",), home="no")),
+        town.people.groups.create(SYSTEM, GroupDraft(name="x", home="no")),
+    ):
+        with pytest.raises(NotFoundError):
+            await act
+
+
 async def test_an_invitation_does_not_outlive_the_right_to_make_it(town: TownHall) -> None:
     manager = await town.user("bruno", "gestor", "city:sp")
     bruno = await town.who("bruno")

@@ -108,6 +108,19 @@ async def test_a_crowd_is_refused_and_the_pool_recovers() -> None:
     passwords.close()
 
 
+async def test_strangers_leave_places_for_who_is_known() -> None:
+    passwords = Passwords(HashSettings(time_cost=1, memory_kib=64, at_once=1, waiting=2))
+    strangers = [asyncio.create_task(passwords.matches(GOOD, None)) for _ in range(5)]
+    await asyncio.sleep(0)
+    known = await asyncio.gather(
+        *(passwords.matches(GOOD, None, known=True) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(answer) for answer in known] == [bool, bool, TooManyError]
+    answers = await asyncio.gather(*strangers, return_exceptions=True)
+    assert [type(answer) for answer in answers].count(TooManyError) == 2
+    passwords.close()
+
+
 def test_the_shipped_parameters_are_those_recommended() -> None:
     hashed = Passwords().hash_sync(GOOD)
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

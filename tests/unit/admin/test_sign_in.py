@@ -8,6 +8,7 @@ import pytest
 from people import ELSEWHERE, HERE, PASSWORD, SYSTEM, TownHall
 from vms.admin import (
     HashSettings,
+    OwnChange,
     Passwords,
     SignInDraft,
     Ticket,
@@ -20,6 +21,7 @@ from vms.admin import (
 from vms.common import (
     ConflictError,
     ForbiddenError,
+    Page,
     TooManyError,
     UnauthenticatedError,
     VmsError,
@@ -77,9 +79,11 @@ async def test_an_unknown_login_costs_the_same_work(
     matches = Passwords.matches
     statements: list[int] = []
 
-    async def counted(self: Passwords, password: str, hashed: str | None) -> bool:
+    async def counted(
+        self: Passwords, password: str, hashed: str | None, *, known: bool = False
+    ) -> bool:
         work.append(password)
-        return await matches(self, password, hashed)
+        return await matches(self, password, hashed, known=known)
 
     monkeypatch.setattr(Passwords, "matches", counted)
     for login in ("ana", "nobody"):
@@ -195,6 +199,18 @@ async def test_who_manages_must_have_a_second_factor_first(town: TownHall) -> No
     with pytest.raises(ForbiddenError) as error:
         who.require(town.functions.USER_READ, city="sp")
     assert error.value.code == "second_factor_required"
+    people = town.people
+    for act in (
+        people.users.change_self(who, 1, OwnChange(name="x")),
+        people.users.change_password(who, PASSWORD, "eight purple tricycles"),
+        people.sessions.list(who),
+        people.sessions.revoke_all(who),
+        people.sessions.revoke(who, tokens.session),
+        people.api_keys.list(who, Page()),
+    ):
+        with pytest.raises(ForbiddenError) as error:
+            await act
+        assert error.value.code == "second_factor_required"
     codes = await town.enrol("bruno", who)
     assert len(codes) == 10
     town.clock.advance(1)

@@ -47,6 +47,7 @@ async def test_a_manager_makes_users_of_his_city(town: TownHall, manager: Princi
     )
     assert (made.home, made.login, made.version) == ("sp", "ana", 1)
     assert await town.people.users.get(manager, made.id) == made
+    assert (manager.actor, "user.view", f"user:{made.id}", "sp", "ok") in town.lines()
     who = await town.who("ana")
     assert who.may(Function.LIVE_VIEW, city="sp", camera="gate", groups=("g1",))
     assert not who.may(Function.LIVE_VIEW, city="sp", camera="yard")
@@ -202,6 +203,7 @@ async def test_a_list_shows_ones_own_city(town: TownHall, manager: Principal) ->
         await town.user(login, "", "city:rj")
     users = town.people.users
     first = await users.list(manager, Page(limit=3))
+    assert town.lines("user.list") == [(manager.actor, "user.list", "user", "sp", "ok")]
     rest = await users.list(manager, Page(limit=3, after=first.next))
     assert [user.login for user in (*first.items, *rest.items)] == ["bruno", "ana", "carla", "dora"]
     assert rest.next is None
@@ -329,7 +331,9 @@ async def test_sessions_are_seen_and_ended(town: TownHall, manager: Principal) -
         (second.session, ELSEWHERE.address, ELSEWHERE.agent, True),
         (first.session, HERE.address, HERE.agent, False),
     ]
+    assert town.lines("session.list") == []
     assert len(await town.people.sessions.list(manager, ana.id)) == 2
+    assert [line[2] for line in town.lines("session.list")] == [f"user:{ana.id}"]
     await town.people.sessions.revoke(who, first.session)
     assert [one.id for one in await town.people.sessions.list(who)] == [second.session]
     with pytest.raises(NotFoundError):
