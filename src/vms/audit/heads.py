@@ -26,9 +26,9 @@ class HeadFile:
             return _decode(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        except msgspec.MsgspecError as error:
+        except (OSError, msgspec.MsgspecError) as error:
             raise InternalError(
-                f"{self._path} is damaged: {error}; remove it once `vms audit verify` finds no "
+                f"{self._path} cannot be read: {error}; remove it once `vms audit verify` finds no "
                 "other fault, and it is written anew",
                 code="audit_heads_damaged",
                 values={"file": str(self._path)},

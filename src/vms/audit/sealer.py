@@ -21,7 +21,7 @@ from vms.audit.model import (
     line_of,
 )
 from vms.audit.ports import HeadKeeper
-from vms.common import Clock, ConflictError, InternalError, UnavailableError, new_id
+from vms.common import Clock, ConflictError, InternalError, VmsError, new_id
 from vms.database import PLATFORM, Database, Unit, Vault
 from vms.telemetry import get_logger
 
@@ -64,27 +64,29 @@ class Sealer:
         self._sleep = sleep
         self._id = new_id()
         self._heads: dict[str, Mark] | None = None
-        self._reachable = True
+        self._working = True
+        # Whether the heads are kept as they are.
+        self._kept = True
 
     async def run(self) -> None:
-        """Seal each second, for ever; while the database is away, lines wait in it."""
+        """Seal each second, for ever; while database or disk fail, lines wait to be sealed."""
         while True:
             try:
                 await self.seal_waiting()
-            except UnavailableError as error:
-                if self._reachable:
-                    log.warning("audit_sealer_waits", reason=error.message)
-                self._reachable = False
+            except VmsError as error:
+                if self._working:
+                    log.warning("audit_sealer_waits", code=error.code, reason=error.message)
+                self._working = False
             else:
-                if not self._reachable:
+                if not self._working:
                     log.info("audit_sealer_resumed")
-                self._reachable = True
+                self._working = True
             await self._sleep(PERIOD_S)
 
     async def seal_waiting(self) -> int:
         """Seal whatever waits now; return how many lines that were."""
         cities = await self._database.run(store.chains_waiting, PLATFORM, read=True)
-        if not cities:
+        if not cities and self._kept:
             return 0
         heads = await self._remembered()
         lines = 0
@@ -94,8 +96,10 @@ class Sealer:
             except (ConflictError, ValueError) as error:
                 # Somebody wrote into this chain; the other cities go on.
                 log.warning("audit_chain_blocked", city=city, reason=str(error))
-        if lines:
+        self._kept = self._kept and lines == 0
+        if not self._kept:
             await asyncio.to_thread(self._keeper.save, heads)
+            self._kept = True
         return lines
 
     async def _remembered(self) -> dict[str, Mark]:

@@ -1,7 +1,7 @@
 """The one writer: each second, one of several, back after the database was away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,21 @@ async def _until_back(database: Database) -> None:
     raise TimeoutError
 
 
+async def test_a_disk_that_is_full_stops_it_no_longer_than_it_is(lite: Audit) -> None:
+    steps = Steps()
+    heads = FullDisk()
+    sealer = Sealer(lite.database, lite.vault, heads, lite.clock, steps)
+    await lite.write(2)
+    running = asyncio.create_task(sealer.run())
+    await steps.asleep.wait()
+    assert heads.heads == {}
+    heads.full = False
+    await steps.round()
+    assert heads.heads["sp"].number == 2
+    assert (await lite.verify()).intact
+    running.cancel()
+
+
 async def test_a_restored_backup_leaves_a_line_for_ever(audit: Audit) -> None:
     await audit.sealed(3, 2)
     await audit.tamper("DELETE FROM audit_lines WHERE city = 'sp' AND number > 3")
@@ -247,12 +262,28 @@ def test_the_heads_are_kept_in_a_file_of_the_owner_alone(tmp_path: Path) -> None
     with pytest.raises(InternalError) as caught:
         heads.load()
     assert caught.value.code == "audit_heads_damaged"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(InternalError) as caught:
+        heads.load()
+    assert caught.value.code == "audit_heads_damaged"
 
 
 def test_heads_that_cannot_be_written_are_told(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         HeadFile(tmp_path / "missing").save({"sp": Mark(1, "a" * 64)})
     assert caught.value.code == "audit_heads_unwritable"
+
+
+class FullDisk(MemoryHeads):
+    """A folder that cannot be written."""
+
+    full = True
+
+    def save(self, heads: Mapping[str, Mark]) -> None:
+        if self.full:
+            raise UnavailableError("full", code="audit_heads_unwritable")
+        super().save(heads)
 
 
 class DamagedHeads(MemoryHeads):
