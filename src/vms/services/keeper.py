@@ -10,10 +10,11 @@ from typing import Any
 
 from vms.audit import Sealer
 from vms.bus import Bus
-from vms.common import VmsError
+from vms.common import ConflictError, VmsError
+from vms.database import PLATFORM
 from vms.engine import MediaControl
 from vms.ingest import Director, Roster, StatusRecorder
-from vms.outbox import Relay, Waker, follow
+from vms.outbox import Relay, Waker, follow, last_position
 from vms.proto.events import (
     CameraCreated,
     CameraDeleted,
@@ -50,21 +51,35 @@ class Ear:
         self._roster = roster
         self._director: Director | None = None
         self._revoker: StreamRevoker | None = None
+        # Of the last event that was heard; none: everything is to be looked at.
+        self._position: int | None = None
 
     def direct(self, director: Director, media: MediaControl) -> None:
         """Let this process steer the media process too."""
         self._director, self._revoker = director, StreamRevoker(media)
 
     async def run(self) -> None:
-        """Listen for ever; after a pause everything is looked at anew."""
+        """Listen for ever. What could not be done is tried again, before what came after it."""
         while True:
             try:
-                self._wake_all()
-                async for posted in follow(self._house.database, self._bus):
-                    await self._hear(posted.event)
+                await self._listen()
+            except ConflictError as error:
+                log.warning("events_missed", code=error.code, detail=error.message)
+                self._position = None
             except VmsError as error:
-                log.warning("events_lost", code=error.code, detail=error.message)
+                log.warning("events_wait", code=error.code, detail=error.message)
             await asyncio.sleep(AGAIN_S)
+
+    async def _listen(self) -> None:
+        database = self._house.database
+        if self._position is None:
+            # First the place in the order, then a look at everything: what is
+            # changed in between is seen twice rather than never.
+            self._position = await database.run(last_position, PLATFORM, read=True)
+            self._wake_all()
+        async for posted in follow(database, self._bus, self._position):
+            await self._hear(posted.event)
+            self._position = posted.position
 
     def _wake_all(self) -> None:
         self._roster.wake()
@@ -97,8 +112,13 @@ def duties(
     relay = Relay(house.database, bus, house.clock)
     sealer = Sealer(house.database, house.vault, house.heads, house.clock)
 
+    async def keep_house() -> None:
+        await house.people.maintain()
+        if await house.address_keys.maintain():
+            director.wake()
+
     async def maintain() -> None:
-        await again("people", house.people.maintain, MAINTAIN_EVERY_S)
+        await again("upkeep", keep_house, MAINTAIN_EVERY_S)
 
     return (relay.run, sealer.run, director.run, recorder.run, maintain)
 

@@ -8,6 +8,9 @@ from vms.streaming.store import SigningKeyRow, add_key, keys_since
 
 # A retired key verifies a minute longer than what it signed last.
 _KEPT_US = (LIFETIME_S + 60) * 1_000_000
+# The engine is told of a new key within a second; nothing is signed by it before.
+_KNOWN_US = 10 * 1_000_000
+_ROTATE_US = 30 * 86_400 * 1_000_000
 
 
 class AddressKeys:
@@ -32,12 +35,25 @@ class AddressKeys:
         """Let a new key sign from now on; returns its id."""
         return await self._database.run(self._add, PLATFORM)
 
+    async def maintain(self) -> bool:
+        """Change a key that is old; tell whether the engine must be told."""
+
+        def work(unit: Unit) -> bool:
+            rows = self._rows(unit)
+            old = not rows or rows[0].made_us + _ROTATE_US <= self._clock.utc_us()
+            if old:
+                self._add(unit)
+            return old
+
+        return await self._database.run(work, PLATFORM)
+
     def signer(self, unit: Unit) -> AddressSigner:
-        """Return the key that signs now."""
-        rows = [row for row in self._rows(unit) if row.retired_us is None]
+        """Return the key that signs now: the newest that the engine surely knows."""
+        rows = self._rows(unit)
         if not rows:
             raise InternalError("no key signs stream addresses; start vms up once")
-        return self._open(rows[0])
+        known = [row for row in rows if row.made_us + _KNOWN_US <= self._clock.utc_us()]
+        return self._open((known or rows[-1:])[0])
 
     def verify_keys(self, unit: Unit) -> tuple[VerifyKey, ...]:
         """Return the public keys of all addresses that have not run out."""

@@ -150,7 +150,12 @@ async def test_going_on_watching_is_no_new_line(house: House) -> None:
 async def test_a_retired_key_verifies_until_its_last_address_ran_out(house: House) -> None:
     who = viewer(("city:sp", WATCHES))
     (old,) = await house.addresses.sign(who, [GATE], AddressKind.WEBRTC)
+    house.clock.advance(60)
+    (old,) = await house.addresses.sign(who, [GATE], AddressKind.WEBRTC)
     await house.keys.rotate()
+    (still,) = await house.addresses.sign(who, [GATE], AddressKind.WEBRTC)
+    assert still.address.split(".")[1] == old.address.split(".")[1], "the engine may not know it"
+    house.clock.advance(10)
     (new,) = await house.addresses.sign(who, [GATE], AddressKind.WEBRTC)
     assert old.address.split(".")[1] != new.address.split(".")[1]
     house.clock.advance(LIFETIME_S)
@@ -158,6 +163,16 @@ async def test_a_retired_key_verifies_until_its_last_address_ran_out(house: Hous
     house.clock.advance(61)
     assert old.address.split(".")[1] not in await house.key_ids()
     assert (await house.read(new.address)).ref == GATE
+
+
+async def test_a_key_is_changed_after_thirty_days(house: House) -> None:
+    (first,) = await house.key_ids()
+    assert await house.keys.maintain() is False
+    house.clock.advance(30 * 86_400)
+    assert await house.keys.maintain() is True
+    assert await house.keys.maintain() is False
+    now = await house.key_ids()
+    assert (len(now), now[1]) == (2, first)
 
 
 async def test_the_private_half_is_sealed(house: House) -> None:
