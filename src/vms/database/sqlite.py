@@ -1,5 +1,6 @@
 """SQLite: one file, one writer at a time, readers that never wait."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -57,8 +58,12 @@ class SqliteStore:
 
     def open_file(self) -> sqlite3.Connection:
         """Return a new connection of the driver, set up as all are."""
-        # Before SQLite makes it: its files hold what nobody else may read.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Before SQLite makes it: its files hold what nobody else may read. One that is there must
+        # not be opened: POSIX drops this process's locks on a file when any handle to it is
+        # closed, and another process would then take the log away from under us
+        # (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         driver = sqlite3.connect(
             self.path,
             timeout=BUSY_TIMEOUT_S,
