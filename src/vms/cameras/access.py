@@ -29,6 +29,16 @@ def find(unit: Unit, who: Principal, camera: str, function: Function) -> Sealed:
     return found
 
 
+def camera_place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
+    """Return city and groups of a camera: what permissions on it depend on."""
+    return store.place(unit, camera)
+
+
+def cameras_of_group(unit: Unit, city: str, group: str) -> tuple[str, ...]:
+    """Return the cameras of a group."""
+    return store.in_group(unit, city, group)
+
+
 def camera_groups(unit: Unit, city: str, camera: str) -> frozenset[str]:
     """Return the groups of a city's camera: what grants and keys for one camera ask."""
     found = store.place(unit, camera)

@@ -18,6 +18,7 @@ from vms.cli.options import Options
 from vms.cli.scenes import MOST_CAMERAS, farm, make_scenes
 from vms.cli.settings import Flags, launch_of
 from vms.cli.simulate import simulate_app
+from vms.cli.stream import stream_app
 from vms.cli.texts import Texts
 from vms.cli.token import token_app
 from vms.cli.version import show_version
@@ -45,6 +46,7 @@ def build_app(texts: Texts) -> typer.Typer:
     app.add_typer(audit_app(texts, options), name="audit")
     app.add_typer(config_app(texts, options), name="config")
     app.add_typer(db_app(texts, options), name="db")
+    app.add_typer(stream_app(texts, options), name="stream")
     app.add_typer(admin_app(texts, options), name="admin")
     app.add_typer(token_app(texts, options), name="token")
 

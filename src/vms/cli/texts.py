@@ -8,13 +8,14 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_audit, texts_db, texts_people
+from vms.cli import texts_audit, texts_db, texts_people, texts_stream
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
     **texts_audit.EN,
     **texts_db.EN,
     **texts_people.EN,
+    **texts_stream.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
     "up.help": "Run everything on this machine: media, API and web page.",
     "demo.help": "Run everything with simulated cameras.",
@@ -111,6 +112,7 @@ PT: Mapping[str, str] = {
     **texts_audit.PT,
     **texts_db.PT,
     **texts_people.PT,
+    **texts_stream.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
     "up.help": "Roda tudo nesta máquina: mídia, API e página.",
     "demo.help": "Roda tudo com câmeras simuladas.",
@@ -208,6 +210,7 @@ ES: Mapping[str, str] = {
     **texts_audit.ES,
     **texts_db.ES,
     **texts_people.ES,
+    **texts_stream.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
     "up.help": "Ejecuta todo en esta máquina: medios, API y página.",
     "demo.help": "Ejecuta todo con cámaras simuladas.",

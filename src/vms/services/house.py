@@ -6,7 +6,7 @@ from pathlib import Path
 from vms.admin import People, system_principal
 from vms.admin.store import people as people_store
 from vms.audit import AuditExport, AuditTrail, HeadFile
-from vms.cameras import CameraHistory, Cameras, Transfer
+from vms.cameras import CameraHistory, Cameras, Transfer, camera_groups
 from vms.cameras import store as camera_store
 from vms.cities import (
     UNLIMITED_PLAN,
@@ -24,8 +24,8 @@ from vms.common import Clock
 from vms.database import Database, Vault, database_url
 from vms.engine import DesiredState, StreamLimits
 from vms.proto import Launch, StreamSettings
-from vms.services.places import PlayerKeys, StreamPlaces, StreamQuotas, groups_of_camera
-from vms.streaming import AddressKeys, EngineAccess, StreamAddresses
+from vms.services.places import PlayerKeys, StreamQuotas
+from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces
 
 SYSTEM = system_principal("vms")
 
@@ -84,7 +84,7 @@ class House:
         )
         vault = Vault.load(data)
         around = surroundings()
-        quotas, places = Quotas(around), CityPlaces(groups_of_camera)
+        quotas, places = Quotas(around), CityPlaces(camera_groups)
         people = People.open(database, vault, clock, places=places, quota=quotas.of(Quota.USERS))
         cameras = Cameras(database, vault, clock, quotas.of(Quota.CAMERAS), places)
         heads = HeadFile(data)

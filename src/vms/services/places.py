@@ -2,39 +2,12 @@
 
 from collections.abc import Mapping
 
-from vms.admin import People, Scope, ScopeKind
+from vms.admin import People, Scope
 from vms.api import Place
 from vms.cameras import Cameras
-from vms.cameras import store as camera_store
 from vms.cities import Quota, Quotas
-from vms.common import CameraId, NotFoundError
 from vms.database import Unit
-from vms.streaming import CameraPlace, PlayerKey
-
-
-def groups_of_camera(unit: Unit, city: str, camera: str) -> frozenset[str]:
-    """For cities: see ``vms.cities.CameraFinder``."""
-    found = camera_store.place(unit, camera)
-    if found is None or found[0] != city:
-        raise NotFoundError(
-            f"there is no camera {camera}", code="camera_unknown", values={"camera": camera}
-        )
-    return found[1]
-
-
-class StreamPlaces:
-    """For streaming: where a camera is, and which cameras a stream key opens."""
-
-    def place(self, unit: Unit, camera: str) -> CameraPlace | None:
-        """See ``vms.streaming.CameraPlaces``."""
-        found = camera_store.place(unit, camera)
-        return None if found is None else CameraPlace(CameraId(camera), *found)
-
-    def cameras_in(self, unit: Unit, scope: Scope) -> tuple[str, ...]:
-        """See ``vms.streaming.CameraPlaces``."""
-        if scope.kind is ScopeKind.CAMERA:
-            return (scope.id,)
-        return camera_store.in_group(unit, scope.city, scope.id)
+from vms.streaming import PlayerKey
 
 
 class WallPlaces:

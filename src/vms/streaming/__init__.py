@@ -2,6 +2,7 @@
 
 from vms.streaming.keyring import AddressKeys
 from vms.streaming.model import LIFETIME_S, AddressKind, AddressSigner, Claims, View
+from vms.streaming.places import StreamPlaces
 from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
 from vms.streaming.revoke import StreamRevoker, revocation_of
 from vms.streaming.service import (
@@ -26,6 +27,7 @@ __all__ = [
     "PlayerKeys",
     "SignedAddress",
     "StreamAddresses",
+    "StreamPlaces",
     "StreamQuotas",
     "StreamRevoker",
     "View",

@@ -1,8 +1,12 @@
 """The keys that sign addresses: made, kept sealed, changed from time to time."""
 
+from vms.admin import Function, Principal
+from vms.audit import AuditEntry, record
 from vms.common import Clock, InternalError, new_id
 from vms.database import PLATFORM, Database, Unit, Vault
 from vms.engine import VerifyKey
+from vms.outbox import emit
+from vms.proto.events import StreamKeyChanged
 from vms.streaming.model import LIFETIME_S, AddressSigner
 from vms.streaming.store import SigningKeyRow, add_key, keys_since
 
@@ -31,9 +35,23 @@ class AddressKeys:
 
         await self._database.run(work, PLATFORM)
 
-    async def rotate(self) -> str:
+    async def rotate(self, who: Principal) -> str:
         """Let a new key sign from now on; returns its id."""
-        return await self._database.run(self._add, PLATFORM)
+
+        def work(unit: Unit) -> str:
+            key_id = self._add(unit)
+            entry = AuditEntry(
+                actor=who.actor,
+                action="stream_signing_key.rotate",
+                object=f"stream_signing_key:{key_id}",
+                city=None,
+            )
+            record(unit, entry, self._clock)
+            emit(unit, StreamKeyChanged(city=None, at_us=self._clock.utc_us(), key=key_id))
+            return key_id
+
+        who.require(Function.SYSTEM_MANAGE)
+        return await self._database.run(work, PLATFORM)
 
     async def maintain(self) -> bool:
         """Change a key that is old; tell whether the engine must be told."""

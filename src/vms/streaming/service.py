@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vms.admin import Function, Principal, Scope, ScopeKind
 from vms.audit import AuditEntry, record
 from vms.common import Clock, NotFoundError, StreamRef
-from vms.database import PLATFORM, CityScope, Database, PlatformScope, Unit
+from vms.database import PLATFORM, Database, Unit
 from vms.engine import AccessRules, StreamKeyRule, StreamLimits
 from vms.streaming.keyring import AddressKeys
 from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
@@ -54,7 +54,7 @@ class StreamAddresses:
         Each opening is a line of the audit; ``renew`` goes on with what was opened.
         """
         return await self._database.run(
-            lambda unit: self._sign(unit, who, streams, kind, renew=renew), _scope(who)
+            lambda unit: self._sign(unit, who, streams, kind, renew=renew), who.scope
         )
 
     def _sign(
@@ -93,7 +93,7 @@ class StreamAddresses:
         self, unit: Unit, who: Principal, stream: StreamRef, place: CameraPlace, kind: AddressKind
     ) -> None:
         entry = AuditEntry(
-            actor=f"{who.kind}:{who.id}",
+            actor=who.actor,
             action="stream.open",
             object=f"camera:{place.camera}",
             city=place.city,
@@ -105,10 +105,6 @@ class StreamAddresses:
 
 def _may(who: Principal, function: Function, place: CameraPlace) -> bool:
     return who.may(function, city=place.city, camera=place.camera, groups=place.groups)
-
-
-def _scope(who: Principal) -> PlatformScope | CityScope:
-    return CityScope(who.home) if who.home else PLATFORM
 
 
 def _claims(

@@ -1,0 +1,22 @@
+"""Where cameras belong, as their own context knows it."""
+
+from vms.admin import Scope, ScopeKind
+from vms.cameras import camera_place, cameras_of_group
+from vms.common import CameraId
+from vms.database import Unit
+from vms.streaming.ports import CameraPlace
+
+
+class StreamPlaces:
+    """Where a camera is, and which cameras a stream key opens."""
+
+    def place(self, unit: Unit, camera: str) -> CameraPlace | None:
+        """See ``CameraPlaces``."""
+        found = camera_place(unit, camera)
+        return None if found is None else CameraPlace(CameraId(camera), *found)
+
+    def cameras_in(self, unit: Unit, scope: Scope) -> tuple[str, ...]:
+        """See ``CameraPlaces``."""
+        if scope.kind is ScopeKind.CAMERA:
+            return (scope.id,)
+        return cameras_of_group(unit, scope.city, scope.id)
