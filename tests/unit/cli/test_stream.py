@@ -34,6 +34,7 @@ def vms(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_an_address_is_signed_and_written_down(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
 ) -> None:
+    capsys.readouterr()
     assert vms(monkeypatch, "stream", "sign", "gate/sub", "--data", str(data), "--json") == 0
     said = json.loads(capsys.readouterr().out)
     assert said["address"].count(".") == 3
@@ -66,6 +67,7 @@ def test_an_unknown_camera_and_a_missing_installation_are_told(
 def test_a_new_key_signs_after_ten_seconds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
 ) -> None:
+    capsys.readouterr()
     assert vms(monkeypatch, "stream", "rotate-keys", "--data", str(data), "--json") == 0
     new = json.loads(capsys.readouterr().out)["key"]
     assert vms(monkeypatch, "stream", "sign", "gate", "--data", str(data), "--json") == 0
