@@ -71,7 +71,6 @@ class CameraHistory:
             if seen is not None:
                 history_store.close_all(unit, min(seen, now))
             history_store.beat(unit, now)
-            history_store.prune(unit, now - KEPT_US)
             live = history_store.last_lives(unit)
             return {
                 key: Known(transition, live.get(key))
@@ -97,6 +96,11 @@ class CameraHistory:
         await self._database.run(
             lambda unit: history_store.beat(unit, self._clock.utc_us()), PLATFORM
         )
+
+    async def maintain(self) -> None:
+        """Forget what is too old."""
+        before = self._clock.utc_us() - KEPT_US
+        await self._database.run(lambda unit: history_store.prune(unit, before), PLATFORM)
 
     async def end(self) -> None:
         """Say that from now on nobody follows the streams."""
