@@ -37,10 +37,6 @@ PROTECTION: tuple[tuple[str, str], ...] = (
 )
 
 
-# A year, as browsers' own lists ask.
-STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
-
-
 class Edge:
     """The outermost part of ours: number a request, protect its answer, answer our bugs.
 
@@ -80,8 +76,6 @@ class Edge:
     def _added(self, came: visit.Visit) -> Iterator[tuple[bytes, bytes]]:
         yield from self._headers
         yield b"x-request-id", came.number.encode()
-        if came.secure:
-            yield STRICT_TRANSPORT
         if came.allowance is not None:
             yield from came.allowance.headers()
 

@@ -59,7 +59,9 @@ def build_app(texts: Texts) -> typer.Typer:
 
 def _announcement(texts: Texts, *more: str, as_json: bool) -> Announcement:
     words = "\n".join((texts("up.ready"), *more))
-    return Announcement(text=words, setup=texts("up.setup"), json=as_json)
+    return Announcement(
+        text=words, certificate=texts("up.certificate"), setup=texts("up.setup"), json=as_json
+    )
 
 
 def _demo_announcement(

@@ -60,7 +60,12 @@ def orders_of(settings: config.Settings, data: Path, *, open_: bool) -> Launch:
 
 
 def refuse_foreign_listeners(launch: Launch) -> None:
-    """With ``--open`` every listener is on loopback."""
+    """With ``--open`` every listener is on loopback, and no proxy leads to it."""
+    if launch.tls.behind_proxy:
+        raise InvalidError(
+            "tls.behind_proxy: with --open the server cannot stand behind a proxy",
+            code="open_behind_proxy",
+        )
     hosts = [
         ("api.host", launch.api.host),
         ("rtsp.host", launch.rtsp.host),

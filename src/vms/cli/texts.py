@@ -60,6 +60,10 @@ EN: Mapping[str, str] = {
         "  Data    {data}\n"
         "Ctrl-C stops it."
     ),
+    "up.certificate": (
+        "The certificate was made here, so a browser warns of it once. Compare its SHA-256:\n"
+        "  {fingerprint}"
+    ),
     "up.open": "Open mode: anyone on this machine can watch.",
     "up.setup": (
         "There is no admin yet. Within 30 minutes, open this link once to become it:\n"
@@ -92,6 +96,11 @@ EN: Mapping[str, str] = {
         "{key} = {value}: only loopback is allowed before there is an admin with a second factor; "
         "make one with vms admin create."
     ),
+    "error.open_behind_proxy": (
+        "tls.behind_proxy: with --open the server cannot stand behind a proxy, "
+        "which would let anybody in."
+    ),
+    "error.certificate_unreadable": "{file} cannot be read as a certificate in PEM.",
     "error.not_loopback": "{key} = {value}: with --open only loopback is allowed (127.0.0.1, ::1).",
     "error.role_unknown": "there is no role {role}; so far there are: {roles}.",
     "error.role_later": "the role {role} comes later; so far there are: {roles}.",
@@ -158,6 +167,10 @@ PT: Mapping[str, str] = {
         "  Dados   {data}\n"
         "Ctrl-C encerra."
     ),
+    "up.certificate": (
+        "O certificado foi feito aqui; o navegador avisa uma vez. Compare o SHA-256 dele:\n"
+        "  {fingerprint}"
+    ),
     "up.open": "Modo aberto: qualquer um nesta máquina pode assistir.",
     "up.setup": (
         "Ainda não há administrador. Em até 30 minutos, abra este link uma vez para sê-lo:\n"
@@ -190,6 +203,11 @@ PT: Mapping[str, str] = {
         "{key} = {value}: só loopback é permitido antes de haver um administrador com segundo "
         "fator; crie um com vms admin create."
     ),
+    "error.open_behind_proxy": (
+        "tls.behind_proxy: com --open o servidor não pode ficar atrás de um proxy, "
+        "que deixaria qualquer um entrar."
+    ),
+    "error.certificate_unreadable": "{file} não pode ser lido como certificado em PEM.",
     "error.not_loopback": "{key} = {value}: com --open só loopback é permitido (127.0.0.1, ::1).",
     "error.role_unknown": "não há o papel {role}; por ora há: {roles}.",
     "error.role_later": "o papel {role} vem mais tarde; por ora há: {roles}.",
@@ -256,6 +274,10 @@ ES: Mapping[str, str] = {
         "  Datos   {data}\n"
         "Ctrl-C lo detiene."
     ),
+    "up.certificate": (
+        "El certificado se hizo aquí; el navegador avisa una vez. Compare su SHA-256:\n"
+        "  {fingerprint}"
+    ),
     "up.open": "Modo abierto: cualquiera en esta máquina puede mirar.",
     "up.setup": (
         "Aún no hay administrador. Dentro de 30 minutos, abra este enlace una vez para serlo:\n"
@@ -288,6 +310,11 @@ ES: Mapping[str, str] = {
         "{key} = {value}: solo se permite loopback antes de haber un administrador con segundo "
         "factor; cree uno con vms admin create."
     ),
+    "error.open_behind_proxy": (
+        "tls.behind_proxy: con --open el servidor no puede estar detrás de un proxy, "
+        "que dejaría entrar a cualquiera."
+    ),
+    "error.certificate_unreadable": "{file} no se puede leer como certificado en PEM.",
     "error.not_loopback": "{key} = {value}: con --open solo se permite loopback (127.0.0.1, ::1).",
     "error.role_unknown": "no existe el papel {role}; por ahora hay: {roles}.",
     "error.role_later": "el papel {role} llega más tarde; por ahora hay: {roles}.",

@@ -5,6 +5,7 @@ here is what an operator reads.
 """
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -34,6 +35,12 @@ def _camera_url(text: str) -> str:
         raise ValueError(error.message) from error
 
 
+def _file_path(text: str) -> str:
+    if text and not Path(text).is_absolute():
+        raise ValueError("must be an absolute path, such as /etc/vms/certificate.pem")
+    return text
+
+
 def _database_url(text: str) -> str:
     if not text or text.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
         return text
@@ -46,6 +53,7 @@ Address = Annotated[str, AfterValidator(_address)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
+FilePathText = Annotated[str, AfterValidator(_file_path)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -63,6 +71,32 @@ class Api(Section):
     workers: int = Field(
         1, ge=1, le=16, description="API processes behind the front; packets never pass them."
     )
+
+
+class Tls(Section):
+    """TLS 1.3 and HTTP/2 of the front and of the WHEP port."""
+
+    mode: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="auto: on for each of the two listeners that is not on loopback; on, off.",
+    )
+    certificate: FilePathText = Field(
+        "",
+        description="Your own certificate chain, a PEM file, read again when it changes. "
+        "Empty: one is made and kept in DATA/tls.",
+    )
+    key: FilePathText = Field("", description="Its private key, a PEM file.")
+    behind_proxy: bool = Field(
+        False,
+        description="Your own proxy in front speaks TLS to clients; only then TLS may be off "
+        "on a listener that is not on loopback.",
+    )
+
+    @model_validator(mode="after")
+    def _a_pair(self) -> "Tls":
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key are given together, or neither is")
+        return self
 
 
 class Rtsp(Section):
@@ -187,6 +221,7 @@ class Settings(BaseSettings):
     )
 
     api: Api = Field(default_factory=Api)
+    tls: Tls = Field(default_factory=Tls)
     rtsp: Rtsp = Field(default_factory=Rtsp)
     webrtc: WebRtc = Field(default_factory=WebRtc)
     source: Source = Field(default_factory=Source)
@@ -207,9 +242,22 @@ class Settings(BaseSettings):
             seen.add(camera.id)
         return self
 
+    @model_validator(mode="after")
+    def _nothing_in_the_open(self) -> "Settings":
+        if self.tls.mode == "off" and not self.tls.behind_proxy:
+            for key, host in (("api.host", self.api.host), ("webrtc.host", self.webrtc.host)):
+                if not ip_address(host).is_loopback:
+                    raise ValueError(
+                        f"tls.mode = off with {key} = {host}: passwords and tokens would cross the "
+                        "net in the open; leave tls.mode at auto, or set tls.behind_proxy where "
+                        "your own proxy speaks TLS"
+                    )
+        return self
+
 
 SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("api", Api),
+    ("tls", Tls),
     ("rtsp", Rtsp),
     ("webrtc", WebRtc),
     ("source", Source),

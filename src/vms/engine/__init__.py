@@ -27,6 +27,7 @@ from vms.engine.model import (
     StreamSource,
     StreamState,
     StreamStatus,
+    TlsConfig,
     VerifyKey,
     WebRtcConfig,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "StreamSource",
     "StreamState",
     "StreamStatus",
+    "TlsConfig",
     "VerifyKey",
     "WebRtcConfig",
     "serve",

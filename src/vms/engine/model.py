@@ -31,12 +31,26 @@ class Reason(msgspec.Struct, frozen=True):
     values: Values = {}
 
 
+class TlsConfig(msgspec.Struct, frozen=True):
+    """TLS of the front and of the WHEP port: PEM files, and which of the two speak it."""
+
+    certificate: str
+    key: str
+    origin: bool
+    players: bool
+    # Browsers are told to come by TLS alone from now on.
+    strict_transport: bool
+
+
 class FrontConfig(msgspec.Struct, frozen=True):
     """The one origin, and where the API workers answer."""
 
     bind: str
     api_socket: str
     open: bool
+    tls: TlsConfig | None = None
+    # The operator's own proxy in front speaks TLS to clients.
+    behind_proxy: bool = False
 
 
 class RtspConfig(msgspec.Struct, frozen=True):

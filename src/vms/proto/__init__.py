@@ -20,6 +20,7 @@ from vms.proto.launch import (
     SourceSettings,
     StreamSettings,
     SupervisorLaunch,
+    TlsSettings,
     Transport,
     WebRtcSettings,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SourceSettings",
     "StreamSettings",
     "SupervisorLaunch",
+    "TlsSettings",
     "Transport",
     "WebRtcSettings",
 ]

@@ -35,6 +35,15 @@ class ApiSettings(Message, frozen=True):
     workers: int = 1
 
 
+class TlsSettings(Message, frozen=True):
+    """TLS of the front and of the WHEP port."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    certificate: str = ""
+    key: str = ""
+    behind_proxy: bool = False
+
+
 class RtspSettings(Message, frozen=True):
     """The RTSP listener."""
 
@@ -95,6 +104,7 @@ class Launch(Message, frozen=True):
     data: str
     open: bool = False
     api: ApiSettings = ApiSettings()
+    tls: TlsSettings = TlsSettings()
     rtsp: RtspSettings = RtspSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     source: SourceSettings = SourceSettings()
@@ -131,6 +141,8 @@ class Announcement(Message, frozen=True):
     """
 
     text: str = ""
+    # Said too where the certificate was made here: with its {fingerprint}.
+    certificate: str = ""
     # Said too while there is no admin.
     setup: str = ""
     # Said of each person of a demonstration: one line with {login}, {password} and {secret}.

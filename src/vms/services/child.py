@@ -66,7 +66,9 @@ def announce(
         told = msgspec.to_builtins(whole)
         text = msgspec.json.encode({**told, "people": people} if people else told).decode()
     else:
-        words = [announcement.text, *([announcement.setup] if addresses.get("setup") else ())]
+        words = [announcement.text]
+        words += [announcement.certificate] if addresses.get("fingerprint") else []
+        words += [announcement.setup] if addresses.get("setup") else []
         lines = ["\n".join(words).format_map(addresses)]
         lines += [announcement.person.format_map(person) for person in people]
         text = "\n".join(lines)

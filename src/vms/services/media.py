@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
+from vms.common import Clock, SystemClock, VmsError
 from vms.engine import (
     EngineConfig,
     FrontConfig,
@@ -19,18 +20,20 @@ from vms.engine import (
     RingConfig,
     RtspConfig,
     SnapshotStore,
+    TlsConfig,
     WebRtcConfig,
     serve,
 )
 from vms.engine.native import NativeEngine
 from vms.proto import Launch, WebRtcSettings
-from vms.services import child
+from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, media_socket
 from vms.telemetry import get_logger
 
 log = get_logger("vms.services.media")
 
 GRACE_S = 0.3
+CERTIFICATE_LOOK_S = 12 * 3600.0
 
 
 def engine_config(launch: Launch) -> EngineConfig:
@@ -42,6 +45,8 @@ def engine_config(launch: Launch) -> EngineConfig:
             bind=bind_text(launch.api.host, launch.api.port),
             api_socket=str(api_socket(Path(launch.data))),
             open=launch.open,
+            tls=tls_config(launch),
+            behind_proxy=launch.tls.behind_proxy,
         ),
         rtsp=RtspConfig(bind_text(launch.rtsp.host, launch.rtsp.port)),
         webrtc=WebRtcConfig(
@@ -51,6 +56,21 @@ def engine_config(launch: Launch) -> EngineConfig:
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
+    )
+
+
+def tls_config(launch: Launch) -> TlsConfig | None:
+    """Return what listeners that speak TLS are given, or nothing where none does."""
+    pair = tls.pair_of(launch)
+    if pair is None:
+        return None
+    return TlsConfig(
+        certificate=str(pair.certificate),
+        key=str(pair.key),
+        origin=tls.speaks_tls(launch.tls, launch.api.host),
+        players=tls.speaks_tls(launch.tls, launch.webrtc.host),
+        # A browser would keep people from going on past its warning.
+        strict_transport=not pair.self_made,
     )
 
 
@@ -73,10 +93,22 @@ def _udp_port_for_all(webrtc: WebRtcSettings) -> int:
     return port
 
 
+async def keep_certificate(launch: Launch, clock: Clock) -> None:
+    """Renew the certificate in time, for ever; the front notices by itself."""
+    while True:
+        await asyncio.sleep(CERTIFICATE_LOOK_S)
+        try:
+            await asyncio.to_thread(certificate.look_after, launch, clock)
+        except (OSError, VmsError) as error:
+            log.error("certificate_not_renewed", detail=str(error))  # noqa: TRY400
+
+
 async def run(launch: Launch, post: child.Post) -> None:
     """Serve until told to stop."""
     data = Path(launch.data)
     stop = child.stop_signal()
+    clock = SystemClock()
+    certificate.look_after(launch, clock)
     engine = NativeEngine(engine_config(launch))
     service = MediaService(engine, SnapshotStore(data / "media"), Journal(secrets.token_hex(8)))
     async with contextlib.AsyncExitStack() as stack:
@@ -84,6 +116,8 @@ async def run(launch: Launch, post: child.Post) -> None:
         addresses = await service.start()
         recording = asyncio.create_task(service.record_events())
         stack.callback(recording.cancel)
+        renewing = asyncio.create_task(keep_certificate(launch, clock))
+        stack.callback(renewing.cancel)
         server = await serve(service, media_socket(data))
         stack.push_async_callback(server.stop, GRACE_S)
         post.ready(
@@ -95,7 +129,7 @@ async def run(launch: Launch, post: child.Post) -> None:
             }
         )
         log.info("media_ready", front=addresses.front, rtsp=addresses.rtsp)
-        await child.until(stop, recording)
+        await child.until(stop, recording, renewing)
     log.info("media_stopped")
 
 

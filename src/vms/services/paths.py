@@ -73,7 +73,11 @@ def bus_socket(data: Path) -> Path:
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Replace ``path``: a reader sees the old content or the new, never a part."""
+    """Replace ``path``: a reader sees the old content or the new, never a part.
+
+    It is for this user alone.
+    """
     new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.touch(mode=0o600)
     new.write_text(text, encoding="utf-8")
     new.replace(path)

@@ -27,7 +27,7 @@ from vms.proto import (
     SimulatorLaunch,
     SupervisorLaunch,
 )
-from vms.services import child, first_start
+from vms.services import certificate, child, first_start, tls
 from vms.services.demo import DemoPerson, invite_everybody, viewer_link
 from vms.services.listen import listen_unix
 from vms.services.paths import api_socket, bus_socket, make_data_folder, write_atomic
@@ -73,12 +73,12 @@ def _port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def public_addresses(ready: Ready) -> dict[str, str]:
+def public_addresses(launch: Launch, ready: Ready) -> dict[str, str]:
     """Return the addresses that people and scripts use."""
     return {
-        "api": f"http://{ready.addresses['front']}",
+        "api": f"{tls.scheme(launch, launch.api.host)}://{ready.addresses['front']}",
         "rtsp": f"rtsp://{ready.addresses['rtsp']}",
-        "webrtc": f"http://{ready.addresses['webrtc']}",
+        "webrtc": f"{tls.scheme(launch, launch.webrtc.host)}://{ready.addresses['webrtc']}",
     }
 
 
@@ -143,7 +143,7 @@ class Supervisor:
             self.media.start(), *(worker.start() for worker in self.workers)
         )
         self._on_media(ready)
-        await _answers(ready.addresses["front"])
+        await _answers(self.addresses["api"])
         page = self.addresses["api"]
         if not has_admin:
             self.setup_link = await first_start.setup_link(self.launch, self.clock, page)
@@ -192,9 +192,14 @@ class Supervisor:
 
     def _on_media(self, ready: Ready) -> None:
         self.launch = keep_ports(self.launch, ready)
-        self.addresses = public_addresses(ready)
+        self.addresses = public_addresses(self.launch, ready)
         if self.farm_address:
             self.addresses["simulator"] = f"rtsp://{self.farm_address}"
+
+    def fingerprint(self) -> str:
+        """Return that of a certificate that was made here; empty where none is served."""
+        pair = tls.pair_of(self.launch)
+        return certificate.fingerprint(pair) if pair is not None and pair.self_made else ""
 
     def run_file(self) -> RunFile:
         """Return what runs, as scripts read it."""
@@ -223,24 +228,26 @@ class Supervisor:
             await asyncio.gather(*keeping, return_exceptions=True)
 
 
-async def _answers(front: str) -> None:
+async def _answers(page: str) -> None:
     """Return when the API answers through the front."""
     try:
         async with asyncio.timeout(ANSWER_LIMIT_S):
-            while not await _is_ready(front):  # noqa: ASYNC110 - another process answers
+            while not await _is_ready(page):  # noqa: ASYNC110 - another process answers
                 await asyncio.sleep(ASK_EVERY_S)
     except TimeoutError:
         raise UnavailableError(
-            f"the API did not answer at {front} within {ANSWER_LIMIT_S:.0f} s; its log says why",
+            f"the API did not answer at {page} within {ANSWER_LIMIT_S:.0f} s; its log says why",
             code="api_late",
         ) from None
 
 
-async def _is_ready(front: str) -> bool:
+async def _is_ready(page: str) -> bool:
+    scheme, _, front = page.partition("://")
     host, _, port = front.rpartition(":")
+    context = tls.any_certificate() if scheme == "https" else None
     request = f"GET /health/ready HTTP/1.1\r\nHost: {front}\r\nConnection: close\r\n\r\n"
     try:
-        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
     except OSError:
         return False
     try:
@@ -287,6 +294,7 @@ async def _run_tree(supervisor: Supervisor, stop: asyncio.Event) -> None:
     words = {
         **supervisor.addresses,
         "data": str(supervisor.data),
+        "fingerprint": supervisor.fingerprint(),
         "setup": supervisor.setup_link or "",
         "enter": supervisor.viewer_link or supervisor.addresses["api"],
     }

@@ -5,7 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 import things
-from vms.api import Wiring, create_app, rest
+from vms.api import Wiring, create_app, rest, visit
 
 # Whatever is not here asks who calls; each has a reason to be open.
 PUBLIC = {
@@ -167,7 +167,14 @@ async def test_what_a_tcp_client_says_of_its_address_is_not_believed(wiring: Wir
     transport = httpx.ASGITransport(app, client=("198.51.100.1", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://vms.test") as client:
         for number in range(101):
-            headers = {"x-vms-client": f"192.0.2.{number}", "x-vms-scheme": "https"}
+            headers = {"x-vms-client": f"192.0.2.{number}"}
             answer = await client.get("/api/v1/version", headers=headers)
-            assert "strict-transport-security" not in answer.headers
         assert answer.status_code == 429
+
+
+@pytest.mark.parametrize(("client", "secure"), [(("198.51.100.1", 1234), False), (None, True)])
+def test_the_front_alone_says_that_a_request_came_by_tls(
+    client: tuple[str, int] | None, *, secure: bool
+) -> None:
+    headers = [(b"x-vms-scheme", b"https")]
+    assert visit.begin({"client": client, "scheme": "http", "headers": headers}).secure is secure

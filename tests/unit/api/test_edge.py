@@ -17,16 +17,6 @@ def add(app: FastAPI, path: str, endpoint: Fail) -> None:
     app.router.routes.insert(0, app.router.routes.pop())
 
 
-async def test_a_page_that_came_by_tls_is_asked_for_by_tls_from_then_on(
-    closed: httpx.AsyncClient,
-) -> None:
-    for path in ("/", "/api/v1/version", "/api/v1/nothing"):
-        plain = await closed.get(path)
-        secure = await closed.get(path, headers={"x-vms-scheme": "https"})
-        assert "strict-transport-security" not in plain.headers
-        assert secure.headers["strict-transport-security"] == "max-age=31536000"
-
-
 async def test_other_origins_are_told_nothing(closed: httpx.AsyncClient) -> None:
     headers = {"Origin": "https://evil.test", "Access-Control-Request-Method": "POST"}
     for method in ("GET", "OPTIONS"):

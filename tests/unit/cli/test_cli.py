@@ -158,6 +158,10 @@ def test_a_refusal_as_json(
     assert vms(monkeypatch, "up", "--open", "--json") == 2
     said = json.loads(capsys.readouterr().err)
     assert (said["kind"], said["code"]) == ("invalid", "not_loopback")
+    monkeypatch.delenv("VMS_API__HOST")
+    monkeypatch.setenv("VMS_TLS__BEHIND_PROXY", "true")
+    assert vms(monkeypatch, "up", "--open", "--json") == 2
+    assert json.loads(capsys.readouterr().err)["code"] == "open_behind_proxy"
 
 
 @pytest.mark.parametrize(("role", "orders"), [("media", Launch), ("api", ApiLaunch)])

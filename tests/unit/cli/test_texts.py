@@ -21,7 +21,7 @@ def test_languages_have_the_same_keys_and_places(one: str, other: str) -> None:
 
 
 def test_languages_are_really_different() -> None:
-    for key in ("app.help", "up.ready", "up.setup"):
+    for key in ("app.help", "up.ready", "up.setup", "up.certificate"):
         assert len({texts[key] for texts in CATALOGUE.values()}) == len(CATALOGUE)
 
 

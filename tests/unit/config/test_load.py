@@ -37,6 +37,20 @@ def test_flags_win_over_environment_over_file_over_defaults(
     assert settings.webrtc.udp_port == 8189
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tls]\nmode = "off"',
+        '[api]\nhost = "0.0.0.0"\n[tls]\nmode = "off"\nbehind_proxy = true',
+        '[api]\nhost = "0.0.0.0"',
+        '[tls]\nmode = "on"\ncertificate = "/c.pem"\nkey = "/k.pem"',
+    ],
+)
+def test_tls_may_be_off_where_nothing_crosses_the_net_in_the_open(data: Path, text: str) -> None:
+    write(data, text)
+    load(data)
+
+
 def test_cameras_of_flags_are_added_to_those_of_the_file(data: Path) -> None:
     write(data, CAMERA)
     settings = load(data, {"cameras": [{"id": "yard", "url": "rtsp://192.0.2.2/"}]})
@@ -52,7 +66,18 @@ BAD = [
     ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, workers"),
     (
         "[apis]\nport = 1",
-        "apis: unknown key; allowed: api, cameras, database, hub, log, rtsp, source, streams,",
+        "apis: unknown key; allowed: api, cameras, database, hub, log, rtsp, source, streams, tls,",
+    ),
+    ('[tls]\nmode = "maybe"', "tls.mode = 'maybe': Input should be 'auto', 'on' or 'off'"),
+    ('[tls]\nkey = "key.pem"', "tls.key = 'key.pem': must be an absolute path"),
+    ('[tls]\nkey = "/k.pem"', "certificate and key are given together"),
+    (
+        '[api]\nhost = "0.0.0.0"\n[tls]\nmode = "off"',
+        "tls.mode = off with api.host = 0.0.0.0: passwords and tokens would cross",
+    ),
+    (
+        '[webrtc]\nhost = "192.0.2.1"\n[tls]\nmode = "off"',
+        "tls.mode = off with webrtc.host = 192.0.2.1",
     ),
     ("[api]\nport = 65536", "api.port = 65536: Input should be less than or equal to 65535"),
     ("[api]\nport = -1", "api.port = -1: Input should be greater than or equal to 0"),

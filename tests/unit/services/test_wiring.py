@@ -29,11 +29,17 @@ def test_ports_that_were_picked_are_kept() -> None:
 
 
 def test_addresses_are_those_scripts_use() -> None:
-    assert supervisor.public_addresses(READY) == {
+    assert supervisor.public_addresses(Launch(data="/data"), READY) == {
         "api": "http://127.0.0.1:1001",
         "rtsp": "rtsp://127.0.0.1:1002",
         "webrtc": "http://[::1]:1003",
     }
+    far = Launch(data="/data", webrtc=WebRtcSettings(host="::"))
+    addresses = supervisor.public_addresses(far, READY)
+    assert (addresses["api"], addresses["webrtc"]) == (
+        "http://127.0.0.1:1001",
+        "https://[::1]:1003",
+    )
 
 
 def test_run_json_is_exactly_what_was_promised() -> None:
@@ -118,4 +124,4 @@ def test_a_child_that_cannot_run_says_why(line: bytes, error: type[VmsError], me
 async def test_a_front_that_does_not_answer_is_not_ready() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        assert not await supervisor._is_ready(f"127.0.0.1:{unused.getsockname()[1]}")
+        assert not await supervisor._is_ready(f"http://127.0.0.1:{unused.getsockname()[1]}")
