@@ -13,7 +13,7 @@ from vms.database import Unit
 def not_found(camera: str) -> NotFoundError:
     """Return the one answer for a camera that is not there and for one of others."""
     return NotFoundError(
-        f"there is no camera {camera!r}", code="camera_unknown", values={"id": camera}
+        f"there is no camera {camera!r}", code="camera_unknown", values={"camera": camera}
     )
 
 

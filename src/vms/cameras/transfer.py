@@ -279,7 +279,7 @@ class _Import:
             raise NotFoundError(
                 f"{self._city} has no camera {camera!r}; leave the id out for a new one",
                 code="camera_unknown",
-                values={"id": camera},
+                values={"camera": camera},
             )
         return held
 
