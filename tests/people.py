@@ -29,7 +29,7 @@ from vms.admin.store import people as people_store
 from vms.cameras import CameraServices
 from vms.common import ForbiddenError, ManualClock, NotFoundError, TooManyError
 from vms.database import PLATFORM, Database, Unit, Vault
-from vms.proto.events import decode_event
+from vms.proto.events import DomainEvent, decode_event
 
 PASSWORD = "seven green bicycles"
 CITIES = ("sp", "rj")
@@ -184,11 +184,15 @@ class TownHall:
 
     def hear_all(self) -> None:
         """Deliver every event to the services, as the bus does."""
-        found = self.database.run_sync(
+        for event in self.told():
+            self.people.heard(event)
+
+    def told(self) -> list[DomainEvent]:
+        """Return all events."""
+        rows = self.database.run_sync(
             lambda unit: unit.rows("SELECT body FROM outbox ORDER BY seq"), PLATFORM, read=True
         )
-        for (body,) in found:
-            self.people.heard(decode_event(body))
+        return [decode_event(body) for (body,) in rows]
 
     def code(self, login: str) -> str:
         """Return a one-time code that was not used yet: time passes until there is one."""

@@ -110,6 +110,7 @@ class ApiKeys:
         guard.may_touch_key(who, key.home, key.user, lambda: key_unknown(key_id))
         store.remove_api_key(unit, key)
         self._trace.line(unit, who, "api_key.revoke", f"api_key:{key.id}", key.home)
+        self._trace.session_revoked(unit, key.home, key.user or key.id, key.id)
 
 
 def _home_of(who: Principal, scope: Scope) -> str:

@@ -56,7 +56,7 @@ class Grants:
             created_us=self._clock.utc_us(),
         )
         people.add_grant(unit, grant)
-        self._note(unit, who, "grant.give", grant)
+        self._note(unit, who, "grant.give", grant, given=True)
         return grant
 
     async def take(self, who: Principal, grant_id: str) -> None:
@@ -75,7 +75,7 @@ class Grants:
                 guard.require_covers(who, [Held(role.functions, scope)])
             people.remove_grant(unit, grant)
             require_one(unit, grant.home)
-            self._note(unit, who, "grant.take", grant)
+            self._note(unit, who, "grant.take", grant, given=False)
 
         await self._database.run(work, who.scope)
 
@@ -98,7 +98,7 @@ class Grants:
             return guard.visible_user(unit, who, holder, Function.USER_MANAGE).home
         return guard.visible_group(unit, who, holder, Function.USER_MANAGE).home
 
-    def _note(self, unit: Unit, who: Principal, action: str, grant: Grant) -> None:
+    def _note(self, unit: Unit, who: Principal, action: str, grant: Grant, *, given: bool) -> None:
         self._trace.line(
             unit,
             who,
@@ -110,4 +110,4 @@ class Grants:
             scope=grant.scope,
         )
         user = grant.holder if grant.holder_kind == "user" else None
-        self._trace.grant_changed(unit, grant.home, user)
+        self._trace.grant_changed(unit, grant.home, user, given=given)

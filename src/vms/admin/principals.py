@@ -96,6 +96,7 @@ class PrincipalCache:
         match event:
             case SessionRevoked(session=str() as session):
                 self._forget(f"session:{session}")
+                self._forget_api_key(session)
             case SessionRevoked(user=str() as user) | UserUpdated(user=user):
                 self._forget_user(user)
             case UserDeleted(user=str() as user):
@@ -116,6 +117,10 @@ class PrincipalCache:
         self._kept.pop(key, None)
         self._reading.pop(key, None)
 
+    def _forget_api_key(self, key_id: str) -> None:
+        for key in [key for key, kept in self._kept.items() if _is_api_key(kept, key_id)]:
+            del self._kept[key]
+
     def _forget_user(self, user: str) -> None:
         for key in [key for key, kept in self._kept.items() if kept.user == user]:
             del self._kept[key]
@@ -124,6 +129,11 @@ class PrincipalCache:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+def _is_api_key(kept: _Kept, key_id: str) -> bool:
+    found = kept.answer
+    return isinstance(found, Principal) and found.kind is CallerKind.API_KEY and found.id == key_id
 
 
 def _given(answer: Principal | VmsError) -> Principal:

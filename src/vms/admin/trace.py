@@ -83,12 +83,15 @@ class Trace:
         """Tell that a user is gone."""
         outbox.emit(unit, UserDeleted(city=_city(user.home), at_us=self._now, user=user.id))
 
-    def grant_changed(self, unit: Unit, home: str, user_id: str | None) -> None:
+    def grant_changed(
+        self, unit: Unit, home: str, user_id: str | None, *, given: bool = False
+    ) -> None:
         """Tell that what a user may do was changed; none: that of several."""
-        outbox.emit(unit, GrantChanged(city=_city(home), at_us=self._now, user=user_id))
+        event = GrantChanged(city=_city(home), at_us=self._now, user=user_id, given=given)
+        outbox.emit(unit, event)
 
     def session_revoked(self, unit: Unit, home: str, user_id: str, session: str | None) -> None:
-        """Tell that a session has ended before its time; none: all of the user's."""
+        """Tell that a session or API key has ended before its time; none: all of the user's."""
         event = SessionRevoked(city=_city(home), at_us=self._now, user=user_id, session=session)
         outbox.emit(unit, event)
 

@@ -127,6 +127,8 @@ class Users:
             self._change(unit, who, user, version, change)
             if change.enabled is False:
                 end_sessions(unit, self._trace, who, user.home, user.id, self._clock.utc_us())
+                # What he opened by API keys ends too.
+                self._trace.session_revoked(unit, user.home, user.id, None)
                 require_one(unit, user.home)
             return people.user(unit, user_id)
 

@@ -7,7 +7,6 @@ from vms.proto.events import (
     GrantChanged,
     SessionRevoked,
     UserDeleted,
-    UserUpdated,
 )
 from vms.telemetry import get_logger
 
@@ -17,17 +16,17 @@ log = get_logger(__name__)
 def revocation_of(event: DomainEvent) -> Revocation | None:
     """Return whose streams an event ends.
 
-    Who was changed but still may watch opens anew at once: only what was signed
-    before is refused.
+    Only one by which somebody loses something: what was signed until it is heard
+    is refused. Who still may watch opens anew at once.
     """
     match event:
         case SessionRevoked(user=user, session=None):
             return Revocation(viewer=user)
         case SessionRevoked(session=session):
             return Revocation(session=session)
-        case UserDeleted(user=user) | UserUpdated(user=user):
+        case UserDeleted(user=user):
             return Revocation(viewer=user)
-        case GrantChanged(user=str(user)):
+        case GrantChanged(user=str(user), given=False):
             return Revocation(viewer=user)
         case CameraDeleted(camera=camera):
             return Revocation(camera=camera)

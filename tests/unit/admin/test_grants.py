@@ -20,6 +20,7 @@ from vms.admin import (
 )
 from vms.common import ConflictError, ForbiddenError, InvalidError, NotFoundError, Page
 from vms.database import PLATFORM
+from vms.proto.events import GrantChanged
 
 # Somebody who manages people and roles, and cameras not at all.
 CLERK = ("user.read", "user.manage", "role.manage", "live.view", "key.manage")
@@ -396,3 +397,11 @@ async def test_an_invitation_does_not_outlive_the_right_to_make_it(town: TownHal
     await town.people.grants.take(SYSTEM, grant.id)
     with pytest.raises(NotFoundError):
         await town.people.invitations.accept(accept(made.token, "ana"), town.here)
+
+
+async def test_who_is_told_of_a_grant_hears_whether_it_was_given(town: TownHall) -> None:
+    user = await town.user("ana", "", "city:sp", home="sp")
+    grant = await town.give(SYSTEM, user, "operador", "city:sp")
+    await town.people.grants.take(SYSTEM, grant.id)
+    told = [event for event in town.told() if isinstance(event, GrantChanged)]
+    assert [(event.user, event.given) for event in told] == [(user.id, True), (user.id, False)]

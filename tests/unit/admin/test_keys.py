@@ -18,6 +18,7 @@ from vms.common import (
     Page,
     UnauthenticatedError,
 )
+from vms.proto.events import SessionRevoked
 
 WATCH = ApiKeyDraft(name="wall", role="visualizador", scope="city:sp", days=30)
 
@@ -76,6 +77,19 @@ async def test_a_key_runs_out_or_is_withdrawn(town: TownHall, ana: Principal) ->
     town.clock.advance(1)
     with pytest.raises(UnauthenticatedError):
         await town.people.principal(second.token)
+
+
+async def test_a_withdrawn_key_is_refused_at_once_and_its_streams_end(
+    town: TownHall, ana: Principal
+) -> None:
+    made = await town.people.api_keys.create(ana, WATCH)
+    await town.people.principal(made.token)
+    await town.people.api_keys.revoke(ana, made.key.id)
+    ended = [event for event in town.told() if isinstance(event, SessionRevoked)]
+    assert [(event.user, event.session) for event in ended] == [(ana.id, made.key.id)]
+    town.hear_all()
+    with pytest.raises(UnauthenticatedError):
+        await town.people.principal(made.token)
 
 
 async def test_a_key_follows_its_owner(town: TownHall, ana: Principal) -> None:

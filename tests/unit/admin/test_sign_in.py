@@ -26,6 +26,7 @@ from vms.common import (
     UnauthenticatedError,
     VmsError,
 )
+from vms.proto.events import SessionRevoked
 
 WRONG = "wrong horses eat hay"
 
@@ -403,6 +404,9 @@ async def test_a_disabled_user_is_out_everywhere(town: TownHall) -> None:
         await town.of(tokens)
     with pytest.raises(UnauthenticatedError):
         await renewed(town, tokens)
+    ended = [event.session for event in town.told() if isinstance(event, SessionRevoked)]
+    # Each session, and whatever else he opened.
+    assert ended == [tokens.session, None]
 
 
 async def test_what_ran_out_is_deleted(town: TownHall) -> None:

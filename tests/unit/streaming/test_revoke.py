@@ -25,10 +25,12 @@ AT = {"city": "sp", "at_us": 1}
         (SessionRevoked(user="ana", session="s1", **AT), Revocation(session="s1")),
         (SessionRevoked(user="ana", **AT), Revocation(viewer="ana")),
         (UserDeleted(user="ana", **AT), Revocation(viewer="ana")),
-        (UserUpdated(user="ana", **AT), Revocation(viewer="ana")),
         (GrantChanged(user="ana", **AT), Revocation(viewer="ana")),
         (CameraDeleted(camera="gate", **AT), Revocation(camera="gate")),
         (GrantChanged(**AT), None),
+        # Who only gets more, or another name, goes on watching.
+        (GrantChanged(user="ana", given=True, **AT), None),
+        (UserUpdated(user="ana", **AT), None),
         (UserCreated(user="ana", **AT), None),
         (CameraCreated(camera="gate", **AT), None),
     ],

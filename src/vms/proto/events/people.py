@@ -22,7 +22,7 @@ class UserDeleted(DomainEvent, frozen=True, tag="user.deleted"):
 
 
 class SessionRevoked(DomainEvent, frozen=True, tag="session.revoked"):
-    """A session ended before its time; no session: all of the user's."""
+    """A session, or an API key, ended before its time; no session: all of the user's."""
 
     user: str
     session: str | None = None
@@ -32,6 +32,8 @@ class GrantChanged(DomainEvent, frozen=True, tag="grant.changed"):
     """What a user may do was changed; no user: a role, so anybody's."""
 
     user: str | None = None
+    # Something was added and nothing taken away.
+    given: bool = False
 
 
 class NewDevice(DomainEvent, frozen=True, tag="sign_in.new_device"):
