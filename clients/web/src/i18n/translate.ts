@@ -21,9 +21,12 @@ export interface Translator {
   problem(error: unknown): string
   /** A number as this language writes it. */
   number(value: number, digits?: number): string
+  /** A moment, told in microseconds of UTC, in the time zone of the page. */
+  time(us: number): string
 }
 
 export function makeTranslator(language: Language): Translator {
+  const clock = new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' })
   const catalogue = catalogues[language]
   function text(key: Key, values: Values = {}): string {
     return catalogue[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '?'))
@@ -42,6 +45,7 @@ export function makeTranslator(language: Language): Translator {
       if (error instanceof Problem) return said(['problem', 'reason'], error.reason)
       return text('problem.unknown', { detail: error instanceof Error ? error.message : String(error) })
     },
+    time: (us) => clock.format(us / 1000),
     number: (value, digits = 0) =>
       value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
   }

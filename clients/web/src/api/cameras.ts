@@ -1,0 +1,129 @@
+import type { Client, Page, Query } from './client'
+import type { Reason } from './reason'
+
+export type CameraState = 'online' | 'offline' | 'off' | 'unknown'
+export const CAMERA_STATES: readonly CameraState[] = ['online', 'offline', 'off', 'unknown']
+export const GENERIC = 'generic'
+
+export interface CameraStatus {
+  readonly state: CameraState
+  readonly reason: Reason | null
+  readonly since_us: number | null
+}
+
+export interface CameraItem {
+  readonly id: string
+  readonly city: string
+  readonly name: string
+  readonly maker: string
+  readonly enabled: boolean
+  readonly site: string | null
+  readonly groups: readonly string[]
+  readonly tags: readonly string[]
+  readonly masked: boolean
+  readonly version: number
+  readonly status: CameraStatus
+}
+
+/** A named polygon on the picture, from (0, 0), top left, to (1, 1). */
+export interface Area {
+  readonly name: string
+  readonly points: readonly (readonly [number, number])[]
+}
+
+/** What of a camera can be written and is shown. */
+export interface CameraFields {
+  readonly name: string
+  readonly maker: string
+  readonly host: string | null
+  readonly port: number | null
+  readonly channel: number
+  readonly sub_stream: boolean
+  readonly url: string | null
+  readonly sub_url: string | null
+  readonly transport: 'tcp' | 'udp' | null
+  readonly user: string | null
+  readonly enabled: boolean
+  readonly site: string | null
+  readonly groups: readonly string[]
+  readonly tags: readonly string[]
+  readonly latitude: number | null
+  readonly longitude: number | null
+}
+
+export interface Camera extends CameraFields {
+  readonly id: string
+  readonly city: string
+  readonly has_password: boolean
+  readonly masks: readonly Area[]
+  readonly zones: readonly Area[]
+  readonly version: number
+  readonly status: CameraStatus
+  /** The addresses that follow from the fields, without credentials. */
+  readonly streams: Readonly<Record<string, string>>
+}
+
+/** A password that is left out stays as it is; null removes it. */
+export type CameraDraft = Partial<CameraFields> & { readonly password?: string | null }
+
+export interface CameraQuery extends Query {
+  readonly city?: string | undefined
+  readonly group?: string | undefined
+  readonly site?: string | undefined
+  readonly name?: string | undefined
+  readonly state?: string | undefined
+  readonly cursor?: string | undefined
+}
+
+export interface Maker {
+  readonly id: string
+  readonly title: string
+  readonly default_port: number
+  readonly channels: number
+  readonly notes: string
+  readonly main: string | null
+  readonly sub: string | null
+}
+
+export type RowOutcome = 'created' | 'updated' | 'unchanged' | 'failed'
+
+export interface ImportRow {
+  readonly line: number
+  readonly outcome: RowOutcome
+  readonly id: string | null
+  readonly name: string | null
+  readonly code: string | null
+  readonly message: string | null
+  readonly values: Readonly<Record<string, string | number>>
+}
+
+export interface ImportReport {
+  readonly dry_run: boolean
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly failed: number
+  readonly rows: readonly ImportRow[]
+}
+
+export type FileKind = 'csv' | 'json'
+const MEDIA: Readonly<Record<FileKind, string>> = { csv: 'text/csv', json: 'application/json' }
+
+const at = (id: string) => `/cameras/${encodeURIComponent(id)}`
+
+export const cameras = {
+  page: (client: Client, query: CameraQuery) => client.get<Page<CameraItem>>('/cameras', query),
+  all: (client: Client, city: string) => client.all<CameraItem>('/cameras', { city }),
+  get: (client: Client, id: string) => client.get<Camera>(at(id)),
+  create: (client: Client, city: string, draft: CameraDraft) =>
+    client.change<Camera>('/cameras', { method: 'POST', body: { city, ...draft } }),
+  change: (client: Client, camera: Camera, body: CameraDraft) =>
+    client.change<Camera>(at(camera.id), { method: 'PATCH', body, version: camera.version }),
+  delete: (client: Client, camera: Camera) =>
+    client.change<undefined>(at(camera.id), { method: 'DELETE', version: camera.version }),
+  makers: async (client: Client) => (await client.get<{ readonly items: readonly Maker[] }>('/makers')).items,
+  import: (client: Client, city: string, kind: FileKind, body: Blob | string, dryRun: boolean) => {
+    const query = new URLSearchParams({ city, dry_run: String(dryRun) })
+    return client.change<ImportReport>(`/cameras/import.${kind}?${query}`, { method: 'POST', body, media: MEDIA[kind] })
+  },
+}

@@ -1,0 +1,93 @@
+import { For, Show, type JSX } from 'solid-js'
+import { cameras, type Area, type Camera } from '../api/cameras'
+import { useApp } from '../ui/app'
+import { createData } from '../ui/createData'
+import { AskedButton } from '../ui/Dialog'
+import { Refusal } from '../ui/Form'
+import { Page, Panel } from '../ui/Page'
+import { CameraForm } from './CameraForm'
+import { StatusTag } from './StatusTag'
+
+/** One camera, or a new one. */
+export function CameraScreen(props: { readonly id?: string }): JSX.Element {
+  const app = useApp()
+  const data = createData(
+    () => props.id,
+    (id) => (id === undefined ? Promise.resolve(undefined) : cameras.get(app.client, id)),
+  )
+  const title = () => data.value()?.name ?? (props.id === undefined ? app.text('cameras.new') : '')
+  return (
+    <Page title={title()} back={{ to: '/cameras', label: app.text('nav.cameras') }}>
+      <Refusal error={data.error()} />
+      <Show when={props.id === undefined}>
+        <CameraForm camera={undefined} onSaved={(camera) => { app.router.go(`/cameras/${camera.id}`) }} />
+      </Show>
+      <Show when={data.value()} keyed>
+        {(camera) => (
+          <>
+            <Status camera={camera} />
+            <CameraForm camera={camera} onSaved={data.set} onReload={data.reload} />
+            <Areas title={app.text('cameras.masks')} areas={camera.masks} />
+            <Areas title={app.text('cameras.zones')} areas={camera.zones} />
+            <Show when={app.may('camera.manage')}>
+              <div class="buttons">
+                <AskedButton
+                  label={app.text('cameras.delete')}
+                  question={app.text('cameras.delete.ask', { name: camera.name })}
+                  danger
+                  onAct={() =>
+                    cameras.delete(app.client, camera).then(() => {
+                      app.router.go('/cameras')
+                    })
+                  }
+                />
+              </div>
+            </Show>
+          </>
+        )}
+      </Show>
+    </Page>
+  )
+}
+
+function Status(props: { readonly camera: Camera }): JSX.Element {
+  return (
+    <Panel>
+      <div class="status">
+        <StatusTag status={props.camera.status} />
+      </div>
+      <ul class="addresses">
+        <For each={Object.entries(props.camera.streams)}>
+          {([stream, address]) => (
+            <li>
+              <span class="tag">{stream}</span> <code>{address}</code>
+            </li>
+          )}
+        </For>
+      </ul>
+    </Panel>
+  )
+}
+
+/** Masks or zones as they are kept: names and corners. They are drawn elsewhere. */
+function Areas(props: { readonly title: string; readonly areas: readonly Area[] }): JSX.Element {
+  const corners = (area: Area) => area.points.map(([x, y]) => `(${x}, ${y})`).join(' ')
+  return (
+    <Show when={props.areas.length > 0}>
+      <Panel title={props.title}>
+        <ul class="rows">
+          <For each={props.areas}>
+            {(area) => (
+              <li>
+                <span>
+                  <b>{area.name}</b>
+                  <small>{corners(area)}</small>
+                </span>
+              </li>
+            )}
+          </For>
+        </ul>
+      </Panel>
+    </Show>
+  )
+}
