@@ -28,6 +28,7 @@ const UserGroupScreen = later(async () => (await import('./users/UserGroupScreen
 export const ROUTES: readonly Route[] = [
   { pattern: '/', screen: () => <Wall /> },
   { pattern: SIGN_IN, screen: later(async () => (await import('./signin/SignIn')).SignIn), door: true },
+  { pattern: '/enter', screen: later(async () => (await import('./signin/Enter')).Enter), door: true },
   { pattern: '/setup', screen: later(async () => (await import('./setup/Setup')).Setup), door: true },
   { pattern: '/invitation', screen: later(async () => (await import('./setup/Invitation')).Invitation), door: true },
   { pattern: ENROL, screen: later(async () => (await import('./account/SecondFactorScreen')).SecondFactorScreen) },

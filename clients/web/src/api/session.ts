@@ -58,6 +58,8 @@ export interface Session {
   /** The ticket for the second step, or nothing when one is in. */
   signIn(login: string, password: string, city: string): Promise<string | undefined>
   secondFactor(ticket: string, code: string): Promise<void>
+  /** Signs in by the token of a link that is good for one use. */
+  enter(token: string): Promise<void>
   signOut(): Promise<void>
   /** Reads anew who one is, after a change of one's own. */
   reload(): Promise<void>
@@ -208,6 +210,11 @@ export function makeSession(options: SessionOptions): Session {
     async secondFactor(ticket, code) {
       const body = { ticket, code, cookies: true }
       keep(await client.change<SignedIn>('/auth/second-factor', { method: 'POST', body }))
+      await reload()
+    },
+    async enter(token) {
+      const body = { refresh: token, cookies: true }
+      keep(await client.change<SignedIn>('/auth/refresh', { method: 'POST', body }))
       await reload()
     },
     async signOut() {

@@ -136,6 +136,7 @@ export function show(part: () => JSX.Element, options: ShowOptions = {}): Shown 
           return undefined
         },
         secondFactor: (...given) => note(`secondFactor ${given.join(' ')}`),
+        enter: (token) => note(`enter ${token}`),
         signOut: () => note('signOut'),
         reload: () => note('reload'),
         close: () => undefined,

@@ -8,6 +8,8 @@ export const en = {
   'signin.code.lead': 'Open the authenticator app on your telephone.',
   'signin.use_app': 'Use the app',
   'signin.use_recovery': 'Use a recovery code',
+  'enter.title': 'Signing in',
+  'enter.by_hand': 'Sign in with your login',
   'setup.title': 'First administrator',
   'setup.lead': 'This link works once. After this step you set up your second factor.',
   'setup.no_token': 'The link is not complete. Open it as the server printed it.',

@@ -9,6 +9,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'signin.code.lead': 'Abra la aplicación de autenticación en su teléfono.',
   'signin.use_app': 'Usar la aplicación',
   'signin.use_recovery': 'Usar un código de recuperación',
+  'enter.title': 'Entrando',
+  'enter.by_hand': 'Entrar con su usuario',
   'setup.title': 'Primer administrador',
   'setup.lead': 'Este enlace funciona una vez. Después configurará su segundo factor.',
   'setup.no_token': 'El enlace no está completo. Ábralo tal como lo mostró el servidor.',

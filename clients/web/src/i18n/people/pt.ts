@@ -9,6 +9,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'signin.code.lead': 'Abra o aplicativo autenticador no seu telefone.',
   'signin.use_app': 'Usar o aplicativo',
   'signin.use_recovery': 'Usar um código de recuperação',
+  'enter.title': 'Entrando',
+  'enter.by_hand': 'Entrar com o seu usuário',
   'setup.title': 'Primeiro administrador',
   'setup.lead': 'Este link funciona uma vez. Em seguida você configura o seu segundo fator.',
   'setup.no_token': 'O link está incompleto. Abra-o como o servidor o mostrou.',
