@@ -26,9 +26,10 @@ const STOP_LIMIT_MS = 15_000
  * The product with so many simulated cameras.
  *
  * @param {number} cameras
+ * @param {Record<string, string>} [settings] as variables of the environment
  */
-export function startDemo(cameras) {
-  return start(['demo', '--open', '--cameras', String(cameras)])
+export function startDemo(cameras, settings = {}) {
+  return start(['demo', '--open', '--cameras', String(cameras)], settings)
 }
 
 /**
@@ -44,11 +45,12 @@ export function startUp(...cameras) {
  * Runs `vms` until it is stopped.
  *
  * @param {string[]} args
+ * @param {Record<string, string>} [settings]
  * @returns {Promise<Product>}
  */
-async function start(args) {
+async function start(args, settings = {}) {
   const data = await mkdtemp(join(tmpdir(), 'vms-browser-'))
-  const child = spawn(VMS, [...args, '--data', data], { cwd: ROOT, env: { ...process.env, ...FREE_PORTS }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(VMS, [...args, '--data', data], { cwd: ROOT, env: { ...process.env, ...FREE_PORTS, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   const keep = (/** @type {Buffer} */ text) => {
     output = (output + text.toString()).slice(-20_000)
