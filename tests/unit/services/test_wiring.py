@@ -8,7 +8,7 @@ import pytest
 
 from vms.common import InternalError, UnavailableError, VmsError
 from vms.engine import EngineConfig
-from vms.proto import Failed, Launch, Ready, SimulatorLaunch, WebRtcSettings
+from vms.proto import Failed, Launch, Ready, SimulatorLaunch, TlsSettings, WebRtcSettings
 from vms.services import simulator, supervisor
 from vms.services.tree import Child, Role
 
@@ -82,6 +82,23 @@ def test_the_engine_gets_every_setting(tmp_path: Path) -> None:
     assert config.front.open
     assert config.webrtc.udp_bind == ("127.0.0.1:8189", "[::1]:8189")
     assert (config.backoff_ms, config.no_video_ms) == ((1000, 30000), 5000)
+
+
+@pytest.mark.engine
+def test_each_listener_speaks_tls_for_itself(tmp_path: Path) -> None:
+    media = pytest.importorskip("vms.services.media")
+    data = str(tmp_path)
+    assert media.tls_config(Launch(data=data)) is None
+    far = WebRtcSettings(host="192.0.2.7")
+    made = media.tls_config(Launch(data=data, webrtc=far))
+    assert (made.origin, made.players, made.strict_transport) == (False, True, False)
+    assert made.key == str(tmp_path / "tls" / "key.pem")
+    settings = TlsSettings(mode="on", certificate="/c.pem", key="/k.pem", behind_proxy=True)
+    launch = Launch(data=data, webrtc=far, tls=settings)
+    own = media.tls_config(launch)
+    assert (own.origin, own.players, own.strict_transport) == (True, True, True)
+    assert (own.certificate, own.key) == ("/c.pem", "/k.pem")
+    assert media.engine_config(launch).front.behind_proxy
 
 
 @pytest.mark.engine

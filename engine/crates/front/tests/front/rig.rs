@@ -75,6 +75,9 @@ impl Rig {
     }
 }
 
+/// Of the answer to `/large`, bytes: as long as the scripts of the page.
+pub const LARGE: usize = 256 * 1024;
+
 /// Answers each request with its own head; a WebSocket echoes, and `/never` is
 /// not answered.
 fn serve_api(path: &Path, open: Arc<AtomicUsize>) {
@@ -107,8 +110,9 @@ fn answer_all(mut socket: UnixStream) {
             });
             return greeting.expect("an open WebSocket");
         } else {
-            let length = head.len();
-            socket.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{head}").as_bytes())
+            let body = if head.starts_with("GET /large ") { "x".repeat(LARGE) } else { head };
+            let length = body.len();
+            socket.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes())
         };
         if sent.is_err() {
             return;

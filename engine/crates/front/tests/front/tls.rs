@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, crypto::aws_lc_rs};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,9 +40,9 @@ fn write_pair(folder: &Path) -> CertificateDer<'static> {
     pair.cert.der().clone()
 }
 
-struct Secure {
-    rig: Rig,
-    certificate: CertificateDer<'static>,
+pub struct Secure {
+    pub rig: Rig,
+    pub certificate: CertificateDer<'static>,
     folder: std::path::PathBuf,
 }
 
@@ -55,8 +56,8 @@ impl Secure {
         Self { rig, certificate, folder }
     }
 
-    async fn connect(&self, address: SocketAddr, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
-        try_connect(address, &self.certificate, protocols, &rustls::version::TLS13).await.expect("a handshake")
+    pub async fn connect(&self, address: SocketAddr, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+        try_connect(address, &connector(&self.certificate, protocols, &TLS13)).await.expect("a handshake")
     }
 
     async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
@@ -77,18 +78,17 @@ impl Drop for Secure {
 }
 
 /// Runs a test beside a front; the front has threads of its own.
-fn with_front(name: &str, strict_transport: bool, test: impl AsyncFnOnce(&Secure)) {
+pub fn with_front(name: &str, strict_transport: bool, test: impl AsyncFnOnce(&Secure)) {
     let secure = Secure::start(name, strict_transport);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(test(&secure));
 }
 
-async fn try_connect(
-    address: SocketAddr,
+pub fn connector(
     trusted: &CertificateDer<'static>,
     protocols: &[&[u8]],
     version: &'static SupportedProtocolVersion,
-) -> std::io::Result<TlsStream<TcpStream>> {
+) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).expect("a certificate");
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -97,9 +97,13 @@ async fn try_connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    TlsConnector::from(Arc::new(config))
+}
+
+pub async fn try_connect(address: SocketAddr, connector: &TlsConnector) -> std::io::Result<TlsStream<TcpStream>> {
     let socket = TcpStream::connect(address).await.expect("the front listens");
     let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(config)).connect(name, socket).await
+    connector.connect(name, socket).await
 }
 
 fn request(method: &str, uri: &str) -> http::request::Builder {
@@ -119,7 +123,7 @@ async fn text(response: Response<hyper::body::Incoming>) -> String {
 fn only_tls_1_3_is_spoken() {
     with_front("old", false, async |secure| {
         let address = secure.rig.front.address();
-        let error = try_connect(address, &secure.certificate, &[], &rustls::version::TLS12).await.expect_err("too old");
+        let error = try_connect(address, &connector(&secure.certificate, &[], &TLS12)).await.expect_err("too old");
         assert!(error.to_string().contains("ProtocolVersion"), "{error}");
         let stream = secure.connect(address, &[]).await;
         assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
@@ -251,9 +255,9 @@ fn a_new_certificate_is_served_without_a_restart() {
     with_front("renewed", false, async |secure| {
         let address = secure.rig.front.address();
         let running = secure.connect(address, &[b"h2"]).await;
-        let renewed = write_pair(&secure.folder);
+        let new = connector(&write_pair(&secure.folder), &[b"h2"], &TLS13);
         let begun = Instant::now();
-        while try_connect(address, &renewed, &[b"h2"], &rustls::version::TLS13).await.is_err() {
+        while try_connect(address, &new).await.is_err() {
             assert!(begun.elapsed() < LIMIT, "the new certificate is not served");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
