@@ -30,6 +30,8 @@ STATUS_OF_CODE = {
     "body_not_json": 415,
     "version_missing": 428,
 }
+_BEHIND = ("bus_", "database_", "disk_", "media_")
+_BEHIND_DETAIL = "something that this server needs does not answer; try again in a moment"
 # A quota does not pass by waiting.
 _NO_WAIT = "quota_"
 
@@ -70,9 +72,17 @@ def problem_response(
 
 
 def response_of(error: VmsError) -> Response:
-    """Return an error of our tree as a response."""
+    """Return an error of our tree as a response.
+
+    Of what is behind us nobody learns more than that it does not answer: the
+    driver's own words name hosts, databases and files.
+    """
     status = STATUS_OF_CODE.get(error.code, error.outcome.http_status)
-    return problem_response(status, error.code, error.message, error.values)
+    detail, values = error.message, error.values
+    if error.code.startswith(_BEHIND):
+        log.warning("request_not_served", code=error.code, detail=detail)
+        detail, values = _BEHIND_DETAIL, {}
+    return problem_response(status, error.code, detail, values)
 
 
 def response_of_bug(method: str, path: str, error: BaseException) -> Response:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+import msgspec.inspect
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
@@ -134,6 +135,7 @@ class Query(Generic[T]):
 
     def __init__(self, kind: type[T]) -> None:
         self.kind = kind
+        self._texts = _texts_of_struct(kind)
 
     async def __call__(self, connection: HTTPConnection) -> T:
         """Read it, or say which parameter is wrong."""
@@ -141,6 +143,7 @@ class Query(Generic[T]):
         found: dict[str, str] = {}
         if raw:
             found = self._pairs(raw.decode("latin-1"))
+            self._refuse_null(found)
         try:
             return msgspec.convert(found, self.kind, strict=False)
         except msgspec.ValidationError as error:
@@ -162,6 +165,37 @@ class Query(Generic[T]):
         if any("\0" in value for value in found.values()):
             raise InvalidError("the query holds a zero character", code="request_invalid")
         return found
+
+    def _refuse_null(self, found: dict[str, str]) -> None:
+        """Refuse the word null, which msgspec would read as none: a filter would be lost."""
+        for name, value in found.items():
+            if value.lower() == "null" and name not in self._texts:
+                raise InvalidError(
+                    f"the query is not as it must be: {name} cannot be null; leave it out",
+                    code="request_invalid",
+                    values={"field": name[:100]},
+                )
+
+
+def _texts_of_struct(kind: type[object]) -> frozenset[str]:
+    """Return the fields that any text may be."""
+    told = msgspec.inspect.type_info(kind)
+    assert isinstance(told, msgspec.inspect.StructType)  # noqa: S101 - of every query
+    return frozenset(
+        one.encode_name
+        for one in told.fields
+        if any(isinstance(part, msgspec.inspect.StrType) for part in _parts(one.type))
+    )
+
+
+def _parts(told: msgspec.inspect.Type) -> Iterator[msgspec.inspect.Type]:
+    if isinstance(told, msgspec.inspect.Metadata):
+        yield from _parts(told.type)
+    elif isinstance(told, msgspec.inspect.UnionType):
+        for part in told.types:
+            yield from _parts(part)
+    else:
+        yield told
 
 
 def query(kind: type[T]) -> Any:  # noqa: ANN401 - what FastAPI's Depends is

@@ -79,6 +79,10 @@ class Operation:
         return next((found.kind for found in self.reads(Query)), None)
 
     @property
+    def _asked(self) -> tuple[str, ...]:
+        return () if self.query is None else self.query.__struct_fields__
+
+    @property
     def path_names(self) -> list[PathName]:
         """What reads the names in its path."""
         return self.reads(PathName)
@@ -109,7 +113,7 @@ class Operation:
             found |= {400, 413, 415}
         if self.query is not None:
             found.add(400)
-        if self.path_names:
+        if self.path_names or {"city", "home"} & set(self._asked):
             found.add(404)
         if self.conditional:
             found |= {400, 412, 428}

@@ -210,6 +210,9 @@ async def test_the_platform_has_an_audit_of_its_own(town: httpx.AsyncClient, roo
     page = (await ask(town, root, "GET", "audit?city=platform&action=plan.*")).json()
     assert [(one["action"], one["city"]) for one in page["items"]] == [("plan.create", "platform")]
     assert (await ask(town, root, "GET", "audit/verify?city=platform")).json()["intact"]
+    for path in ("audit", "audit/verify", "audit/export.csv", "audit/export.jsonl"):
+        nowhere = await ask(town, root, "GET", f"{path}?city=atlantis")
+        assert (nowhere.status_code, nowhere.json()["code"]) == (404, "city_unknown")
     everywhere = (await ask(town, root, "GET", "audit?action=plan.create")).json()
     assert len(everywhere["items"]) == 1
 

@@ -91,6 +91,8 @@ async def test_a_body_without_a_length_is_cut_off_too(closed: httpx.AsyncClient)
         ("limit=5&limit=6", "twice"),
         ("larg=1", "unknown field `larg`"),
         ("large=perhaps", "`$.large`"),
+        ("large=null", "cannot be null"),
+        ("limit=NULL", "cannot be null"),
         ("cursor=abc", "none of ours"),
         ("cursor=" + "a" * 600, "`$.cursor`"),
         ("cursor=%00", "zero"),

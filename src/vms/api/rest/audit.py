@@ -1,5 +1,6 @@
 """``/api/v1/audit``: who did what, and the proof that nothing of it was changed."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -14,10 +15,10 @@ from vms.api.caller import Caller
 from vms.api.inputs import ListQuery, query
 from vms.api.operation import Operations
 from vms.api.rest import examples
-from vms.api.state import State
+from vms.api.state import ApiState, State
 from vms.audit import PLATFORM_CHAIN, Asker, Found, Report, Search
-from vms.common import Slice
-from vms.database import CityScope, Scope
+from vms.common import NotFoundError, Slice
+from vms.database import CityScope
 
 ops = Operations("/api/v1/audit", tag="audit")
 
@@ -163,17 +164,21 @@ _REPORT = ReportView(
 )
 
 
-def _asker(who: Principal, city: str | None) -> Asker:
+async def _let_in(state: ApiState, who: Principal, city: str | None) -> Asker:
     """Return somebody as the audit knows him, let in to a chain that he may read."""
-    scope: Scope = who.scope
+    by = Asker(actor=f"{who.kind}:{who.id}", scope=who.scope, address=who.address or None)
     if city is None and who.home != PLATFORM_HOME:
         city = who.home
     if city is None or city == PLATFORM_WORD:
         who.require(Function.AUDIT_READ)
-    else:
-        who.require(Function.AUDIT_READ, city=city)
-        scope = CityScope(city)
-    return Asker(actor=f"{who.kind}:{who.id}", scope=scope, address=who.address or None)
+        return by
+    who.require(Function.AUDIT_READ, city=city)
+    # To look is a line of the chain: a city that never was must not get one. A deleted one has.
+    if city not in await state.own.audit.chains(by):
+        raise NotFoundError(
+            f"there is no city {city!r}", code="city_unknown", values={"city": city}
+        )
+    return dataclasses.replace(by, scope=CityScope(city))
 
 
 def _chain(city: str | None) -> str | None:
@@ -220,7 +225,7 @@ async def search_audit(
 ) -> Response:
     """Return lines, the newest first. To look is a line too."""
     found = await state.own.audit.search(
-        _asker(who, asked.city), _search(asked), state.cursors.page(asked)
+        await _let_in(state, who, asked.city), _search(asked), state.cursors.page(asked)
     )
     page = Slice(tuple(map(_shown, found.items)), found.next)
     return answer_page(page, asked, state.cursors, LineView)
@@ -236,7 +241,7 @@ async def export_audit_table(
     who: Caller, asked: Annotated[Wanted, query(Wanted)], state: State
 ) -> Response:
     """Return all that a search finds as CSV, the newest line first."""
-    pieces = state.own.audit_export.table(_asker(who, asked.city), _search(asked))
+    pieces = state.own.audit_export.table(await _let_in(state, who, asked.city), _search(asked))
     return await _file(pieces, CSV_MEDIA, "audit.csv")
 
 
@@ -250,7 +255,7 @@ async def export_audit_chain(
     who: Caller, asked: Annotated[PeriodQuery, query(PeriodQuery)], state: State
 ) -> Response:
     """Return the sealed lines of a period; `vms audit verify FILE` proves them offline."""
-    by = _asker(who, asked.city)
+    by = await _let_in(state, who, asked.city)
     pieces = state.own.audit_export.chain(by, _chain(asked.city), asked.from_us, asked.to_us)
     return await _file(pieces, CHAIN_MEDIA, "audit.jsonl")
 
@@ -260,7 +265,7 @@ async def verify_audit(
     who: Caller, asked: Annotated[ChainQuery, query(ChainQuery)], state: State
 ) -> Response:
     """Check a whole chain: a changed byte, a missing line, a swapped pair is found."""
-    by = _asker(who, asked.city)
+    by = await _let_in(state, who, asked.city)
     return answer(_report(await state.own.audit.verify(by, _chain(asked.city))))
 
 
