@@ -201,6 +201,14 @@ impl Access {
         Ok(())
     }
 
+    /// The stream that a session of this name watches.
+    #[must_use]
+    pub fn stream_of(&self, label: &str) -> Option<StreamKey> {
+        let doors = self.inner.doors.lock();
+        let holder = doors.holders.values().find(|holder| !holder.label.is_empty() && holder.label == label)?;
+        StreamKey::parse(&holder.seat.stream)
+    }
+
     /// Whether whoever shows this address, run out or not, opened the session.
     ///
     /// # Errors

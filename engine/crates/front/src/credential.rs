@@ -44,11 +44,19 @@ struct Signed {
     address: String,
 }
 
+/// What an address is wanted for; only an opening is written down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Open,
+    GoOn,
+}
+
 /// The signed address that a request brings, or that its token is worth.
 pub async fn address(
     proxy: &Proxy,
     headers: &HeaderMap,
     key: &StreamKey,
+    purpose: Use,
     peer: IpAddr,
     scheme: &'static str,
 ) -> Result<String, Refused> {
@@ -56,7 +64,7 @@ pub async fn address(
     if token.starts_with(OF_ADDRESSES) {
         return Ok(token.to_owned());
     }
-    let answer = proxy.ask(asking(headers, key, peer, scheme)?).await?;
+    let answer = proxy.ask(asking(headers, key, purpose, peer, scheme)?).await?;
     if answer.status() != StatusCode::OK {
         return Err(Refused::Answer(Box::new(passed_on(answer))));
     }
@@ -65,7 +73,13 @@ pub async fn address(
     Ok(signed.address)
 }
 
-fn asking(headers: &HeaderMap, key: &StreamKey, peer: IpAddr, scheme: &'static str) -> Result<Request<Body>, Problem> {
+fn asking(
+    headers: &HeaderMap,
+    key: &StreamKey,
+    purpose: Use,
+    peer: IpAddr,
+    scheme: &'static str,
+) -> Result<Request<Body>, Problem> {
     let mut request = Request::builder()
         .method(Method::POST)
         .uri(format!("/api/v1/streams/{key}/address"))
@@ -78,7 +92,10 @@ fn asking(headers: &HeaderMap, key: &StreamKey, peer: IpAddr, scheme: &'static s
     request
         .header(CLIENT, peer.to_string())
         .header(SCHEME, scheme)
-        .body(full(r#"{"kind":"webrtc"}"#))
+        .body(full(match purpose {
+            Use::Open => r#"{"kind":"webrtc"}"#,
+            Use::GoOn => r#"{"kind":"webrtc","renew":true}"#,
+        }))
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid", error.to_string()))
 }
 

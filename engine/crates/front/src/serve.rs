@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
+use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 use vms_sinks::webrtc::WebRtc;
 
-use crate::credential::{self, Refused};
+use crate::credential::{self, Refused, Use};
 use crate::guard;
 use crate::listen::{Listener, accept};
 use crate::problem::{Body, Problem, full};
@@ -170,7 +170,7 @@ impl Shared {
         let entered = if self.access.is_open() {
             self.access.enter(wish, Proof::None, Now::read())
         } else {
-            let address = credential::address(&self.proxy, headers, key, caller.peer.ip(), caller.scheme).await?;
+            let address = self.address(headers, key, Use::Open, caller).await?;
             self.access.enter(wish, Proof::Address(&address), Now::read())
         };
         entered.map_err(|denied| credential::denied(&denied).into())
@@ -190,11 +190,11 @@ impl Shared {
                 Ok(whep::offer(&self.webrtc, door, &key, &head.headers, body, peer.ip(), ticket).await?)
             }
             Route::Session(id) if request.method() == Method::DELETE => {
-                self.owns(&id, request.headers())?;
+                self.own(&id, request.headers(), caller).await?;
                 Ok(whep::end(&self.webrtc, &id)?)
             }
             Route::Session(id) => {
-                self.renew(&id, request.headers())?;
+                self.renew(&id, request.headers(), caller).await?;
                 Ok(whep::patch(&self.webrtc, &id, request.into_body()).await?)
             }
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
@@ -223,19 +223,37 @@ impl Shared {
 }
 
 impl Shared {
-    /// Whoever opened a session may end it.
-    fn owns(&self, session: &str, headers: &HeaderMap) -> Result<(), Refused> {
-        let owned = self.access.owns(session, credential::bearer(headers));
-        owned.map_err(|denied| credential::denied(&denied).into())
+    async fn address(
+        &self,
+        headers: &HeaderMap,
+        key: &StreamKey,
+        purpose: Use,
+        caller: Caller,
+    ) -> Result<String, Refused> {
+        credential::address(&self.proxy, headers, key, purpose, caller.peer.ip(), caller.scheme).await
+    }
+
+    /// Whoever opened a session may end it, by an address or by the token that
+    /// the address was had for; returns the address.
+    async fn own(&self, session: &str, headers: &HeaderMap, caller: Caller) -> Result<Option<String>, Refused> {
+        if self.access.is_open() {
+            return Ok(None);
+        }
+        let unknown = || Refused::from(credential::denied(&Denied::Foreign("session")));
+        let key = self.access.stream_of(session).ok_or_else(unknown)?;
+        let address = self.address(headers, &key, Use::GoOn, caller).await?;
+        match self.access.owns(session, Some(&address)) {
+            Ok(()) => Ok(Some(address)),
+            Err(denied) => Err(credential::denied(&denied).into()),
+        }
     }
 
     /// A fresh address renews a session; the one it was opened by may only
     /// bring candidates.
-    fn renew(&self, session: &str, headers: &HeaderMap) -> Result<(), Refused> {
-        self.owns(session, headers)?;
-        let Some(address) = credential::bearer(headers) else { return Ok(()) };
-        match self.access.renew(session, address, Now::read()) {
-            Err(denied) if denied != vms_access::Denied::Used => Err(credential::denied(&denied).into()),
+    async fn renew(&self, session: &str, headers: &HeaderMap, caller: Caller) -> Result<(), Refused> {
+        let Some(address) = self.own(session, headers, caller).await? else { return Ok(()) };
+        match self.access.renew(session, &address, Now::read()) {
+            Err(denied) if denied != Denied::Used => Err(credential::denied(&denied).into()),
             _ => Ok(()),
         }
     }
