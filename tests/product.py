@@ -81,6 +81,11 @@ class Product:
             limit_s,
         )
 
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(encoding="utf-8")
+
     def stop(self) -> float:
         """Stop it by SIGTERM; returns how long it took."""
         begun = time.monotonic()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -12,6 +13,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 
 from product import Farm, Product, farm, running, wait_for
@@ -214,10 +216,11 @@ def test_states_reach_a_listener_as_they_change(cameras: Farm, tmp_path: Path) -
     assert "camera_closed" in {reason["code"] for reason in reasons if reason}
 
 
-def test_the_demo_brings_its_own_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The scenes of the demo take their time; small ones stand in under their names.
-    from vms.cli import scenes as cli_scenes  # noqa: PLC0415 - this test alone
-    from vms.transcode import SceneSpec, ensure_scene  # noqa: PLC0415 - this test alone
+@pytest.fixture
+def _demo_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenes of the demo take their time; small ones stand in under their names."""
+    from vms.cli import scenes as cli_scenes  # noqa: PLC0415 - these tests alone
+    from vms.transcode import SceneSpec, ensure_scene  # noqa: PLC0415 - these tests alone
 
     folder = tmp_path / "cache" / "vms" / "scenes"
     small = ensure_scene(tmp_path, SceneSpec(320, 180, 150_000, seconds=2))
@@ -225,6 +228,36 @@ def test_the_demo_brings_its_own_cameras(tmp_path: Path, monkeypatch: pytest.Mon
     for spec in cli_scenes.specs("h264", "1080p"):
         (folder / spec.file_name).write_bytes(small.read_bytes())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with running(["demo", "--cameras", "3"], tmp_path / "data", tmp_path / "log") as product:
+
+
+@pytest.mark.usefixtures("_demo_scenes")
+def test_an_open_demo_brings_its_own_cameras(tmp_path: Path) -> None:
+    with running(
+        ["demo", "--open", "--cameras", "3"], tmp_path / "data", tmp_path / "log"
+    ) as product:
         product.wait_live(*(f"cam{n}/{stream}" for n in (1, 2, 3) for stream in ("main", "sub")))
         assert product.stop() < STOP_LIMIT_S
+
+
+@pytest.mark.usefixtures("_demo_scenes")
+def test_the_demo_tells_how_each_of_its_people_signs_in(tmp_path: Path) -> None:
+    with running(["demo", "--cameras", "2"], tmp_path / "data", tmp_path / "log") as product:
+        said = wait_for(
+            lambda: re.search(r"^ +visualizador +(\w+)", product.said, re.MULTILINE), 20
+        )
+        api = f"{product.api}/api/v1"
+        sign_in = {"login": "visualizador", "password": said.group(1)}
+        token = httpx.post(f"{api}/auth/sign-in", json=sign_in, timeout=20).json()["access"]
+        who = {"Authorization": f"Bearer {token}"}
+
+        def live() -> bool:
+            items = httpx.get(f"{api}/streams", headers=who, timeout=20).json()["items"]
+            return [item["state"] for item in items] == ["live"] * 4
+
+        wait_for(live, 15)
+        link = re.search(r"/enter#(\S+)", product.said)
+        assert link is not None
+        entered = httpx.post(f"{api}/auth/refresh", json={"refresh": link.group(1)}, timeout=20)
+        assert entered.json()["user"]["login"] == "visualizador"
+        again = httpx.post(f"{api}/auth/refresh", json={"refresh": link.group(1)}, timeout=20)
+        assert again.is_error, "the link is for one use"
