@@ -4,7 +4,7 @@ The reference page and the example file are made from it, so a description
 here is what an operator reads.
 """
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +19,13 @@ def _address(text: str) -> str:
         return str(ip_address(text))
     except ValueError as error:
         raise ValueError("must be an IP address, such as 127.0.0.1 or ::1") from error
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError("must be a network, such as 10.0.0.0/8 or fd12::/16") from error
 
 
 def _camera_id(text: str) -> str:
@@ -50,6 +57,7 @@ def _database_url(text: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
@@ -121,8 +129,14 @@ class WebRtc(Section):
 
 
 class Source(Section):
-    """How a camera that went away is called again."""
+    """Where cameras may be, and how one that went away is called again."""
 
+    allowed_networks: tuple[Network, ...] = Field(
+        (),
+        max_length=64,
+        description="Networks that cameras may be in, as CIDRs; empty: any. Metadata services of "
+        "clouds are never called.",
+    )
     backoff_min_ms: int = Field(
         1_000, ge=10, le=600_000, description="First pause before a new call, milliseconds."
     )

@@ -83,6 +83,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     backoff_ms: tuple[int, int]
     no_video_ms: int
     ring: RingConfig
+    # CIDRs outside of which no camera is called; None: anywhere but metadata services.
+    allowed_networks: tuple[str, ...] | None = None
 
 
 class FarmConfig(msgspec.Struct, frozen=True):

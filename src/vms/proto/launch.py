@@ -61,8 +61,10 @@ class WebRtcSettings(Message, frozen=True):
 
 
 class SourceSettings(Message, frozen=True):
-    """How cameras are called again."""
+    """Where cameras may be, and how they are called again."""
 
+    # CIDRs; none: anywhere.
+    allowed_networks: tuple[str, ...] = ()
     backoff_min_ms: int = 1_000
     backoff_max_ms: int = 30_000
     no_video_ms: int = 5_000

@@ -56,6 +56,7 @@ def engine_config(launch: Launch) -> EngineConfig:
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
+        allowed_networks=launch.source.allowed_networks or None,
     )
 
 

@@ -86,6 +86,8 @@ BAD = [
     ("[api]\nworkers = 0", "api.workers = 0: Input should be greater than or equal to 1"),
     ("[webrtc]\nudp_hosts = []", "webrtc.udp_hosts = []: Tuple should have at least 1 item"),
     ('[webrtc]\nudp_hosts = ["x"]', "webrtc.udp_hosts[0] = 'x': must be an IP address"),
+    ('[source]\nallowed_networks = ["10.0.0.0/33"]', "[0] = '10.0.0.0/33': must be a network"),
+    ('[source]\nallowed_networks = ["10.0.0.1/8"]', "[0] = '10.0.0.1/8': must be a network"),
     ("[source]\nbackoff_min_ms = 9", "source.backoff_min_ms = 9: Input should be greater than or"),
     (
         "[source]\nbackoff_min_ms = 5000\nbackoff_max_ms = 100",

@@ -8,7 +8,15 @@ import pytest
 
 from vms.common import InternalError, UnavailableError, VmsError
 from vms.engine import EngineConfig
-from vms.proto import Failed, Launch, Ready, SimulatorLaunch, TlsSettings, WebRtcSettings
+from vms.proto import (
+    Failed,
+    Launch,
+    Ready,
+    SimulatorLaunch,
+    SourceSettings,
+    TlsSettings,
+    WebRtcSettings,
+)
 from vms.services import simulator, supervisor
 from vms.services.tree import Child, Role
 
@@ -82,6 +90,9 @@ def test_the_engine_gets_every_setting(tmp_path: Path) -> None:
     assert config.front.open
     assert config.webrtc.udp_bind == ("127.0.0.1:8189", "[::1]:8189")
     assert (config.backoff_ms, config.no_video_ms) == ((1000, 30000), 5000)
+    assert config.allowed_networks is None
+    near = Launch(data=str(tmp_path), source=SourceSettings(allowed_networks=("10.0.0.0/8",)))
+    assert media.engine_config(near).allowed_networks == ("10.0.0.0/8",)
 
 
 @pytest.mark.engine
