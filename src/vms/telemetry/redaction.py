@@ -15,10 +15,9 @@ _SECRET_NAME = re.compile(
     r"(?i)(?:^|_|-)(?:pass(?:word|wd|phrase)?|secret|token|authorization|cookie|api_?key|"
     r"private_?key|credentials?)(?:$|_|-)"
 )
-# The password reaches to the LAST @ of the word: cameras' passwords hold unescaped @
-# and / more often than one would think, and hiding too much beats telling a part.
+_WORD = re.compile(r"[^\s\"']+")
 # Digits and a slash are a port, not a password.
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@\"']*):(?!\d{1,5}[/?])[^\s\"']*@")
+_URL_USER = re.compile(r"(?i)[a-z0-9+.-]://[^\s/:@\"']*:(?!\d{1,5}[/?])")
 _PAIR = re.compile(
     r"(?i)\b(pass(?:word|wd|phrase)?|pwd|secret|(?:access_|refresh_)?token|api_?key|response)"
     r"([\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)([^\s&\"',;}]+)"
@@ -28,9 +27,22 @@ _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}")
 
 def redact_text(text: str) -> str:
     """Return ``text`` without the secrets it carries."""
-    text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+    if "://" in text:
+        text = _WORD.sub(_without_password, text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     return _PAIR.sub(rf"\1\2{MASK}", text)
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """Return a word without the password of an address in it.
+
+    The password reaches to the LAST @ of the word: cameras' passwords hold unescaped @
+    and / more often than one would think, and hiding too much beats telling a part.
+    """
+    text = word[0]
+    at = text.rfind("@")
+    user = _URL_USER.search(text, 0, at) if at >= 0 else None
+    return text if user is None else f"{text[: user.end()]}{MASK}{text[at:]}"
 
 
 def redact(value: object, name: str = "") -> object:
