@@ -25,6 +25,26 @@ def _redact_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {key: redact(value, key) for key, value in event.items()}
 
 
+def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Let no text of others begin a line or steer a terminal; a traceback is set in."""
+    for key, value in event.items():
+        if not isinstance(value, str):
+            event[key] = value if isinstance(value, bool | int | float) else _shown(repr(value))
+        elif key == "exception":
+            event[key] = "\n".join(f"    {_shown(line)}" for line in value.splitlines())
+        else:
+            event[key] = _shown(value)
+    return event
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Redact the finished line too: whatever is in it, it leaves clean."""
 
@@ -52,6 +72,7 @@ def _renderers(*, human: bool, colors: bool) -> list[Processor]:
         return [
             structlog.processors.format_exc_info,
             _redact_fields,
+            _one_line,
             structlog.dev.ConsoleRenderer(colors=colors, timestamp_key="time"),
         ]
     return [
