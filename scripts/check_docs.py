@@ -1,4 +1,7 @@
-"""Check that every relative link and anchor in the Markdown files leads somewhere."""
+"""Check that every relative link and anchor in the Markdown files leads somewhere.
+
+Tests that a document names, as in `unit/api/test_edge.py::test_x`, must exist.
+"""
 
 import re
 import subprocess
@@ -11,6 +14,8 @@ FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 IMAGE = re.compile(r"<(?:img|a)\b[^>]*?\b(?:src|href)=\"([^\"]+)\"")
+TEST = re.compile(r"`([\w./-]+\.(?:py|rs))::(\w+)`")
+TESTS = (ROOT / "tests", ROOT / "engine" / "crates")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$", re.MULTILINE)
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
@@ -56,6 +61,15 @@ def fault_of(path: Path, link: str) -> str | None:
     return None
 
 
+def fault_of_test(file: str, name: str) -> str | None:
+    """Say what is wrong with one test that is named, if anything is."""
+    found = [folder / file for folder in TESTS if (folder / file).is_file()]
+    if not found:
+        return "is in no folder of tests"
+    code = found[0].read_text(encoding="utf-8")
+    return None if re.search(rf"\b(?:def|fn) {name}\b", code) else "does not exist"
+
+
 def main() -> None:
     """Check every document and print the links that are broken."""
     count = 0
@@ -66,7 +80,12 @@ def main() -> None:
             fault = fault_of(path, link)
             if fault is not None:
                 faults.append(f"{path.relative_to(ROOT)}: {link} {fault}")
-    print("\n".join([*faults, f"docs: {count} links, {len(faults)} faults"]))
+        for file, name in TEST.findall(path.read_text(encoding="utf-8")):
+            count += 1
+            fault = fault_of_test(file, name)
+            if fault is not None:
+                faults.append(f"{path.relative_to(ROOT)}: the test {file}::{name} {fault}")
+    print("\n".join([*faults, f"docs: {count} links and tests, {len(faults)} faults"]))
     sys.exit(1 if faults else 0)
 
 
