@@ -32,7 +32,8 @@ CALLERS = {
 }
 # Our own listeners and processes, and a command that a person gives a farm.
 OWN = {"bus/server.py", "cli/fault.py"} | {
-    f"services/{name}.py" for name in ("api", "child", "listen", "media", "supervisor", "tree")
+    f"services/{name}.py"
+    for name in ("api", "certificate", "child", "listen", "media", "supervisor", "tree")
 }
 LIMIT_S = 15.0
 
