@@ -19,6 +19,7 @@ const STOP_LIMIT_MS = 15_000
  * @typedef {object} Product
  * @property {string} address of the front
  * @property {() => Promise<{pids: {media: number, api: number[]}}>} run what run.json says now
+ * @property {string} data the folder of its data
  * @property {() => Promise<void>} stop
  */
 
@@ -39,6 +40,16 @@ export function startDemo(cameras, settings = {}) {
  */
 export function startUp(...cameras) {
   return start(['up', '--open', ...cameras.flatMap((camera) => ['--camera', camera])])
+}
+
+/**
+ * The product as it is first started: it asks for a name, and a setup link leads to the first admin.
+ * The cameras, each `ID=URL[,SUB_URL]`, are taken into the city `local`.
+ *
+ * @param {string[]} cameras
+ */
+export function startClosed(...cameras) {
+  return start(['up', ...cameras.flatMap((camera) => ['--camera', camera])])
 }
 
 /**
@@ -81,6 +92,7 @@ async function start(args, settings = {}) {
 
   return {
     address: ready.addresses.api,
+    data,
     run,
     async stop() {
       child.kill('SIGTERM')

@@ -1,4 +1,4 @@
-import type { Client, Page, Query } from './client'
+import { given, type Client, type Page, type Query } from './client'
 
 export interface AuditLine {
   readonly id: string
@@ -37,6 +37,6 @@ export interface AuditReport {
 
 export const audit = {
   page: (client: Client, search: AuditSearch, cursor: string | undefined) =>
-    client.get<Page<AuditLine>>('/audit', { ...search, cursor }),
+    client.get<Page<AuditLine>>('/audit', given({ ...search, cursor })),
   verify: (client: Client, city: string | undefined) => client.get<AuditReport>('/audit/verify', { city }),
 }

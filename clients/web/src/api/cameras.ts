@@ -1,4 +1,4 @@
-import type { Client, Page, Query } from './client'
+import { given, type Client, type Page, type Query } from './client'
 import type { Reason } from './reason'
 
 export type CameraState = 'online' | 'offline' | 'off' | 'unknown'
@@ -112,7 +112,7 @@ const MEDIA: Readonly<Record<FileKind, string>> = { csv: 'text/csv', json: 'appl
 const at = (id: string) => `/cameras/${encodeURIComponent(id)}`
 
 export const cameras = {
-  page: (client: Client, query: CameraQuery) => client.get<Page<CameraItem>>('/cameras', query),
+  page: (client: Client, query: CameraQuery) => client.get<Page<CameraItem>>('/cameras', given(query)),
   all: (client: Client, city: string) => client.all<CameraItem>('/cameras', { city }),
   get: (client: Client, id: string) => client.get<Camera>(at(id)),
   create: (client: Client, city: string, draft: CameraDraft) =>

@@ -1,4 +1,4 @@
-import type { Client, Page } from './client'
+import { given, type Client, type Page } from './client'
 
 export const QUOTAS = ['cameras', 'users', 'clips', 'streams', 'retention_days', 'lpr_cameras'] as const
 export type Quota = (typeof QUOTAS)[number]
@@ -58,7 +58,7 @@ const at = (city: string, ...rest: readonly string[]) => ['/cities', ...[city, .
 
 export const cities = {
   page: (client: Client, query: { text?: string; cursor?: string | undefined }) =>
-    client.get<Page<City>>('/cities', query),
+    client.get<Page<City>>('/cities', given(query)),
   all: (client: Client) => client.all<City>('/cities'),
   get: (client: Client, id: string) => client.get<City>(at(id)),
   create: (client: Client, id: string, draft: CityDraft) =>

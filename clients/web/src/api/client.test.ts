@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { addressOf, csrfToken, isConflict, makeClient, type Client } from './client'
+import { addressOf, csrfToken, given, isConflict, makeClient, type Client } from './client'
 import { Problem } from './problem'
 import { jsonAnswer } from './testing'
 
@@ -41,7 +41,7 @@ describe('makeClient', () => {
   })
 
   it('sends no proof and no body with what only reads', async () => {
-    await client.get('/users', { text: 'a b', home: '', cursor: undefined, limit: 5 })
+    await client.get('/users', { text: 'a b', cursor: undefined, limit: 5 })
     expect(sent[0]?.input).toBe('/api/v1/users?text=a+b&limit=5')
     expect(headers().has('X-CSRF-Token')).toBe(false)
     expect(sent[0]?.init.body).toBeUndefined()
@@ -101,8 +101,9 @@ describe('csrfToken', () => {
   })
 })
 
-it('writes no empty query', () => {
-  expect(addressOf('/users', { a: null, b: '' })).toBe('/api/v1/users')
+it('asks for what is empty, but for no filter that is', () => {
+  expect(addressOf('/users', { a: null, home: '' })).toBe('/api/v1/users?home=')
+  expect(addressOf('/users', given({ text: '' }))).toBe('/api/v1/users')
 })
 
 it('knows a conflict of versions', () => {

@@ -100,10 +100,15 @@ export function makeClient(options: ClientOptions): Client {
 /** What a 401 says when the session is the cause. */
 const OF_SESSION = new Set(['not_signed_in', 'token_expired', 'token_invalid', 'session_ended', 'refused'])
 
+/** A filter that is left empty is not asked for. */
+export function given(query: Query): Query {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
+}
+
 export function addressOf(path: string, query: Query = {}): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value))
+    if (value !== undefined && value !== null) parameters.set(name, String(value))
   }
   const text = parameters.toString()
   return `${PREFIX}${path}${text === '' ? '' : `?${text}`}`

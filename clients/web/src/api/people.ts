@@ -1,5 +1,5 @@
 import type { SessionView } from './account'
-import type { Client, Page } from './client'
+import { given, type Client, type Page } from './client'
 import type { User } from './session'
 
 export interface Role {
@@ -77,7 +77,7 @@ const path = (kind: string, id: string) => `/${kind}/${encodeURIComponent(id)}`
 
 export const users = {
   page: (client: Client, query: { text?: string; home?: string | undefined; cursor?: string | undefined }) =>
-    client.get<Page<User>>('/users', query),
+    client.get<Page<User>>('/users', given(query)),
   all: (client: Client, home: string) => client.all<User>('/users', { home }),
   get: (client: Client, id: string) => client.get<User>(path('users', id)),
   create: (client: Client, body: UserDraft) => client.change<User>('/users', { method: 'POST', body }),

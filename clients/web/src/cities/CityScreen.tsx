@@ -1,5 +1,5 @@
 import { createSignal, For, Show, type JSX } from 'solid-js'
-import { cities, plans, type City, type CityDraft } from '../api/cities'
+import { cities, plans, type City, type CityDraft, type QuotaUse } from '../api/cities'
 import { languageNames, languages } from '../i18n/translate'
 import { bareCnpj, isCnpj, shownCnpj } from '../lib/cnpj'
 import { useApp } from '../ui/app'
@@ -46,7 +46,12 @@ function Usage(props: { readonly city: City }): JSX.Element {
     () => props.city,
     (city) => cities.usage(app.client, city.id),
   )
-  const number = (value: number | null) => (value === null ? '–' : app.t().number(value))
+  const said = ({ limit, used }: QuotaUse) => {
+    const values = { used: app.t().number(used ?? 0), limit: app.t().number(limit ?? 0) }
+    // What nobody counts yet has a limit at most.
+    if (used === null) return app.text(limit === null ? 'cities.use.none' : 'cities.use.most', values)
+    return app.text(limit === null ? 'cities.use.unlimited' : 'cities.use.of', values)
+  }
   return (
     <Panel title={app.text('cities.use')}>
       <Refusal error={use.error()} />
@@ -56,9 +61,7 @@ function Usage(props: { readonly city: City }): JSX.Element {
             <div>
               <dt>{app.text(`quota.${one.quota}`)}</dt>
               <dd>
-                {one.limit === null
-                  ? app.text('cities.use.unlimited', { used: number(one.used) })
-                  : app.text('cities.use.of', { used: number(one.used), limit: number(one.limit) })}
+                {said(one)}
               </dd>
               <Show when={one.limit !== null && one.used !== null}>
                 <meter max={one.limit ?? 0} value={one.used ?? 0} aria-label={app.text(`quota.${one.quota}`)} />

@@ -1,4 +1,4 @@
-import { For, Show, type JSX } from 'solid-js'
+import { For, onMount, Show, type JSX } from 'solid-js'
 import type { Key } from '../i18n/en'
 import { useApp } from './app'
 import { LanguageSelect } from './LanguageSelect'
@@ -74,12 +74,22 @@ export function Header(props: HeaderProps): JSX.Element {
 function Navigation(): JSX.Element {
   const app = useApp()
   const shown = () => LINKS.filter((link) => link.functions.length === 0 || app.may(...link.functions))
+  const links = new Map<string, HTMLElement>()
   const isHere = (to: string) => app.router.path() === to || (to !== '/' && app.router.path().startsWith(`${to}/`))
+  // On a telephone the bar is wider than the page.
+  onMount(() => {
+    const here = shown().find((link) => isHere(link.to))
+    if (here !== undefined) links.get(here.to)?.scrollIntoView({ inline: 'center', block: 'nearest' })
+  })
   return (
     <nav class="navigation" aria-label={app.text('nav.label')}>
       <For each={shown()}>
         {(link) => (
-          <a href={link.to} aria-current={isHere(link.to) ? 'page' : undefined}>
+          <a
+            href={link.to}
+            ref={(element) => links.set(link.to, element)}
+            aria-current={isHere(link.to) ? 'page' : undefined}
+          >
             {app.text(link.text)}
           </a>
         )}

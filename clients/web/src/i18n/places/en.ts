@@ -114,4 +114,6 @@ export const en = {
   'outcome.ok': 'Done',
   'outcome.denied': 'Refused',
   'outcome.failed': 'Failed',
+  'cities.use.none': 'no limit',
+  'cities.use.most': 'at most {limit}',
 } as const

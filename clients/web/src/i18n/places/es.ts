@@ -115,4 +115,6 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'outcome.ok': 'Hecho',
   'outcome.denied': 'Rechazado',
   'outcome.failed': 'Falló',
+  'cities.use.none': 'sin límite',
+  'cities.use.most': 'como máximo {limit}',
 }

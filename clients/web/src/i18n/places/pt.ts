@@ -115,4 +115,6 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'outcome.ok': 'Feito',
   'outcome.denied': 'Recusado',
   'outcome.failed': 'Falhou',
+  'cities.use.none': 'sem limite',
+  'cities.use.most': 'no máximo {limit}',
 }

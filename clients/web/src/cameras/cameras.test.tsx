@@ -1,0 +1,208 @@
+import { cleanup } from '@solidjs/testing-library'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CameraItem, CameraStatus } from '../api/cameras'
+import { control, fakeServer, page, press, refusal, show, somebody, submit, type, type FakeServer } from '../ui/testing'
+import { Cameras } from './Cameras'
+import { CameraScreen } from './CameraScreen'
+import { ImportScreen } from './ImportScreen'
+
+let server: FakeServer
+const status: CameraStatus = { state: 'offline', reason: { code: 'wrong_password', values: {} }, since_us: 1_700_000_000_000_000 }
+const item: CameraItem = { id: 'c1', city: 'sp', name: 'Gate', maker: 'generic', enabled: true, site: null, groups: [], tags: [], masked: true, version: 3, status }
+const camera = {
+  ...item,
+  host: null,
+  port: null,
+  channel: 1,
+  sub_stream: true,
+  url: 'rtsp://192.0.2.7/main',
+  sub_url: null,
+  transport: null,
+  user: 'viewer',
+  has_password: true,
+  latitude: null,
+  longitude: null,
+  groups: ['g1'],
+  masks: [{ name: 'Window', points: [[0, 0], [0.5, 0], [0.5, 0.5]] }],
+  zones: [],
+  streams: { main: 'rtsp://192.0.2.7/main' },
+}
+const makers = [
+  { id: 'intelbras', title: 'Intelbras', default_port: 554, channels: 256, notes: '', main: 'rtsp://…', sub: null },
+  { id: 'generic', title: 'Other', default_port: 554, channels: 1, notes: '', main: null, sub: null },
+]
+
+beforeEach(() => {
+  vi.stubGlobal('scrollTo', () => undefined)
+  HTMLDialogElement.prototype.showModal = vi.fn()
+  server = fakeServer({
+    'GET /cities': page({ id: 'sp', name: 'São Pedro' }),
+    'GET /cities/sp/groups': page({ id: 'g1', name: 'Entrances', version: 1 }),
+    'GET /cities/sp/sites': page({ id: 's1', name: 'Town hall', version: 1 }),
+    'GET /cameras': page(item, { ...item, id: 'c2', name: 'Yard', masked: false, status: { state: 'unknown', reason: null, since_us: null } }),
+    'GET /cameras/c1': camera,
+    'GET /makers': { items: makers },
+  })
+})
+
+afterEach(() => {
+  cleanup()
+  vi.unstubAllGlobals()
+})
+
+const text = (container: HTMLElement, wanted: string) =>
+  vi.waitFor(() => {
+    expect(container.textContent).toContain(wanted)
+  })
+const choose = (container: HTMLElement, label: string, value: string) =>
+  vi.waitFor(() => {
+    const select = control(container, label) as unknown as HTMLSelectElement
+    expect([...select.options].map((option) => option.value)).toContain(value)
+    select.value = value
+    select.dispatchEvent(new Event('change', { bubbles: true }))
+  })
+
+describe('the list of cameras', () => {
+  it('tells how they are doing and why, and is filtered', async () => {
+    const { container } = show(() => <Cameras />, { server })
+    await text(container, 'The camera refused the user name or the password')
+    expect(container.textContent).toContain('with masks')
+    await choose(container, 'City', 'sp')
+    await choose(container, 'Camera group', 'g1')
+    await choose(container, 'State', 'offline')
+    type(container, 'Search', 'gate')
+    await vi.waitFor(() => {
+      expect(server.asked.at(-1)?.path).toBe('/cameras?city=sp&name=gate&state=offline&group=g1')
+    })
+  })
+
+  it('is exported by city', async () => {
+    server.answers['GET /cameras/export.csv'] = new Response('name\r\nGate\r\n')
+    const made = vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
+    const { container } = show(() => <Cameras />, { server })
+    await choose(container, 'City', 'sp')
+    press(container, 'Export')
+    await vi.waitFor(() => {
+      expect(made).toHaveBeenCalledOnce()
+    })
+    server.answers['GET /cameras/export.csv'] = refusal(403, 'permission_missing')
+    press(container, 'Export')
+    await text(container, 'You may not do that.')
+    made.mockRestore()
+  })
+})
+
+describe('a new camera', () => {
+  it('is made by its maker', async () => {
+    server.answers['POST /cameras'] = { ...camera, id: 'c9' }
+    const { container, app } = show(() => <CameraScreen />, { server })
+    await choose(container, 'Maker', 'intelbras')
+    type(container, 'Name', 'Gate')
+    type(container, 'Host', '192.0.2.7')
+    type(container, 'Channel', '2')
+    control(container, 'Also fetch the small picture for walls').click()
+    type(container, 'User name', 'viewer')
+    type(container, 'Password', 'secret')
+    type(container, 'Tags', 'street, north')
+    await vi.waitFor(() => {
+      control(container, 'Entrances').click()
+    })
+    await choose(container, 'Site', 's1')
+    await choose(container, 'Transport', 'tcp')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(app.router.path()).toBe('/cameras/c9')
+    })
+    const body = server.last('POST /cameras')?.body
+    expect(body).toMatchObject({
+      city: 'sp',
+      name: 'Gate',
+      maker: 'intelbras',
+      host: '192.0.2.7',
+      port: null,
+      channel: 2,
+      sub_stream: false,
+      transport: 'tcp',
+      user: 'viewer',
+      password: 'secret',
+      site: 's1',
+      groups: ['g1'],
+      tags: ['street', 'north'],
+    })
+    expect(body).not.toHaveProperty('url')
+  })
+})
+
+describe('a camera', () => {
+  it('is changed without its password, which is never shown', async () => {
+    server.answers['PATCH /cameras/c1'] = { ...camera, version: 4 }
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'One is kept')
+    expect(control(container, 'Password').value).toBe('')
+    expect(container.textContent).toContain('(0.5, 0.5)')
+    type(container, 'Address of the small picture', 'rtsp://192.0.2.7/sub')
+    control(container, 'Switched onA camera that is switched off is not called.').click()
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('PATCH /cameras/c1')?.body).toMatchObject({ sub_url: 'rtsp://192.0.2.7/sub', enabled: false })
+    })
+    expect(server.last('PATCH /cameras/c1')?.body).not.toHaveProperty('password')
+    expect(server.last('PATCH /cameras/c1')?.headers.get('If-Match')).toBe('"3"')
+  })
+
+  it('is deleted', async () => {
+    server.answers['DELETE /cameras/c1'] = null
+    const { container, app } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'Delete the camera')
+    press(container, 'Delete the camera')
+    container.querySelector<HTMLButtonElement>('dialog button')?.click()
+    await vi.waitFor(() => {
+      expect(app.router.path()).toBe('/cameras')
+    })
+  })
+
+  it('can only be read by who may not more', async () => {
+    const me = somebody({ home: 'sp', allowed: [{ scope: 'city:sp', functions: ['camera.read'] }] })
+    const { container } = show(() => <CameraScreen id="c1" />, { server, state: { kind: 'in', me } })
+    await text(container, 'One is kept')
+    expect(container.querySelector<HTMLButtonElement>('button[type=submit]')?.disabled).toBe(true)
+    expect(container.textContent).not.toContain('Delete the camera')
+  })
+})
+
+describe('the import', () => {
+  const report = {
+    dry_run: true,
+    created: 1,
+    updated: 0,
+    unchanged: 0,
+    failed: 1,
+    rows: [
+      { line: 2, outcome: 'created', id: null, name: 'Gate', code: null, message: null, values: {} },
+      { line: 3, outcome: 'failed', id: null, name: null, code: 'import_twice', message: 'x', values: { line: 2 } },
+    ],
+  }
+
+  it('tells first what would become of a file, then does it', async () => {
+    server.answers['POST /cameras/import.csv'] = ({ path }: { path: string }) => ({
+      ...report,
+      dry_run: path.includes('dry_run=true'),
+    })
+    const { container } = show(() => <ImportScreen />, { server })
+    const input = control(container, 'File')
+    const file = new File(['name,url\r\nGate,rtsp://192.0.2.7/'], 'cameras.csv')
+    Object.defineProperty(input, 'files', { value: [file] })
+    input.dispatchEvent(new Event('change', { bubbles: true }))
+    await vi.waitFor(() => {
+      expect(container.querySelector<HTMLButtonElement>('button[type=submit]')?.disabled).toBe(false)
+    })
+    submit(container)
+    await text(container, 'It would create 1')
+    expect(container.textContent).toContain('Line 2 is about the same camera.')
+    expect(server.asked.at(-1)).toMatchObject({ path: '/cameras/import.csv?city=sp&dry_run=true' })
+    press(container, 'Import it')
+    await text(container, 'Created 1')
+    expect(server.asked.at(-1)).toMatchObject({ path: '/cameras/import.csv?city=sp&dry_run=false' })
+    expect(server.asked.at(-1)?.headers.get('Content-Type')).toBe('text/csv')
+  })
+})
