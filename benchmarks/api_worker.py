@@ -12,14 +12,15 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from vms.admin import SHIPPED_ROLES, CallerKind, Held, Principal, Rights, Scope
 from vms.api import Wiring, create_app
 from vms.api.events import OutboxSource, Place
 from vms.bus import MemoryBus
-from vms.common import SystemClock, UnauthenticatedError, UnavailableError
+from vms.common import SystemClock, UnauthenticatedError
 from vms.database import PLATFORM, Database, Unit, upgrade
-from vms.engine import Applied, Description, DesiredState, EventBatch, StreamStatus
+from vms.engine import Applied, Description, DesiredState, EventBatch, Revocation, StreamStatus
 from vms.ingest import IngestWatch
 from vms.outbox import Relay, Waker, emit
 from vms.proto.events import CameraOnline, DomainEvent
@@ -31,28 +32,35 @@ OPERATOR = Rights([Held(SHIPPED_ROLES["operador"].functions, Scope.of_city("sp")
 
 
 class NoMedia:
-    """A media process that is away."""
+    """A media process that never answers."""
 
     async def describe(self) -> Description:
-        """Does not answer."""
-        raise UnavailableError("not measured here")
+        """Waits for ever."""
+        return await _never()
 
     async def apply(self, desired: DesiredState) -> Applied:
-        """Does not answer."""
-        raise UnavailableError(f"not measured here: {desired.generation}")
+        """Waits for ever."""
+        return await _never(desired)
+
+    async def revoke(self, revocation: Revocation) -> int:
+        """Waits for ever."""
+        return await _never(revocation)
 
     async def streams(self) -> tuple[StreamStatus, ...]:
-        """Does not answer."""
-        raise UnavailableError("not measured here")
+        """Waits for ever."""
+        return await _never()
 
     async def metrics(self) -> str:
-        """Does not answer."""
-        raise UnavailableError("not measured here")
+        """Waits for ever."""
+        return await _never()
 
     async def events(self, epoch: str, cursor: int) -> AsyncIterator[EventBatch]:
-        """Does not answer."""
-        raise UnavailableError(f"not measured here: {epoch} {cursor}")
-        yield EventBatch(0, (), reset=False)
+        """Waits for ever."""
+        yield await _never(epoch, cursor)
+
+
+async def _never(*_asked: object) -> Any:  # noqa: ANN401 - it returns nothing
+    await asyncio.Event().wait()
 
 
 class Anybody:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import api
 import audit_seal
 import live_feel
 import permission_check
@@ -235,7 +236,34 @@ def audit(store: str) -> Row:
     return Row(f"audit, {store}", str(cost), "a second's lines sealed in a second", limit)
 
 
+def list_cameras(store: str) -> Row:
+    """What a list of 50 cameras costs an API worker."""
+    before = Busy.now()
+    cost = api.list_cameras(store)
+    measured = f"{cost.cpu_ms:.2f} ms of CPU a request ({cost.body_bytes / 1000:.0f} kB)"
+    limit = Busy.now().limit_since(before)
+    return Row(f"API, list 50 cameras, {store}", measured, "<= 0.8 ms", limit)
+
+
+def listeners() -> Row:
+    """How late events come to a thousand listeners."""
+    before = Busy.now()
+    seen, cores = api.listeners(SECONDS)
+    rate = seen["events"] / api.LISTENERS / seen["seconds"]
+    measured = (
+        f"{rate:.0f} events/s each, P50 {seen['p50_ms']:.0f}, P95 {seen['p95_ms']:.0f} ms after "
+        f"the change; worker {cores:.2f} core; listeners {seen['own_cores']:.2f} core"
+    )
+    limit = Busy.now().limit_since(before)
+    return Row(
+        f"WebSocket, {api.LISTENERS} listeners", measured, "100 events/s, P95 < 200 ms", limit
+    )
+
+
 ROWS: dict[str, Callable[[], Row]] = {
+    "api-list-sqlite": lambda: list_cameras("sqlite"),
+    "api-list-postgresql": lambda: list_cameras("postgresql"),
+    "api-listeners": listeners,
     "permission": permission,
     "audit-sqlite": lambda: audit("sqlite"),
     "audit-postgresql": lambda: audit("postgresql"),

@@ -1,7 +1,9 @@
 """A whole installation behind the API: every context over one database, no media process."""
 
+import asyncio
 import contextlib
 import dataclasses
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +15,15 @@ from fastapi import FastAPI
 from doubles import FakeMedia
 from people import PASSWORD, SYSTEM, TownHall
 from vms.admin import People, Principal
-from vms.api import create_app
+from vms.api import create_app, running
 from vms.bus import MemoryBus
 from vms.cities import UNLIMITED_PLAN, CityDraft
 from vms.common import ManualClock
 from vms.engine import DesiredState
 from vms.ingest import Bystander, IngestWatch
+from vms.outbox import Relay
 from vms.proto import DatabaseSettings, Launch
+from vms.services.api import Server, listen
 from vms.services.house import House
 from vms.services.worker import wiring_of
 
@@ -36,6 +40,7 @@ class Installation:
     hall: TownHall
     app: FastAPI
     clock: ManualClock
+    bus: MemoryBus
 
     @property
     def client(self) -> httpx.AsyncClient:
@@ -43,6 +48,25 @@ class Installation:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=None)  # type: ignore[arg-type]
         headers = {"x-vms-client": "192.0.2.7", "user-agent": "a browser"}
         return httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve on a free port of this machine, with events; yields the address."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = Server(listen(self.app), on_ready=lambda: None)
+        relay = Relay(self.house.database, self.bus, self.clock)
+
+        async def serve() -> None:
+            await server.serve(sockets=[listener])
+
+        async with running(relay.run):
+            serving = asyncio.create_task(serve())
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                await serving
+                listener.close()
 
     async def enter(self, login: str, role: str, scope: str) -> dict[str, str]:
         """Make a user who has signed in; return his header."""
@@ -81,9 +105,10 @@ async def installation(data: Path, url: str) -> AsyncIterator[Installation]:
     try:
         await house.furnish(launch)
         watch = IngestWatch(FakeMedia(), DesiredState(0, ()), clock, steering=Bystander())
-        wiring = wiring_of(house, MemoryBus(), watch, b"k" * 32)
+        bus = MemoryBus()
+        wiring = wiring_of(house, bus, watch, b"k" * 32)
         app = create_app(dataclasses.replace(wiring, gate=GenerousGate(house.people)))
-        yield Installation(house, hall, app, clock)
+        yield Installation(house, hall, app, clock, bus)
     finally:
         house.close()
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.routing import Route
 
 from vms import __version__
 from vms.admin import Principal
@@ -24,6 +26,7 @@ from vms.api.events import (
     WallFeed,
 )
 from vms.api.gate import OpenGate
+from vms.api.index import RouteIndex
 from vms.api.limits import Buckets
 from vms.api.middleware import Edge, RequestMetrics
 from vms.api.ports import FirstAnswers, Gate
@@ -33,6 +36,13 @@ from vms.common import Clock
 from vms.ingest import IngestWatch
 from vms.telemetry import ProcessMetrics, Registry
 
+# Ours are at /metrics; nothing else looks into requests, or sends what it saw.
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
 
@@ -71,12 +81,16 @@ def create_app(wiring: Wiring) -> FastAPI:
 
     # The document is ours: FastAPI's own knows nothing of msgspec, and its pages load scripts
     # from elsewhere, which our policy refuses.
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY
+    )
     app.state.api = state
     errors.install(app)
     app.add_middleware(Edge)
     app.add_middleware(RequestMetrics, registry=state.registry, clock=state.clock)
-    for router in (*(ops.router for ops in rest.EVERY), *ws.ROUTERS):
+    routes = (route for ops in rest.EVERY for route in ops.router.routes)
+    app.router.routes.append(RouteIndex(one for one in routes if isinstance(one, Route)))
+    for router in ws.ROUTERS:
         app.include_router(router)
     app.mount("/", WebClient(wiring.web_folder), name="web")
     return app

@@ -48,8 +48,7 @@ def _routes(routes: object) -> list[APIRoute]:
     for route in routes:  # type: ignore[attr-defined]
         if isinstance(route, APIRoute):
             found.append(route)
-        inner = getattr(route, "original_router", None)
-        found += _routes(inner.routes) if inner is not None else []
+        found += _routes(getattr(route, "routes", None) or ())
     return found
 
 

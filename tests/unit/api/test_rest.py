@@ -76,6 +76,13 @@ async def test_a_refusal_is_a_problem_body(
     assert body["detail"]
 
 
+async def test_another_method_is_told_which_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/api/v1/users", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    answer = await client.post("/api/v1/users/01jd2q8x4t9zc7v3mhn5kwe")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_each_kind_of_error_has_its_status(
     app: FastAPI, client: httpx.AsyncClient, kind: Kind
