@@ -34,7 +34,9 @@ from vms.api.state import ApiState, Contexts, Documents
 from vms.api.static import WebClient
 from vms.common import Clock
 from vms.ingest import IngestWatch
-from vms.telemetry import ProcessMetrics, Registry
+from vms.telemetry import ProcessMetrics, Registry, get_logger
+
+log = get_logger(__name__)
 
 # Ours are at /metrics; nothing else looks into requests, or sends what it saw.
 _NO_TELEMETRY: TelemetryConfig = {
@@ -43,6 +45,8 @@ _NO_TELEMETRY: TelemetryConfig = {
     "logs": False,
     "auto_configure": False,
 }
+# After a bug, so that it does not fill the log.
+AGAIN_S = 1.0
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
 
@@ -137,13 +141,25 @@ def _gate_of(wiring: Wiring) -> Gate:
 @contextlib.asynccontextmanager
 async def running(*work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """Run things beside the block, and stop them with it."""
-    tasks = [asyncio.create_task(one()) for one in work]
+    tasks = [asyncio.create_task(_again(one)) for one in work]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _again(one: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run something to its end; after a bug of ours once more, told each time."""
+    while True:
+        try:
+            await one()
+        except Exception:  # whatever it is, the others go on and this one tries again
+            log.exception("background_failed", work=getattr(one, "__qualname__", str(one)))
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return
 
 
 def _documents() -> Documents:

@@ -11,6 +11,7 @@ import pytest
 
 import things
 from vms.admin import CallerKind, Function, Principal, system_principal
+from vms.api import running
 from vms.api.events import (
     EventHub,
     EventQuery,
@@ -384,6 +385,34 @@ async def test_who_is_signed_out_is_cut_and_who_may_less_too() -> None:
     listeners.heard(posted(3, online("gate")))
     assert len(gate.events) == 2
     watching.cancel()
+
+
+async def test_an_event_of_a_newer_version_looks_everybody_up() -> None:
+    gate = things.FakeGate({"ana": things.person("ana")})
+    listeners = Listeners(gate.renewed, gate.heard)
+    watching = asyncio.create_task(listeners.watch())
+    listener = listeners.add(Sight(gate.people.pop("ana"), EventQuery()))
+    body = msgspec.Raw(b'{"event":"user.renamed","city":"sp","at_us":1}')
+    listeners.heard(Posted(1, "sp", "user.renamed", body))
+    await asyncio.wait_for(listener.cut.wait(), 2)
+    assert gate.events == []
+    watching.cancel()
+
+
+async def test_what_runs_beside_begins_again_after_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.api.app.AGAIN_S", 0)
+    tries = asyncio.Queue[int]()
+
+    async def work() -> None:
+        await tries.put(1)
+        if tries.qsize() < 3:
+            raise RuntimeError("a bug")
+
+    async with running(work):
+        async with asyncio.timeout(5):
+            while tries.qsize() < 3:
+                await asyncio.sleep(0)
+    assert tries.qsize() == 3
 
 
 async def test_an_api_key_that_was_withdrawn_is_cut_without_an_event() -> None:

@@ -5,6 +5,8 @@ import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Collection
 
+import msgspec
+
 from vms.admin import CallerKind, Principal
 from vms.api.events.listener import Listener
 from vms.api.events.sight import Sight
@@ -67,7 +69,13 @@ class Listeners:
         """Take an event: it may change what somebody may do."""
         match posted.name.partition(".")[0]:
             case "session" | "grant" | "user":
-                event = posted.event
+                try:
+                    event = posted.event
+                except msgspec.ValidationError:
+                    # Of a newer version of the product: it may mean anybody.
+                    self._changed.add(EVERYBODY)
+                    self._look.set()
+                    return
             case _:
                 return
         self._tell(event)
