@@ -54,7 +54,10 @@ class StreamAddresses:
         Each opening is a line of the audit; ``renew`` goes on with what was opened.
         """
         return await self._database.run(
-            lambda unit: self._sign(unit, who, streams, kind, renew=renew), who.scope
+            lambda unit: self._sign(unit, who, streams, kind, renew=renew),
+            who.scope,
+            # Going on writes nothing, so it need not wait for those who write.
+            read=renew,
         )
 
     def _sign(
