@@ -1,6 +1,5 @@
 """From flags to the orders of processes."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +65,9 @@ def refuse_foreign_listeners(launch: Launch) -> None:
             "tls.behind_proxy: with --open the server cannot stand behind a proxy",
             code="open_behind_proxy",
         )
-    hosts = [
-        ("api.host", launch.api.host),
-        ("rtsp.host", launch.rtsp.host),
-        ("webrtc.host", launch.webrtc.host),
-        *(("webrtc.udp_hosts", host) for host in launch.webrtc.udp_hosts),
-    ]
-    for key, value in hosts:
-        if not ip_address(value).is_loopback:
-            raise InvalidError(
-                f"{key} = {value}: with --open only loopback is allowed",
-                code="not_loopback",
-                values={"key": key, "value": value},
-            )
+    for key, value in launch.far_listeners():
+        raise InvalidError(
+            f"{key} = {value}: with --open only loopback is allowed",
+            code="not_loopback",
+            values={"key": key, "value": value},
+        )

@@ -11,10 +11,11 @@ import typer
 
 from vms import config
 from vms.admin import system_principal
+from vms.cli.db import existing_database, opened
 from vms.cli.options import Options
 from vms.cli.texts import Texts
-from vms.common import NotFoundError, SystemClock, stream_ref
-from vms.database import Database, Vault, database_url, require_current
+from vms.common import SystemClock, stream_ref
+from vms.database import Vault, require_current
 from vms.streaming import AddressKeys, AddressKind, StreamAddresses, StreamPlaces
 
 T = TypeVar("T")
@@ -66,21 +67,12 @@ def _with_addresses(
 ) -> T:
     """Do something with the addresses of a data folder, whether or not the product runs."""
     folder = data or config.default_data()
-    url = database_url(config.load(folder).database.url, folder)
-    if not folder.exists():
-        raise NotFoundError(
-            f"there is no installation at {folder}; vms up makes it",
-            code="database_missing",
-            values={"file": str(folder)},
-        )
-    database, clock = Database.open(url, threads=1), SystemClock()
-    try:
+    with opened(existing_database(folder)) as database:
         require_current(database)
+        clock = SystemClock()
         keys = AddressKeys(database, Vault.load(folder), clock)
         addresses = StreamAddresses(database, keys, StreamPlaces(), clock)
         return asyncio.run(_awaited(work(keys, addresses)))
-    finally:
-        database.close()
 
 
 async def _awaited(work: Awaitable[T]) -> T:

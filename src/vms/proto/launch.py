@@ -5,6 +5,7 @@ secret stands on a command line or in an environment. They are plain on
 purpose: the media process reads them without loading the settings model.
 """
 
+from ipaddress import ip_address
 from typing import Literal
 
 import msgspec
@@ -115,6 +116,16 @@ class Launch(Message, frozen=True):
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
     cameras: tuple[CameraEntry, ...] = ()
+
+    def far_listeners(self) -> list[tuple[str, str]]:
+        """Return keys and addresses of the listeners that other machines can reach."""
+        hosts = [
+            ("api.host", self.api.host),
+            ("rtsp.host", self.rtsp.host),
+            ("webrtc.host", self.webrtc.host),
+            *(("webrtc.udp_hosts", host) for host in self.webrtc.udp_hosts),
+        ]
+        return [(key, host) for key, host in hosts if not ip_address(host).is_loopback]
 
 
 class SimulatorLaunch(Message, frozen=True):

@@ -29,18 +29,16 @@ def _password() -> str:
 
 async def invite_everybody(launch: Launch, clock: Clock) -> tuple[DemoPerson, ...]:
     """Make one user a role where there is no admin yet; nobody otherwise."""
-    house = House.open(launch, clock)
-    try:
+    with House.opened(launch, clock) as house:
         await house.people.start()
         if not await house.people.setup.is_needed():
             return ()
-        managers = [
+        return (
             await _manager(house, "admin", None),
             await _manager(house, "gestor", LOCAL_CITY),
-        ]
-        return (*managers, await _watcher(house, "operador"), await _watcher(house, "visualizador"))
-    finally:
-        house.close()
+            await _watcher(house, "operador"),
+            await _watcher(house, VIEWER),
+        )
 
 
 async def _manager(house: House, role: str, city: str | None) -> DemoPerson:
@@ -66,12 +64,9 @@ async def viewer_link(
     viewer = next((one for one in people if one.role == VIEWER), None)
     if viewer is None:
         return None
-    house = House.open(launch, clock)
-    try:
+    with House.opened(launch, clock) as house:
         await house.people.start()
         draft = SignInDraft(login=viewer.login, password=viewer.password)
         visit = Visit(address="127.0.0.1", agent="vms demo")
         found = await house.people.sign_in.sign_in(draft, visit)
-    finally:
-        house.close()
     return f"{page}/enter#{found.refresh}" if isinstance(found, Tokens) else None

@@ -1,11 +1,10 @@
 """What must be there before any process of an installation starts."""
 
 import asyncio
-import ipaddress
 from pathlib import Path
 
 from vms.common import Clock, ConflictError, InvalidError
-from vms.database import check_vault, database_url, ensure_current, file_of, schema_state
+from vms.database import BACKUPS, check_vault, database_url, ensure_current, file_of, schema_state
 from vms.proto import Launch
 from vms.services.house import House
 from vms.telemetry import get_logger
@@ -15,36 +14,21 @@ log = get_logger(__name__)
 
 async def prepare(launch: Launch, clock: Clock) -> bool:
     """Bring the database up to date and furnish it; tell whether there is an admin."""
-    house = House.open(launch, clock)
-    try:
-        backups = house.data / "backups"
-        before = await asyncio.to_thread(ensure_current, house.database, backups)
+    with House.opened(launch, clock) as house:
+        before = await asyncio.to_thread(ensure_current, house.database, house.data / BACKUPS)
         if not before.is_current:
             log.info("database_upgraded", before=before.current, now=before.newest)
         await asyncio.to_thread(check_vault, house.database, house.vault)
         await house.furnish(launch)
         has_admin = not await house.people.setup.is_needed()
-    finally:
-        house.close()
     if not has_admin:
         refuse_far_listeners(launch)
     return has_admin
 
 
-def far_listeners(launch: Launch) -> list[tuple[str, str]]:
-    """Return the settings of listeners that others than this machine can reach."""
-    hosts = [
-        ("api.host", launch.api.host),
-        ("rtsp.host", launch.rtsp.host),
-        ("webrtc.host", launch.webrtc.host),
-        *(("webrtc.udp_hosts", host) for host in launch.webrtc.udp_hosts),
-    ]
-    return [(key, host) for key, host in hosts if not ipaddress.ip_address(host).is_loopback]
-
-
 def refuse_far_listeners(launch: Launch) -> None:
     """Before there is an admin, nobody from outside may be the first to find the setup."""
-    for key, host in far_listeners(launch):
+    for key, host in launch.far_listeners():
         raise InvalidError(
             f"{key} = {host}: before there is an admin with a second factor, only loopback is "
             "allowed; make one with vms admin create, or by the setup link on this machine",
@@ -55,13 +39,10 @@ def refuse_far_listeners(launch: Launch) -> None:
 
 async def setup_link(launch: Launch, clock: Clock, page: str) -> str | None:
     """Return a new link by which the first admin is made, or nothing where there is one."""
-    house = House.open(launch, clock)
-    try:
+    with House.opened(launch, clock) as house:
         return await house.people.setup.renew_link(
             Path(launch.data), lambda token: f"{page}/setup#{token}"
         )
-    finally:
-        house.close()
 
 
 async def refuse_open_over_admin(launch: Launch, clock: Clock) -> None:
@@ -69,13 +50,10 @@ async def refuse_open_over_admin(launch: Launch, clock: Clock) -> None:
     file = file_of(database_url(launch.database.url, Path(launch.data)))
     if file is not None and not file.exists():
         return
-    house = House.open(launch, clock)
-    try:
+    with House.opened(launch, clock) as house:
         state = await asyncio.to_thread(schema_state, house.database)
         if state.current is None or await house.people.setup.is_needed():
             return
-    finally:
-        house.close()
     raise ConflictError(
         f"{launch.data} has an admin: --open would let everybody in; start without --open, "
         "or choose another --data",

@@ -1,7 +1,10 @@
 """Everything of the control plane that one process holds, put together."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from vms.admin import People, system_principal
 from vms.admin.store import people as people_store
@@ -76,7 +79,7 @@ class House:
     access: EngineAccess
 
     @classmethod
-    def open(cls, launch: Launch, clock: Clock) -> "House":
+    def open(cls, launch: Launch, clock: Clock) -> Self:
         """Put everything together; nothing is read or written yet."""
         data = Path(launch.data)
         database = Database.open(
@@ -116,6 +119,16 @@ class House:
                 limits_of(launch.streams),
             ),
         )
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, launch: Launch, clock: Clock) -> Iterator[Self]:
+        """Have everything while the block runs."""
+        house = cls.open(launch, clock)
+        try:
+            yield house
+        finally:
+            house.close()
 
     async def furnish(self, launch: Launch) -> None:
         """Make what a first start needs; later starts find it there."""
