@@ -54,7 +54,7 @@ def expressions() -> dict[str, re.Pattern[str]]:
         assert kept or name == "vms.api.inputs", name
         found |= {f"{name} {one.pattern}": one for one in kept if isinstance(one.pattern, str)}
     document = openapi.document((one for ops in rest.EVERY for one in ops.declared), "1")
-    found |= {f"openapi {text}": re.compile(text) for text in patterns_in(document)}
+    found |= {f"openapi {text}": re.compile(text) for text in sorted(patterns_in(document))}
     return found
 
 
