@@ -1,0 +1,95 @@
+"""Stills and sheets of stills from key frames, decoded by PyAV."""
+
+import io
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+from PIL import Image
+
+from vms.common import InvalidError
+from vms.transcode.jobs import Picture, Sprite, Still
+
+DECODERS = {"h264": "h264", "h265": "hevc"}
+FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
+MAX_WIDTH = 4096
+MAX_CELLS = 400
+
+
+def still(job: Picture) -> Still:
+    """Return the last picture of a group as JPEG or WebP."""
+    image = _image(last_picture(job.codec, job.data), job.width)
+    return Still(image.width, image.height, _encoded(image, job.format, job.quality))
+
+
+def sprite(job: Sprite) -> Still:
+    """Return a sheet of stills as WebP."""
+    if not 0 < len(job.frames) <= MAX_CELLS or not 0 < job.columns <= MAX_CELLS:
+        raise InvalidError(f"a sheet of {len(job.frames)} pictures: 1 to {MAX_CELLS} are allowed")
+    rows = -(-len(job.frames) // job.columns)
+    sheet = Image.new("RGB", (job.columns * job.width, rows * job.height))
+    for n, data in enumerate(job.frames):
+        if data:
+            place = (n % job.columns * job.width, n // job.columns * job.height)
+            picture = last_picture(job.codec, data)
+            small = picture.reformat(width=job.width, height=job.height, format="rgb24")
+            sheet.paste(Image.fromarray(small.to_ndarray()), place)
+    return Still(sheet.width, sheet.height, _encoded(sheet, "webp", job.quality))
+
+
+def last_picture(codec: str, data: bytes) -> av.VideoFrame:
+    """Decode a group of Annex B and return what it ends with."""
+    last = None
+    for picture in decoded(codec, data):
+        last = picture
+    if last is None:
+        raise InvalidError(
+            f"{len(data)} bytes of {codec} hold no whole picture; the video may be damaged here",
+            code="picture_undecodable",
+        )
+    return last
+
+
+def decoded(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
+    """Yield every picture of a group of Annex B that begins with a key frame."""
+    name = DECODERS.get(codec)
+    if name is None:
+        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
+    decoder = av.CodecContext.create(name, "r")
+    if not isinstance(decoder, VideoCodecContext):
+        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
+    decoder.thread_count = 1
+    try:
+        for packet in [*decoder.parse(data), *decoder.parse(b"")]:
+            yield from decoder.decode(packet)
+        yield from decoder.decode(None)
+    except av.FFmpegError as error:
+        raise InvalidError(
+            f"{codec} video cannot be decoded: {error}", code="picture_undecodable"
+        ) from None
+
+
+def luma(picture: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+    """Return the brightness of a picture at another size."""
+    small = picture.reformat(width=width, height=height, format="gray")
+    return small.to_ndarray().astype(np.uint8, copy=False)
+
+
+def _image(picture: av.VideoFrame, width: int) -> Image.Image:
+    if not 0 <= width <= MAX_WIDTH:
+        raise InvalidError(f"width {width}: 1 to {MAX_WIDTH} is allowed, 0 is the video's own")
+    # Never larger than the camera saw it.
+    wide = min(width or picture.width, picture.width)
+    high = max(2, round(picture.height * wide / picture.width))
+    small = picture.reformat(width=wide, height=high, format="rgb24")
+    return Image.fromarray(small.to_ndarray())
+
+
+def _encoded(image: Image.Image, kind: str, quality: int) -> bytes:
+    if kind not in FORMATS:
+        raise InvalidError(f"format {kind!r}: one of {', '.join(FORMATS)} is allowed")
+    out = io.BytesIO()
+    image.save(out, FORMATS[kind], quality=quality, **({"method": 2} if kind == "webp" else {}))
+    return out.getvalue()
