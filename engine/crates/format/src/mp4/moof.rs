@@ -1,0 +1,82 @@
+//! `prft`, `moof` and the head of `mdat` of one fragment.
+
+use super::{boxed, full};
+use crate::Sample;
+use crate::fragment::TrackStart;
+use crate::wire::Put;
+
+/// The bytes of a `prft` of version 1.
+pub const PRFT_BYTES: usize = 32;
+
+const FLAGS_KEY: u32 = 0x0200_0000;
+const FLAGS_OTHER: u32 = 0x0101_0000;
+
+/// Seconds from 1900 to 1970.
+const NTP_1970: i64 = 2_208_988_800;
+
+/// NTP time: seconds modulo 2^32, and their fraction, rounded down.
+#[must_use]
+pub fn ntp(utc_us: i64) -> u64 {
+    let seconds = (utc_us.div_euclid(1_000_000).wrapping_add(NTP_1970)) as u32;
+    let fraction = ((utc_us.rem_euclid(1_000_000) as u64) << 32) / 1_000_000;
+    u64::from(seconds) << 32 | fraction
+}
+
+/// `prft`: when the sample at `dts` of `track` was taken.
+pub fn put_prft(out: &mut Vec<u8>, track: u8, utc_us: i64, dts: i64) {
+    full(out, b"prft", 1, 24, |out| {
+        out.put_u32(track.into());
+        out.put_u64(ntp(utc_us));
+        out.put_i64(dts);
+    });
+}
+
+/// `moof`, and the head of the `mdat` that the samples' bytes follow.
+pub fn put_moof(out: &mut Vec<u8>, sequence: u64, tracks: &[TrackStart], samples: &[Sample]) {
+    // `traf`, `tfhd`, `tfdt`, `trun` without samples take 8 + 16 + 20 + 20.
+    let size = 8 + 16 + tracks.len() * 64 + samples.len() * 16;
+    let mut data_at = size as u64 + 8;
+    let mut rest = samples;
+    boxed(out, b"moof", |out| {
+        full(out, b"mfhd", 0, 0, |out| out.put_u32(sequence as u32));
+        for track in tracks {
+            let (own, others) = rest.split_at(track.samples as usize);
+            rest = others;
+            put_traf(out, track, own, data_at as u32);
+            data_at += own.iter().map(|sample| sample.data.len() as u64).sum::<u64>();
+        }
+    });
+    out.put_u32((data_at - size as u64) as u32);
+    out.put(b"mdat");
+}
+
+fn put_traf(out: &mut Vec<u8>, track: &TrackStart, samples: &[Sample], data_at: u32) {
+    boxed(out, b"traf", |out| {
+        full(out, b"tfhd", 0, 0x2_0000, |out| out.put_u32(track.id.into()));
+        full(out, b"tfdt", 1, 0, |out| out.put_i64(track.first_dts));
+        full(out, b"trun", 1, 0xf01, |out| {
+            out.put_u32(samples.len() as u32);
+            out.put_u32(data_at);
+            for sample in samples {
+                out.put_u32(sample.duration);
+                out.put_u32(sample.data.len() as u32);
+                out.put_u32(if sample.key { FLAGS_KEY } else { FLAGS_OTHER });
+                out.put_i32(sample.pts.wrapping_sub(sample.dts) as i32);
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ntp_time_is_that_of_the_standard() {
+        // RFC 5905: 1970-01-01 is 2208988800; half a second is 2^31.
+        assert_eq!(ntp(500_000), 2_208_988_800 << 32 | 1 << 31);
+        assert_eq!(ntp(-1) >> 32, 2_208_988_799);
+        // The first era ends in 2036.
+        assert_eq!(ntp(2_085_978_496_000_000), 0);
+    }
+}
