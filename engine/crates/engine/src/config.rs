@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use vms_access::{Limits, PublicKey, Revocation, Rules, StreamKeyRule};
 use vms_hub::{StreamName, is_camera_id};
+use vms_recording::{CallError, CallKind, CameraWish, Keep, RecordingConfig, StreamRecord};
 use vms_sources::{Network, Transport};
 
 /// The kinds of failure that the steering side knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Invalid,
+    NotFound,
     Conflict,
     Unavailable,
     Internal,
@@ -23,12 +25,27 @@ pub enum Kind {
 #[error("{message}")]
 pub struct Error {
     pub kind: Kind,
+    /// For programs, where the kind does not say enough.
+    pub code: Option<&'static str>,
     pub message: String,
 }
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, code: None, message: message.into() }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        let kind = match error.kind {
+            CallKind::Invalid => Kind::Invalid,
+            CallKind::NotFound => Kind::NotFound,
+            CallKind::Conflict => Kind::Conflict,
+            CallKind::Unavailable => Kind::Unavailable,
+            CallKind::Internal => Kind::Internal,
+        };
+        Self { kind, code: Some(error.code), message: error.message }
     }
 }
 
@@ -51,6 +68,9 @@ pub struct EngineConfig {
     /// metadata services of clouds, which are never dialled.
     #[serde(default)]
     pub allowed_networks: Option<Vec<Network>>,
+    /// Absent: nothing is recorded, no volume is opened.
+    #[serde(default)]
+    pub recording: Option<RecordingConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -141,7 +161,7 @@ impl EngineConfig {
         if self.no_video_ms < 100 {
             return bad(format!("no_video_ms: {} where at least 100 is allowed", self.no_video_ms));
         }
-        Ok(())
+        self.recording.as_ref().map_or(Ok(()), RecordingConfig::check).or_else(bad)
     }
 }
 
@@ -179,6 +199,27 @@ pub struct Camera {
     #[serde(default)]
     pub masked: bool,
     pub streams: BTreeMap<StreamName, StreamWish>,
+    /// When its streams are recorded; one that is absent is not.
+    #[serde(default)]
+    pub record: BTreeMap<StreamName, StreamRecord>,
+    /// How long its recordings stay.
+    #[serde(default)]
+    pub keep: Keep,
+}
+
+impl Camera {
+    /// Its share of recording; streams that it does not have are left out.
+    #[must_use]
+    pub fn recording(&self) -> CameraWish {
+        let record = self.record.iter().filter(|(name, _)| self.streams.contains_key(name));
+        CameraWish {
+            id: self.id.clone(),
+            city: self.city.clone(),
+            enabled: self.enabled,
+            record: record.map(|(name, record)| (*name, record.clone())).collect(),
+            keep: self.keep.clone(),
+        }
+    }
 }
 
 fn default_city() -> String {
@@ -216,6 +257,7 @@ impl DesiredState {
             if !seen.insert(&camera.id) {
                 return Err(Error::new(Kind::Invalid, format!("camera {} is there twice", camera.id)));
             }
+            camera.recording().check().map_err(|message| Error::new(Kind::Invalid, message))?;
         }
         Ok(state)
     }

@@ -12,13 +12,15 @@ use tokio::runtime::Runtime;
 use vms_access::{Access, Now, Revocation};
 use vms_front::{Front, FrontConfig, FrontError, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
+use vms_recording::io::RealDisk;
+use vms_recording::{Answer, Means, Recording, StartError};
 use vms_sinks::rtsp::RtspServer;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
     BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange, Timeouts,
 };
 
-use crate::config::{DesiredState, EngineConfig, Error, Kind};
+use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
 use crate::journal::Journal;
 use crate::metrics::{Figures, text};
 use crate::process::ProcessMeter;
@@ -57,6 +59,8 @@ enum Slot {
 
 struct Inner {
     sources: Shared,
+    /// Absent where nothing is recorded.
+    recording: Option<Arc<Recording>>,
     access: Access,
     journal: Arc<Journal>,
     webrtc: WebRtc,
@@ -72,6 +76,20 @@ pub struct Engine {
     front: Front,
     runtime: Option<Runtime>,
     addresses: Addresses,
+}
+
+/// Answers calls about recordings, whatever else the engine does meanwhile.
+#[derive(Clone)]
+pub struct Recordings(Option<Arc<Recording>>);
+
+impl Recordings {
+    /// JSON in, JSON and bytes out.
+    pub fn call(&self, call: &str, request: &[u8]) -> Result<Answer, Error> {
+        match &self.0 {
+            Some(recording) => Ok(recording.call(call, request)?),
+            None => Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured")),
+        }
+    }
 }
 
 fn cannot_bind(what: &str, address: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
@@ -102,8 +120,11 @@ impl Engine {
             .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
         let journal = Arc::new(journal);
+        let clock = Arc::new(ServerClock::default());
+        let recording = start_recording(config, &hub, &clock, &journal)?;
         let inner = Arc::new(Inner {
-            sources: shared(config, hub, journal.clone()),
+            sources: shared(config, hub, clock, journal.clone(), recording.clone()),
+            recording,
             access,
             journal,
             webrtc: webrtc.clone(),
@@ -146,6 +167,9 @@ impl Engine {
         }
         let _inside = runtime.enter();
         self.inner.access.apply(desired.rules(), Now::read());
+        if let Some(recording) = &self.inner.recording {
+            recording.apply(desired.cameras.iter().map(Camera::recording).collect());
+        }
         let applied = self.inner.apply(desired, runtime);
         *generation = desired.generation;
         Ok(applied)
@@ -164,6 +188,12 @@ impl Engine {
     #[must_use]
     pub fn metrics(&self) -> String {
         self.inner.metrics()
+    }
+
+    /// What answers calls about recordings; such a call may wait for disks.
+    #[must_use]
+    pub fn recordings(&self) -> Recordings {
+        Recordings(self.inner.recording.clone())
     }
 
     /// Ends every session, then every listener and thread.
@@ -186,6 +216,9 @@ impl Engine {
                 tracing::warn!("some cameras did not take their TEARDOWN in time");
             }
         });
+        if let Some(recording) = &self.inner.recording {
+            recording.stop();
+        }
         self.front.stop();
         self.inner.rtsp.stop();
         self.inner.webrtc.stop();
@@ -199,19 +232,53 @@ impl Drop for Engine {
     }
 }
 
+/// Opens the volumes, where recording is configured.
+fn start_recording(
+    config: &EngineConfig,
+    hub: &Hub,
+    clock: &Arc<ServerClock>,
+    journal: &Arc<Journal>,
+) -> Result<Option<Arc<Recording>>, Error> {
+    let Some(recording) = config.recording.clone() else { return Ok(None) };
+    let (clock, journal) = (clock.clone(), journal.clone());
+    let means = Means {
+        disk: Arc::new(RealDisk),
+        hub: hub.clone(),
+        now_us: Arc::new(move || clock.now().utc_us),
+        listener: Arc::new(move |event| journal.add_recording(&event)),
+    };
+    let started = Recording::start(recording, means).map_err(|error| match error {
+        StartError::Invalid(message) => Error::new(Kind::Invalid, message),
+        StartError::Owned(_) => Error::new(Kind::Conflict, error.to_string()),
+        StartError::Failed(message) => Error::new(Kind::Unavailable, format!("recording: {message}")),
+    })?;
+    Ok(Some(Arc::new(started)))
+}
+
 /// What all sources of this engine share.
-fn shared(config: &EngineConfig, hub: Hub, journal: Arc<Journal>) -> Shared {
+fn shared(
+    config: &EngineConfig,
+    hub: Hub,
+    clock: Arc<ServerClock>,
+    journal: Arc<Journal>,
+    recording: Option<Arc<Recording>>,
+) -> Shared {
     let policy = config.allowed_networks.as_deref().map_or_else(Policy::default, Policy::only);
     Shared {
         hub,
-        clock: Arc::new(ServerClock::default()),
+        clock,
         dialer: Dialer::new(policy),
         timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
         back_off: BackOff {
             min: Duration::from_millis(config.backoff_ms[0]),
             max: Duration::from_millis(config.backoff_ms[1]),
         },
-        listener: Arc::new(move |change| journal.add(&change)),
+        listener: Arc::new(move |change| {
+            journal.add(&change);
+            if let Some(recording) = &recording {
+                recording.source_changed(&change);
+            }
+        }),
     }
 }
 
@@ -291,7 +358,7 @@ impl Inner {
         let utc_us = self.sources.clock.now().utc_us;
         let reason = Some(vms_sources::Reason::Disabled);
         let change = StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
-        self.journal.add(&change);
+        (self.sources.listener)(change);
         SourceStatus {
             state: State::Off,
             reason,

@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
+use vms_recording::Event as RecordingEvent;
 use vms_sources::{Reason, State, StateChange};
 
 /// The steering side drains within milliseconds; this is minutes of a storm.
@@ -16,11 +18,16 @@ const MAX_EVENTS: usize = 65_536;
 pub struct Event {
     pub cursor: u64,
     pub utc_us: i64,
+    /// `stream_state`, `recording`, `gap` or `volume`.
     pub kind: &'static str,
+    /// Empty for a volume.
     pub camera: String,
-    pub stream: &'static str,
-    pub state: State,
+    pub stream: Option<&'static str>,
+    /// Of a stream's source.
+    pub state: Option<State>,
     pub reason: Option<Reason>,
+    /// What else the kind says: a gap's times, a volume's name and state.
+    pub values: Map<String, Value>,
 }
 
 #[derive(Debug)]
@@ -52,25 +59,63 @@ impl Journal {
         self.wake.as_raw_fd()
     }
 
+    /// A source's state changed.
     pub fn add(&self, change: &StateChange) {
+        self.push(Event {
+            cursor: 0,
+            utc_us: change.utc_us,
+            kind: "stream_state",
+            camera: change.key.camera.to_string(),
+            stream: Some(change.key.stream.as_str()),
+            state: Some(change.state),
+            reason: change.reason.clone(),
+            values: Map::new(),
+        });
+    }
+
+    /// Something happened to recordings or their disks.
+    pub fn add_recording(&self, event: &RecordingEvent) {
+        let (kind, utc_us, key, values) = match event {
+            RecordingEvent::Recording { key, utc_us } => ("recording", *utc_us, Some(key), Value::Null),
+            RecordingEvent::Gap { key, utc_us, from_us, to_us, reason } => {
+                let mut values = json!({"from_us": from_us, "code": reason});
+                if let Some(to_us) = to_us {
+                    values["to_us"] = json!(to_us);
+                }
+                ("gap", *utc_us, Some(key), values)
+            }
+            RecordingEvent::Volume { utc_us, volume, state, reason } => {
+                let mut values = json!({"volume": volume, "state": state});
+                if let Some(reason) = reason {
+                    values["detail"] = json!(reason);
+                }
+                ("volume", *utc_us, None, values)
+            }
+        };
+        self.push(Event {
+            cursor: 0,
+            utc_us,
+            kind,
+            camera: key.map(|key| key.camera.to_string()).unwrap_or_default(),
+            stream: key.map(|key| key.stream.as_str()),
+            state: None,
+            reason: None,
+            values: if let Value::Object(values) = values { values } else { Map::new() },
+        });
+    }
+
+    /// Gives the event its cursor.
+    fn push(&self, mut event: Event) {
         {
             let mut events = self.events.lock();
-            let cursor = events.next;
+            event.cursor = events.next;
             events.next += 1;
             // A cursor that is missing tells the reader to ask for the whole
             // state; nothing is lost silently.
             if events.waiting.len() == MAX_EVENTS {
                 events.waiting.pop_front();
             }
-            events.waiting.push_back(Event {
-                cursor,
-                utc_us: change.utc_us,
-                kind: "stream_state",
-                camera: change.key.camera.to_string(),
-                stream: change.key.stream.as_str(),
-                state: change.state,
-                reason: change.reason.clone(),
-            });
+            events.waiting.push_back(event);
         }
         self.signal();
     }

@@ -12,6 +12,6 @@ mod process;
 mod report;
 
 pub use config::{AccessWish, Camera, DesiredState, EngineConfig, Error, Kind, RevocationWish, StreamWish};
-pub use engine::{Addresses, Applied, Engine};
+pub use engine::{Addresses, Applied, Engine, Recordings};
 pub use journal::{Event, Journal};
 pub use report::StreamReport;

@@ -194,7 +194,7 @@ fn a_camera_that_leaves_comes_back_by_itself() {
     let events = engine.journal().drain();
     let cursors: Vec<u64> = events.iter().map(|event| event.cursor).collect();
     assert!(cursors.windows(2).all(|w| w[1] == w[0] + 1), "the journal has no hole");
-    assert!(events.iter().any(|event| event.state == State::BackingOff && event.reason.is_some()));
+    assert!(events.iter().any(|event| event.state == Some(State::BackingOff) && event.reason.is_some()));
 }
 
 #[test]

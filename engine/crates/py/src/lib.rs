@@ -6,23 +6,36 @@
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 use vms_camsim::{Farm, FarmConfig, FarmError, Fault};
 use vms_engine::{DesiredState, EngineConfig, Error, Kind, RevocationWish};
 
 pyo3::import_exception!(vms.common, InvalidError);
+pyo3::import_exception!(vms.common, NotFoundError);
 pyo3::import_exception!(vms.common, ConflictError);
 pyo3::import_exception!(vms.common, UnavailableError);
 pyo3::import_exception!(vms.common, InternalError);
 
 fn raise(error: &Error) -> PyErr {
-    let message = error.message.clone();
-    match error.kind {
-        Kind::Invalid => InvalidError::new_err(message),
-        Kind::Conflict => ConflictError::new_err(message),
-        Kind::Unavailable => UnavailableError::new_err(message),
-        Kind::Internal => InternalError::new_err(message),
-    }
+    Python::attach(|py| {
+        let class = match error.kind {
+            Kind::Invalid => py.get_type::<InvalidError>(),
+            Kind::NotFound => py.get_type::<NotFoundError>(),
+            Kind::Conflict => py.get_type::<ConflictError>(),
+            Kind::Unavailable => py.get_type::<UnavailableError>(),
+            Kind::Internal => py.get_type::<InternalError>(),
+        };
+        let detail = PyDict::new(py);
+        if let Some(code) = error.code
+            && let Err(failed) = detail.set_item("code", code)
+        {
+            return failed;
+        }
+        match class.call((&error.message,), Some(&detail)) {
+            Ok(raised) => PyErr::from_value(raised),
+            Err(failed) => failed,
+        }
+    })
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> PyResult<Vec<u8>> {
@@ -87,6 +100,20 @@ impl Engine {
 
     fn metrics(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| self.with(|engine| Ok(engine.metrics())))
+    }
+
+    /// A call about recordings: JSON in, JSON and bytes out.
+    fn recording<'py>(
+        &self,
+        py: Python<'py>,
+        call: &str,
+        request: &[u8],
+    ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let answer = py.detach(|| {
+            let engine = self.with(|engine| Ok(engine.recordings()))?;
+            engine.call(call, request).map_err(|error| raise(&error))
+        })?;
+        Ok((PyBytes::new(py, &answer.json), PyBytes::new(py, &answer.data)))
     }
 
     /// An eventfd that is readable while events wait.

@@ -1,0 +1,170 @@
+//! What recording is told: its configuration at start, and what is wished of
+//! each camera. Unknown keys are refused.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use vms_hub::StreamName;
+
+/// A part is kept in memory before a trigger for at most so long.
+const MAX_PRE_S: u32 = 60;
+const MAX_POST_S: u32 = 3_600;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingConfig {
+    pub volumes: Vec<VolumeConfig>,
+    /// Folder of `seal.key` and of the master keys.
+    pub keys: PathBuf,
+    /// Folder of the second copy of each ledger; best on another disk.
+    pub ledger_copies: PathBuf,
+    #[serde(default)]
+    pub encrypt: Option<EncryptConfig>,
+    /// The name of this machine, for people.
+    #[serde(default)]
+    pub node: String,
+    /// What may wait for one volume's writer.
+    #[serde(default = "default_queue")]
+    pub queue_bytes: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeConfig {
+    pub name: String,
+    pub path: PathBuf,
+    /// Stays free for indexes, ledgers and everybody else.
+    #[serde(default = "default_reserve")]
+    pub reserve_bytes: u64,
+    /// Most that recordings may take here; absent: all but the reserve.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct EncryptConfig {
+    /// Name of the master key: `master-NAME.key`.
+    pub key: String,
+}
+
+fn default_queue() -> u64 {
+    256 << 20
+}
+
+fn default_reserve() -> u64 {
+    2 << 30
+}
+
+impl RecordingConfig {
+    /// What is wrong with it, for people.
+    pub fn check(&self) -> Result<(), String> {
+        let mut seen = std::collections::BTreeSet::new();
+        for volume in &self.volumes {
+            if volume.name.is_empty() || !seen.insert(&volume.name) {
+                return Err(format!("recording: volume {:?} has no name of its own", volume.name));
+            }
+            if !volume.path.is_absolute() {
+                return Err(format!("recording: volume {}: {:?} is no absolute path", volume.name, volume.path));
+            }
+        }
+        if self.volumes.is_empty() {
+            return Err("recording: there is no volume".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// When a stream is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Continuous,
+    /// Around triggers.
+    Event,
+    #[default]
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamRecord {
+    pub mode: Mode,
+    #[serde(default = "default_audio")]
+    pub audio: bool,
+    #[serde(default = "default_pre")]
+    pub pre_s: u32,
+    #[serde(default = "default_post")]
+    pub post_s: u32,
+}
+
+fn default_audio() -> bool {
+    true
+}
+
+fn default_pre() -> u32 {
+    5
+}
+
+fn default_post() -> u32 {
+    10
+}
+
+/// What goes from a recording that has grown old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThinTo {
+    /// What no trigger touched goes.
+    Events,
+    Keys,
+    Stills,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thin {
+    pub after_days: u32,
+    pub to: ThinTo,
+}
+
+/// How long a camera's recordings are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keep {
+    pub min_days: u32,
+    pub max_days: Option<u32>,
+    pub max_bytes: Option<u64>,
+    pub thin: Vec<Thin>,
+}
+
+/// A camera as recording sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraWish {
+    pub id: String,
+    pub city: String,
+    /// Switched on by its operator.
+    pub enabled: bool,
+    /// A stream that is absent is not recorded and leaves no gaps.
+    pub record: BTreeMap<StreamName, StreamRecord>,
+    pub keep: Keep,
+}
+
+impl CameraWish {
+    /// What is wrong with it, for people.
+    pub fn check(&self) -> Result<(), String> {
+        for (stream, record) in &self.record {
+            if record.pre_s > MAX_PRE_S || record.post_s > MAX_POST_S {
+                return Err(format!(
+                    "camera {}: {}: pre_s is at most {MAX_PRE_S} and post_s at most {MAX_POST_S}",
+                    self.id,
+                    stream.as_str()
+                ));
+            }
+        }
+        if self.keep.max_days.is_some_and(|most| most < self.keep.min_days) {
+            return Err(format!("camera {}: keep: max_days is less than min_days", self.id));
+        }
+        Ok(())
+    }
+}

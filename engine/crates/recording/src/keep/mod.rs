@@ -1,0 +1,1 @@
+//! Keeping what must stay, and making room.

@@ -1,0 +1,1 @@
+//! Finding and playing what was recorded.
