@@ -70,6 +70,7 @@ impl Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigTrack {
     pub id: u8,
+    /// The name of its sample entry.
     pub codec: String,
     pub timescale: u32,
     pub width: u16,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::crypt::PartKey;
-use crate::fragment::{Core, Fragment, Place, Stored, first_chain, next_chain, prove, tracks_of};
+use crate::fragment::{Core, Fragment, Place, Stored, first_chain, next_chain, prove};
 use crate::mp4::{init, moof, uuid, uuid_box};
 use crate::names::{Owner, PartId};
 use crate::record::{Close, Header, MAGIC};
@@ -145,7 +145,8 @@ impl PartWriter {
 
     /// A fragment of another part as it stands in this one (thinned, moved,
     /// encrypted): the same core and chain at a new place. `samples` are those
-    /// that stay.
+    /// that stay, with the durations they had; without any, `moof` and `mdat`
+    /// go too.
     pub fn again(&mut self, core: Core, chain: Hash, samples: &[Sample]) -> Result<Written, FormatError> {
         let place = Place { part: self.part.part, offset: self.offset, size: 0 };
         let written = self.lay_out(Stored { core, chain, place }, samples)?;
@@ -155,25 +156,13 @@ impl PartWriter {
     }
 
     fn lay_out(&self, mut stored: Stored, samples: &[Sample]) -> Result<Written, FormatError> {
-        let tracks = tracks_of(samples);
-        let moof = {
-            let mut out = Vec::with_capacity(160 + tracks.len() * 64 + samples.len() * 16);
-            moof::put_moof(&mut out, stored.core.sequence, &tracks, samples);
-            out
-        };
-        let record_bytes = stored.record(0).encode().len();
-        let data: u64 = samples.iter().map(|sample| sample.data.len() as u64).sum();
-        let plain = (moof::PRFT_BYTES + 24 + record_bytes + moof.len()) as u64 + data;
         let around = if self.key.is_some() { crate::crypt::AROUND_FRAGMENT } else { 0 };
-        stored.place.size =
-            u32::try_from(plain + around).map_err(|_| FormatError::Large { what: "fragment", bytes: plain })?;
-        let mut head = Vec::with_capacity(plain as usize - data as usize);
-        let clock = stored.core.tracks.first();
-        let (track, dts) = clock.map_or((1, 0), |track| (track.id, track.first_dts));
-        moof::put_prft(&mut head, track, stored.core.utc_us, dts);
+        let data: u64 = samples.iter().map(|sample| sample.data.len() as u64).sum();
+        // The record has the same length whatever size stands in it.
+        let size = moof::head(&stored, 0, samples).len() as u64 + data + around;
+        stored.place.size = u32::try_from(size).map_err(|_| FormatError::Large { what: "fragment", bytes: size })?;
+        let head = moof::head(&stored, 0, samples);
         let record = stored.record(0).encode();
-        head.extend(uuid_box(&uuid::FRAGMENT, &record));
-        head.extend(moof);
         let samples: Vec<Bytes> = samples.iter().map(|sample| sample.data.clone()).collect();
         let (head, samples) = match &self.key {
             None => (head.into(), samples),

@@ -92,7 +92,7 @@ fn plausible(data: &[u8]) -> Option<usize> {
 pub struct Scan {
     /// False where the file does not begin as it must.
     pub magic: bool,
-    /// Records in their order, with the offset of each.
+    /// Records of this version in their order, with the offset of each.
     pub records: Vec<(u64, Record)>,
     /// Bytes that are no whole record with a right checksum.
     pub torn: Vec<Range<u64>>,
@@ -115,7 +115,9 @@ pub fn scan(source: &dyn Source) -> Result<Scan, SourceError> {
         let (record, tried) = record_at(&mut window, at)?;
         if let Some((record, len)) = record {
             found.torn.extend(torn_from.take().map(|from| from..at));
-            found.records.push((at, record));
+            if record.version == VERSION {
+                found.records.push((at, record));
+            }
             at += len as u64;
             budget = RESYNC_BUDGET;
             continue;

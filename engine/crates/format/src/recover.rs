@@ -201,8 +201,7 @@ fn is_same(hashes: &[Hash; 3], found: &walk::FragmentAt) -> Result<(), FormatErr
     let recorded = found.stored.core.groups;
     // A group that was removed by policy is not torn.
     let torn = hashes.iter().zip(&recorded).any(|(own, recorded)| *own != [0; 32] && own != recorded);
-    let empty = found.samples.is_empty();
-    if torn || empty { Err(FormatError::Missing { what: "a whole sample" }) } else { Ok(()) }
+    if torn { Err(FormatError::Missing { what: "a whole sample" }) } else { Ok(()) }
 }
 
 fn placed(mut stored: Stored, range: Range<u64>) -> Stored {

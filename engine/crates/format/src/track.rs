@@ -98,12 +98,25 @@ impl TrackConfig {
         scaled.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 
+    /// The name of its sample entry.
+    #[must_use]
+    pub fn sample_entry(&self) -> &'static str {
+        match self.codec {
+            Codec::H264 => "avc3",
+            Codec::H265 => "hev1",
+            Codec::Aac => "mp4a",
+            Codec::Opus => "Opus",
+            Codec::Pcma => "alaw",
+            _ => "ulaw",
+        }
+    }
+
     /// As the ledger's CONFIG names it.
     #[must_use]
     pub fn config(&self) -> ConfigTrack {
         ConfigTrack {
             id: self.id,
-            codec: self.codec.name().to_owned(),
+            codec: self.sample_entry().to_owned(),
             timescale: self.timescale,
             width: self.width,
             height: self.height,

@@ -1,14 +1,14 @@
 //! `prft`, `moof` and the head of `mdat` of one fragment.
 
-use super::{boxed, full};
-use crate::Sample;
-use crate::fragment::TrackStart;
+use super::{boxed, full, uuid, uuid_box};
+use crate::fragment::{TrackStart, tracks_of};
 use crate::wire::Put;
+use crate::{Sample, Stored};
 
 /// The bytes of a `prft` of version 1.
 pub const PRFT_BYTES: usize = 32;
 
-const FLAGS_KEY: u32 = 0x0200_0000;
+pub(super) const FLAGS_KEY: u32 = 0x0200_0000;
 const FLAGS_OTHER: u32 = 0x0101_0000;
 
 /// Seconds from 1900 to 1970.
@@ -23,7 +23,7 @@ pub fn ntp(utc_us: i64) -> u64 {
 }
 
 /// `prft`: when the sample at `dts` of `track` was taken.
-pub fn put_prft(out: &mut Vec<u8>, track: u8, utc_us: i64, dts: i64) {
+fn put_prft(out: &mut Vec<u8>, track: u8, utc_us: i64, dts: i64) {
     full(out, b"prft", 1, 24, |out| {
         out.put_u32(track.into());
         out.put_u64(ntp(utc_us));
@@ -31,8 +31,24 @@ pub fn put_prft(out: &mut Vec<u8>, track: u8, utc_us: i64, dts: i64) {
     });
 }
 
+/// All of a fragment but the samples' bytes, which follow it: `prft`, the
+/// record with these flags, `moof`, the head of `mdat`. Without samples the
+/// last two are not there.
+#[must_use]
+pub fn head(stored: &Stored, flags: u16, samples: &[Sample]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512 + samples.len() * 16);
+    let clock = stored.core.tracks.first();
+    let (track, dts) = clock.map_or((1, 0), |track| (track.id, track.first_dts));
+    put_prft(&mut out, track, stored.core.utc_us, dts);
+    out.extend(uuid_box(&uuid::FRAGMENT, &stored.record(flags).encode()));
+    if !samples.is_empty() {
+        put_moof(&mut out, stored.core.sequence, &tracks_of(samples), samples);
+    }
+    out
+}
+
 /// `moof`, and the head of the `mdat` that the samples' bytes follow.
-pub fn put_moof(out: &mut Vec<u8>, sequence: u64, tracks: &[TrackStart], samples: &[Sample]) {
+fn put_moof(out: &mut Vec<u8>, sequence: u64, tracks: &[TrackStart], samples: &[Sample]) {
     // `traf`, `tfhd`, `tfdt`, `trun` without samples take 8 + 16 + 20 + 20.
     let size = 8 + 16 + tracks.len() * 64 + samples.len() * 16;
     let mut data_at = size as u64 + 8;

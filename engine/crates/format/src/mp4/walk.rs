@@ -3,17 +3,15 @@
 
 use std::ops::Range;
 
-use super::uuid;
+use super::{moof, uuid};
 use crate::fragment::{GroupHasher, Hash, SampleHead};
 use crate::record::Record;
 use crate::source::{self, Source, SourceError};
 use crate::wire::Reader;
-use crate::{FormatError, Stored};
+use crate::{FormatError, Sample, Stored};
 
 /// No `moov`, `moof` or record of a fragment is larger.
 const MOST_HEAD: u64 = 16 * 1024 * 1024;
-/// "Sample is a non-sync sample" in the flags of a sample.
-const NON_SYNC: u32 = 0x0001_0000;
 
 /// A box in a file: its place, and where its contents begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +200,7 @@ fn parse_traf(traf: &[u8], moof_at: u64, samples: &mut Vec<SampleAt>) -> Result<
     for _ in 0..count {
         let (duration, len, flags, composition) = (trun.u32()?, trun.u32()?, trun.u32()?, trun.i32()?);
         let since_first = dts.wrapping_sub(first) as u32;
-        let head = SampleHead { track, since_first, composition, key: flags & NON_SYNC == 0, len };
+        let head = SampleHead { track, since_first, composition, key: flags == moof::FLAGS_KEY, len };
         samples.push(SampleAt { head, dts, duration, offset });
         dts = dts.checked_add(duration.into()).ok_or(FormatError::Value { what: "decode time", value: dts as u64 })?;
         offset += u64::from(len);
@@ -218,16 +216,15 @@ fn expect(what: &'static str, found: u32, wanted: u32) -> Result<(), FormatError
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FragmentAt {
     pub stored: Stored,
-    /// The record was made again, or says it was.
+    /// Of its record.
     pub flags: u16,
+    /// None where all were removed.
     pub samples: Vec<SampleAt>,
     pub range: Range<u64>,
-    pub mdat: Range<u64>,
-    /// Track, time and decode time of `prft`.
-    pub prft: (u32, u64, i64),
 }
 
-/// The fragment whose `prft` begins at `at`; an error says what is amiss.
+/// The fragment whose `prft` begins at `at`: exactly the boxes that its
+/// record and its samples make. An error says what is amiss.
 pub fn fragment_at(source: &dyn Source, at: u64, end: u64) -> Result<FragmentAt, FormatError> {
     let mut next = at;
     let mut take = |name: &[u8; 4], what| {
@@ -236,28 +233,76 @@ pub fn fragment_at(source: &dyn Source, at: u64, end: u64) -> Result<FragmentAt,
         next = found.range.end;
         Ok::<_, FormatError>(found)
     };
-    let prft = take(b"prft", "prft")?.contents_of(source, "prft")?;
+    take(b"prft", "prft")?;
     let record = take(b"uuid", "FRAGMENT")?;
     if !record.is_uuid(&uuid::FRAGMENT) {
         return Err(FormatError::Missing { what: "FRAGMENT" });
     }
-    let moof = take(b"moof", "moof")?;
-    let mdat = take(b"mdat", "mdat")?;
     let bytes = record.contents_of(source, "FRAGMENT")?;
-    let record = Record::decode(&bytes).filter(|(_, len)| *len == bytes.len());
-    let (record, _) = record.ok_or(FormatError::Missing { what: "FRAGMENT with a right checksum" })?;
-    let stored = Stored::parse(&record)?;
-    let samples = parse_moof(&moof.contents_of(source, "moof")?, moof.range.start)?;
-    let mdat = mdat.contents..mdat.range.end;
-    // Samples lie in `mdat` one behind the other and fill it.
-    let filled = samples.iter().try_fold(mdat.start, |at, s| (s.offset == at).then(|| s.range().end));
-    if filled != Some(mdat.end) {
-        return Err(FormatError::Value { what: "sample sizes", value: mdat.end - mdat.start });
+    let decoded = Record::decode(&bytes).filter(|(_, len)| *len == bytes.len());
+    let (decoded, _) = decoded.ok_or(FormatError::Missing { what: "FRAGMENT with a right checksum" })?;
+    let stored = Stored::parse(&decoded)?;
+    // Without samples the fragment ends here; its record says how long it is.
+    let bare = record.range.end - at == u64::from(stored.place.size);
+    let (samples, head_end, range_end) = if bare {
+        (Vec::new(), record.range.end, record.range.end)
+    } else {
+        let moof = take(b"moof", "moof")?;
+        let mdat = take(b"mdat", "mdat")?;
+        let samples = parse_moof(&moof.contents_of(source, "moof")?, moof.range.start)?;
+        // Samples lie in `mdat` one behind the other and fill it.
+        let filled = samples.iter().try_fold(mdat.contents, |at, s| (s.offset == at).then(|| s.range().end));
+        if filled != Some(mdat.range.end) {
+            return Err(FormatError::Value { what: "sample sizes", value: mdat.range.end - mdat.contents });
+        }
+        (samples, mdat.contents, mdat.range.end)
+    };
+    let found = FragmentAt { stored, flags: decoded.flags, samples, range: at..range_end };
+    let head = source::read(source, at, head_end - at, MOST_HEAD, "a fragment's head")?;
+    is_as_made(&found, &decoded, &head)?;
+    Ok(found)
+}
+
+/// Holds what stands before the samples against what the format makes of
+/// them; of a newer version's record only its length can be known.
+fn is_as_made(found: &FragmentAt, record: &Record, head: &[u8]) -> Result<(), FormatError> {
+    let made = moof::head(&found.stored, found.flags, &found.bare_samples());
+    let own = found.stored.record(found.flags).payload.len();
+    let same = if record.payload.len() == own {
+        made == head
+    } else {
+        let (prft, record_end) = (moof::PRFT_BYTES, moof::PRFT_BYTES + 24 + 12);
+        made[..prft] == head[..prft] && made[record_end + own..] == head[record_end + record.payload.len()..]
+    };
+    if same { Ok(()) } else { Err(FormatError::Value { what: "a box before the samples", value: found.range.start }) }
+}
+
+impl FragmentAt {
+    /// The samples, with zeros for bytes.
+    fn bare_samples(&self) -> Vec<Sample> {
+        let zeros = bytes::Bytes::from(vec![0; self.samples.iter().map(|s| s.head.len as usize).max().unwrap_or(0)]);
+        let with_data = |sample: &SampleAt| sample.with(zeros.slice(..sample.head.len as usize));
+        self.samples.iter().map(with_data).collect()
     }
-    let mut prft = Reader::new(&prft, "prft");
-    expect("prft flags", prft.u32()?, 1 << 24 | 24)?;
-    let prft = (prft.u32()?, prft.u64()?, prft.i64()?);
-    Ok(FragmentAt { stored, flags: record.flags, samples, range: at..mdat.end, mdat, prft })
+
+    /// The samples with their bytes, which are read from `source`.
+    pub fn read_samples(&self, source: &dyn Source) -> Result<Vec<Sample>, FormatError> {
+        let read = |sample: &SampleAt| {
+            let len = u64::from(sample.head.len);
+            Ok(sample.with(source::read(source, sample.offset, len, MOST_SAMPLE, "a sample")?.into()))
+        };
+        self.samples.iter().map(read).collect()
+    }
+}
+
+/// No frame of any camera gets near.
+const MOST_SAMPLE: u64 = 256 * 1024 * 1024;
+
+impl SampleAt {
+    fn with(&self, data: bytes::Bytes) -> Sample {
+        let pts = self.dts.saturating_add(self.head.composition.into());
+        Sample { track: self.head.track, key: self.head.key, dts: self.dts, pts, duration: self.duration, data }
+    }
 }
 
 /// The group hashes of a fragment's samples, read in small pieces.
