@@ -8,7 +8,7 @@ import hmac
 import struct
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,3 +225,17 @@ def playing(rtsp: str, stream: str, login: str) -> Iterator[subprocess.Popen[str
             yield player
         finally:
             player.kill()
+
+
+def new_stream_key(who: Client, scope: str) -> tuple[str, str]:
+    """Make a stream key; return its id and how it stands in an address."""
+    made = who.post("/stream-keys", {"name": "player", "scope": scope})
+    return made["key"]["id"], f"{made['key']['id']}:{made['secret']}@"
+
+
+async def cut_after(api: str, stream: str, bearer: str, withdraw: Callable[[], object]) -> float:
+    """Watch while something is withdrawn; return how long pictures came after that."""
+    async with watching(api, stream, bearer) as viewer:
+        begun = time.monotonic()
+        await asyncio.to_thread(withdraw)
+        return await viewer.ended_after(begun)

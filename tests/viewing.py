@@ -10,19 +10,23 @@ class FakeCameras:
     """Two cameras of one city, one of another."""
 
     def __init__(self) -> None:
-        self._all = {
+        self.off: set[str] = set()
+        self.all = {
             "gate": CameraPlace(CameraId("gate"), "sp", frozenset({"north"})),
             "yard": CameraPlace(CameraId("yard"), "sp", frozenset()),
             "pier": CameraPlace(CameraId("pier"), "rj", frozenset()),
         }
 
     def place(self, _unit: Unit, camera: str) -> CameraPlace | None:
-        return self._all.get(camera)
+        return self.all.get(camera)
+
+    def runs(self, _unit: Unit, camera: str) -> bool:
+        return camera in self.all and camera not in self.off
 
     def cameras_in(self, _unit: Unit, scope: Scope) -> tuple[str, ...]:
         return tuple(
             name
-            for name, place in self._all.items()
+            for name, place in self.all.items()
             if place.city == scope.city and (scope.id in place.groups or scope.id == name)
         )
 

@@ -5,12 +5,10 @@ import contextlib
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,106 +16,36 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from callers import PASSWORD, Client, offer, playing, probe, watching
+from callers import PASSWORD, Client, cut_after, new_stream_key, offer, playing, probe, watching
 from databases import Server
-from product import Farm, Product, farm, running, wait_for
+from product import running, wait_for
+from residents import (
+    CAMERA_PASSWORD,
+    CUT_LIMIT_S,
+    EVERY_S,
+    LIVE_LIMIT_S,
+    Town,
+    settled,
+    setup_by_link,
+    until_state,
+)
 
-CAMERA_USER, CAMERA_PASSWORD = "admin", "hunter2"
-# What is changed runs so, and what is withdrawn is cut, within seconds.
-CHANGE_LIMIT_S = 1.0
-CUT_LIMIT_S = 2.0
 BACK_LIMIT_S = 3.0
-LIVE_LIMIT_S = 15.0
-# Slower than the limits of requests a minute.
-EVERY_S = 0.05
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@dataclass
-class FirstAdmin:
-    """How the first admin came to be."""
-
-    link: str
-    mode: int
-    said: str
-    before_enrolling: httpx.Response
-    secret: str
-    client: Client
-
-
-def setup_by_link(product: Product) -> FirstAdmin:
-    """Become the first admin as a person does."""
-    kept = product.data / "setup-link"
-    link, mode = kept.read_text(encoding="ascii").strip(), stat.S_IMODE(kept.stat().st_mode)
-    anybody = Client(product.api)
-    token = link.partition("#")[2]
-    anybody.post(
-        "/auth/setup", {"token": token, "login": "root", "name": "Root", "password": PASSWORD}
-    )
-    admin = anybody.sign_in("root")
-    before = admin.ask("GET", "/users")
-    secret = admin.enrol()
-    said = product.log.read_text(encoding="utf-8")
-    return FirstAdmin(link, mode, said, before, secret, admin)
-
-
-@dataclass
-class Town:
-    """A running product with an admin and two cameras, which nobody changes."""
-
-    product: Product
-    farm: Farm
-    first: FirstAdmin
-
-    @property
-    def admin(self) -> Client:
-        return self.first.client
-
-    @property
-    def api(self) -> str:
-        return self.product.api
-
-    @property
-    def rtsp(self) -> str:
-        return str(self.product.run["addresses"]["rtsp"])
-
-    def camera(self, number: int) -> dict[str, Any]:
-        """Return a new camera that is in the farm."""
-        return {
-            "name": f"Camera {number}",
-            "city": "local",
-            "url": f"rtsp://{self.farm.address}/cam{number}",
-            "user": CAMERA_USER,
-            "password": CAMERA_PASSWORD,
-        }
-
-
 @pytest.fixture(scope="module")
 def town(scenes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("town")
-    with (
-        farm(scenes, user=(CAMERA_USER, CAMERA_PASSWORD)) as cameras,
-        running(["up"], folder / "data", folder / "log") as product,
-    ):
-        made = Town(product, cameras, setup_by_link(product))
-        gate = {**made.camera(1), "id": "gate", "sub_url": f"rtsp://{cameras.address}/cam1/sub"}
+    with settled(scenes, tmp_path_factory.mktemp("town")) as made:
+        sub = f"rtsp://{made.farm.address}/cam1/sub"
+        gate = {**made.camera(1), "id": "gate", "sub_url": sub}
         made.admin.post("/cameras", gate)
         made.admin.post("/cameras", {**made.camera(2), "id": "yard"})
         made.admin.post("/cities", {"id": "rj", "name": "Another", "plan": "unlimited"})
         until_state(made.admin, "gate/sub", {"live"}, LIVE_LIMIT_S)
         until_state(made.admin, "yard/main", {"live"}, LIVE_LIMIT_S)
         yield made
-
-
-def until_state(
-    client: Client, stream: str, states: set[str | None], limit_s: float = CHANGE_LIMIT_S
-) -> dict[str, Any]:
-    """Wait until a stream is in one of these states; return it."""
-    found: dict[str, Any] = wait_for(
-        lambda: (view := client.stream(stream))["state"] in states and view, limit_s, EVERY_S
-    )
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -297,14 +225,6 @@ def disable(town: Town, who: Client) -> None:
     town.admin.patch(f"/users/{who.user}", {"enabled": False})
 
 
-async def cut_after(town: Town, bearer: str, withdraw: Callable[[], object]) -> float:
-    """Watch while something is withdrawn; return how long pictures came after that."""
-    async with watching(town.api, "gate/sub", bearer) as viewer:
-        begun = time.monotonic()
-        await asyncio.to_thread(withdraw)
-        return await viewer.ended_after(begun)
-
-
 @pytest.mark.parametrize(
     ("login", "withdraw"), [("bea", sign_out), ("caio", end_session), ("dora", disable)]
 )
@@ -314,7 +234,8 @@ def test_a_stream_ends_with_the_right_to_it(
     who = town.admin.new_person(login, "visualizador", "camera:local/gate")
     kept = who.address("gate/sub")
     address = who.address("gate/sub")
-    assert asyncio.run(cut_after(town, address, lambda: withdraw(town, who))) < CUT_LIMIT_S
+    took = asyncio.run(cut_after(town.api, "gate/sub", address, lambda: withdraw(town, who)))
+    assert took < CUT_LIMIT_S
     refusal = offer(town.api, "gate/sub", kept, "v=0\r\n")
     assert (refusal.status_code, refusal.json()["code"]) == (403, "address_revoked")
     assert offer(town.api, "gate/sub", who.token, "v=0\r\n").status_code == 401
@@ -322,32 +243,27 @@ def test_a_stream_ends_with_the_right_to_it(
 
 def test_a_stream_ends_with_the_api_key_it_was_opened_by(town: Town, ana: Client) -> None:
     key = new_api_key(ana)
-    path = f"/api-keys/{key['key']['id']}"
-    assert asyncio.run(cut_after(town, key["token"], lambda: ana.ask("DELETE", path))) < CUT_LIMIT_S
-    assert offer(town.api, "gate/sub", key["token"], "v=0\r\n").status_code == 401
-
-
-def new_stream_key(who: Client, camera: str) -> tuple[str, str]:
-    """Make a stream key; return its id and how it stands in an address."""
-    made = who.post("/stream-keys", {"name": "player", "scope": f"camera:local/{camera}"})
-    return made["key"]["id"], f"{made['key']['id']}:{made['secret']}@"
+    token, path = key["token"], f"/api-keys/{key['key']['id']}"
+    took = asyncio.run(cut_after(town.api, "gate/sub", token, lambda: ana.ask("DELETE", path)))
+    assert took < CUT_LIMIT_S
+    assert offer(town.api, "gate/sub", token, "v=0\r\n").status_code == 401
 
 
 def test_a_player_of_rtsp_needs_a_stream_key(town: Town, ana: Client) -> None:
-    _key, login = new_stream_key(ana, "gate")
+    _key, login = new_stream_key(ana, "camera:local/gate")
     wait_for(lambda: probe(town.rtsp, "gate/sub", login).played, LIVE_LIMIT_S)
     for wrong in ("", f"{login[:-2]}!@", "nobody:nothing@"):
         refused = probe(town.rtsp, "gate/sub", wrong)
         assert not refused.played
         assert "401" in refused.said
     assert not probe(town.rtsp, "yard", login).played
-    _key, other = new_stream_key(town.admin, "yard")
+    _key, other = new_stream_key(town.admin, "camera:local/yard")
     wait_for(lambda: probe(town.rtsp, "yard", other).played, LIVE_LIMIT_S)
     assert not probe(town.rtsp, "gate/sub", other).played
 
 
 def test_a_withdrawn_stream_key_ends_who_plays_by_it(town: Town, ana: Client) -> None:
-    key, login = new_stream_key(ana, "gate")
+    key, login = new_stream_key(ana, "camera:local/gate")
     wait_for(lambda: probe(town.rtsp, "gate/sub", login).played, LIVE_LIMIT_S)
     with playing(town.rtsp, "gate/sub", login) as player:
         begun = time.monotonic()
@@ -382,7 +298,7 @@ def test_streams_run_and_open_without_the_api(town: Town, ana: Client) -> None:
 def test_the_media_process_comes_back_with_its_rules_without_the_api(
     town: Town, ana: Client
 ) -> None:
-    _key, login = new_stream_key(ana, "gate")
+    _key, login = new_stream_key(ana, "camera:local/gate")
     wait_for(lambda: probe(town.rtsp, "gate/sub", login).played, LIVE_LIMIT_S)
     kept = ana.address("gate/sub")
     before = town.product.run["pids"]

@@ -27,7 +27,14 @@ from vms.admin.tokens import Claims
 from vms.admin.views import Allowed, ApiKey, Me, User
 from vms.common import Clock, UnauthenticatedError, VmsError
 from vms.database import PLATFORM, Database, Unit
-from vms.proto.events import DomainEvent, GrantChanged, SessionRevoked, UserDeleted, UserUpdated
+from vms.proto.events import (
+    CityUpdated,
+    DomainEvent,
+    GrantChanged,
+    SessionRevoked,
+    UserDeleted,
+    UserUpdated,
+)
 
 # How long a reading holds, seconds.
 LASTS_S = 1.0
@@ -103,7 +110,7 @@ class PrincipalCache:
                 self._forget_user(user)
             case GrantChanged(user=str() as user):
                 self._forget_user(user)
-            case GrantChanged():
+            case GrantChanged() | CityUpdated():
                 self.clear()
             case _:
                 pass
@@ -203,13 +210,21 @@ class Principals:
             ),
         )
 
+    def present(self, unit: Unit, who: Principal) -> Principal:
+        """Return a principal as of this unit of work, or raise where it has ended."""
+        if who.kind is CallerKind.SYSTEM:
+            return who
+        if who.kind is CallerKind.API_KEY:
+            return self._key_of_id(unit, who.id)
+        return self._of_claims(unit, Claims(who.id, who.session or "", who.home, 0))
+
     async def _of_session(self, claims: Claims) -> Principal:
-        now_us = self._clock.utc_us()
         return await self._database.run(
-            lambda unit: self._active(unit, session_principal(unit, claims, now_us)),
-            scope_of_home(claims.home),
-            read=True,
+            lambda unit: self._of_claims(unit, claims), scope_of_home(claims.home), read=True
         )
+
+    def _of_claims(self, unit: Unit, claims: Claims) -> Principal:
+        return self._active(unit, session_principal(unit, claims, self._clock.utc_us()))
 
     def _active(self, unit: Unit, who: Principal) -> Principal:
         """Refuse people and keys of a city that is suspended."""
@@ -232,15 +247,15 @@ class Principals:
         return who
 
     async def _of_key_id(self, key_id: str) -> Principal:
-        now_us = self._clock.utc_us()
+        return await self._database.run(
+            lambda unit: self._key_of_id(unit, key_id), PLATFORM, read=True
+        )
 
-        def work(unit: Unit) -> Principal:
-            row = key_store.api_key(unit, key_id)
-            if row is None or row.key.expires_us <= now_us:
-                raise api_key_invalid()
-            return self._active(unit, key_principal(unit, row.key))
-
-        return await self._database.run(work, PLATFORM, read=True)
+    def _key_of_id(self, unit: Unit, key_id: str) -> Principal:
+        row = key_store.api_key(unit, key_id)
+        if row is None or row.key.expires_us <= self._clock.utc_us():
+            raise api_key_invalid()
+        return self._active(unit, key_principal(unit, row.key))
 
 
 def session_principal(unit: Unit, claims: Claims, now_us: int) -> Principal:

@@ -34,6 +34,11 @@ def camera_place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
     return store.place(unit, camera)
 
 
+def camera_runs(unit: Unit, camera: str) -> bool:
+    """Tell whether there is such a camera and it is switched on."""
+    return store.is_on(unit, camera)
+
+
 def cameras_of_group(unit: Unit, city: str, group: str) -> tuple[str, ...]:
     """Return the cameras of a group."""
     return store.in_group(unit, city, group)

@@ -367,6 +367,15 @@ def place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
     return (rows[0][0], frozenset(_split(rows[0][1]))) if rows else None
 
 
+def is_on(unit: Unit, camera: str) -> bool:
+    """Tell whether a camera of the unit's scope is there and switched on."""
+    rows = unit.rows(
+        f"SELECT c.enabled FROM cameras c WHERE c.id = :id{_in_scope(unit)}",  # noqa: S608 - only names above
+        {"id": camera, "scope": unit.scope.city},
+    )
+    return bool(rows and rows[0][0])
+
+
 def in_group(unit: Unit, city: str, group: str) -> tuple[str, ...]:
     """Return the cameras of a group."""
     rows = unit.rows(

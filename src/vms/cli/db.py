@@ -37,6 +37,7 @@ STORES = (
     "vms.cameras.store",
     "vms.cities.store",
     "vms.outbox.store",
+    "vms.streaming.openings",
     "vms.streaming.store",
 )
 

@@ -28,7 +28,7 @@ from vms.database import Database, Vault, database_url
 from vms.engine import DesiredState, StreamLimits
 from vms.proto import Launch, StreamSettings
 from vms.services.places import PlayerKeys, StreamQuotas
-from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces
+from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces, StreamRights
 
 SYSTEM = system_principal("vms")
 
@@ -77,6 +77,7 @@ class House:
     address_keys: AddressKeys
     addresses: StreamAddresses
     access: EngineAccess
+    rights: StreamRights
 
     @classmethod
     def open(cls, launch: Launch, clock: Clock) -> Self:
@@ -118,6 +119,7 @@ class House:
                 StreamQuotas(quotas),
                 limits_of(launch.streams),
             ),
+            rights=StreamRights(database, people.principals, where),
         )
 
     @classmethod

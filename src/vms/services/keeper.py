@@ -12,13 +12,13 @@ from vms.audit import Sealer
 from vms.bus import Bus
 from vms.common import ConflictError, VmsError
 from vms.database import PLATFORM
-from vms.engine import MediaControl
 from vms.ingest import Director, Roster, StatusRecorder
 from vms.outbox import Relay, Waker, follow, last_position
 from vms.proto.events import (
     CameraCreated,
     CameraDeleted,
     CameraUpdated,
+    CityDeleted,
     CityUpdated,
     DomainEvent,
     GrantChanged,
@@ -34,12 +34,21 @@ log = get_logger(__name__)
 
 MAINTAIN_EVERY_S = 3600.0
 AGAIN_S = 1.0
+# Beside every event: whoever was let in while a right was just being withdrawn.
+LOOK_EVERY_S = 60.0
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 _OF_CAMERAS = (CameraCreated, CameraUpdated, CameraDeleted)
 # What decides who may open streams: stream keys follow their owners, limits their cities.
-_OF_ACCESS = (StreamKeyChanged, GrantChanged, UserUpdated, UserDeleted, CityUpdated)
+_OF_ACCESS = (
+    StreamKeyChanged,
+    GrantChanged,
+    UserUpdated,
+    UserDeleted,
+    CityUpdated,
+    CityDeleted,
+)
 
 
 class Ear:
@@ -54,9 +63,9 @@ class Ear:
         # Of the last event that was heard; none: everything is to be looked at.
         self._position: int | None = None
 
-    def direct(self, director: Director, media: MediaControl) -> None:
+    def direct(self, director: Director, revoker: StreamRevoker) -> None:
         """Let this process steer the media process too."""
-        self._director, self._revoker = director, StreamRevoker(media)
+        self._director, self._revoker = director, revoker
 
     async def run(self) -> None:
         """Listen for ever. What could not be done is tried again, before what came after it."""
@@ -75,8 +84,11 @@ class Ear:
         if self._position is None:
             # First the place in the order, then a look at everything: what is
             # changed in between is seen twice rather than never.
-            self._position = await database.run(last_position, PLATFORM, read=True)
+            newest = await database.run(last_position, PLATFORM, read=True)
             self._wake_all()
+            if self._revoker is not None:
+                await self._revoker.look()
+            self._position = newest
         async for posted in follow(database, self._bus, self._position):
             await self._hear(posted.event)
             self._position = posted.position
@@ -106,7 +118,11 @@ async def again(what: str, work: Callable[[], Awaitable[object]], every_s: float
 
 
 def duties(
-    house: House, bus: Bus, director: Director, recorder: StatusRecorder
+    house: House,
+    bus: Bus,
+    director: Director,
+    recorder: StatusRecorder,
+    revoker: StreamRevoker,
 ) -> tuple[Work, ...]:
     """Return what the first worker alone does."""
     relay = Relay(house.database, bus, house.clock)
@@ -120,7 +136,10 @@ def duties(
     async def maintain() -> None:
         await again("upkeep", keep_house, MAINTAIN_EVERY_S)
 
-    return (relay.run, sealer.run, director.run, recorder.run, maintain)
+    async def look_at_streams() -> None:
+        await again("streams", revoker.look, LOOK_EVERY_S)
+
+    return (relay.run, sealer.run, director.run, recorder.run, maintain, look_at_streams)
 
 
 def chores(house: House, bus: Bus, ear: Ear, roster: Roster) -> tuple[Work, ...]:

@@ -22,6 +22,7 @@ from vms.services.house import House
 from vms.services.keeper import Ear, chores, duties
 from vms.services.paths import bus_socket
 from vms.services.places import WallPlaces
+from vms.streaming import StreamRevoker
 
 FIRST = 0
 # What runs is decided by the director; a watcher expects nothing by itself.
@@ -54,8 +55,9 @@ async def closed_worker(
         ear = Ear(house, bus, roster)
         work = chores(house, bus, ear, roster)
         if first:
-            ear.direct(director, media)
-            work += duties(house, bus, director, recorder)
+            revoker = StreamRevoker(media, house.rights)
+            ear.direct(director, revoker)
+            work += duties(house, bus, director, recorder, revoker)
         await stack.enter_async_context(running(*work))
         yield wiring_of(house, bus, watch, orders.cursor_key or secrets.token_bytes(32))
 

@@ -2,9 +2,17 @@
 
 from vms.streaming.keyring import AddressKeys
 from vms.streaming.model import LIFETIME_S, AddressKind, AddressSigner, Claims, View
+from vms.streaming.openings import EVERYTHING, Opening, Part
 from vms.streaming.places import StreamPlaces
-from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
-from vms.streaming.revoke import StreamRevoker, revocation_of
+from vms.streaming.ports import (
+    Callers,
+    CameraPlace,
+    CameraPlaces,
+    PlayerKey,
+    PlayerKeys,
+    StreamQuotas,
+)
+from vms.streaming.revoke import StreamRevoker, StreamRights, part_of, revocation_of
 from vms.streaming.service import (
     MOST_AT_ONCE,
     EngineAccess,
@@ -14,15 +22,19 @@ from vms.streaming.service import (
 )
 
 __all__ = [
+    "EVERYTHING",
     "LIFETIME_S",
     "MOST_AT_ONCE",
     "AddressKeys",
     "AddressKind",
     "AddressSigner",
+    "Callers",
     "CameraPlace",
     "CameraPlaces",
     "Claims",
     "EngineAccess",
+    "Opening",
+    "Part",
     "PlayerKey",
     "PlayerKeys",
     "SignedAddress",
@@ -30,7 +42,9 @@ __all__ = [
     "StreamPlaces",
     "StreamQuotas",
     "StreamRevoker",
+    "StreamRights",
     "View",
+    "part_of",
     "revocation_of",
     "viewer_of",
 ]

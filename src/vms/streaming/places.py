@@ -1,7 +1,7 @@
 """Where cameras belong, as their own context knows it."""
 
 from vms.admin import Scope, ScopeKind
-from vms.cameras import camera_place, cameras_of_group
+from vms.cameras import camera_place, camera_runs, cameras_of_group
 from vms.common import CameraId
 from vms.database import Unit
 from vms.streaming.ports import CameraPlace
@@ -14,6 +14,10 @@ class StreamPlaces:
         """See ``CameraPlaces``."""
         found = camera_place(unit, camera)
         return None if found is None else CameraPlace(CameraId(camera), *found)
+
+    def runs(self, unit: Unit, camera: str) -> bool:
+        """See ``CameraPlaces``."""
+        return camera_runs(unit, camera)
 
     def cameras_in(self, unit: Unit, scope: Scope) -> tuple[str, ...]:
         """See ``CameraPlaces``."""

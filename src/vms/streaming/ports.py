@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from vms.admin import Scope
+from vms.admin import Principal, Scope
 from vms.common import CameraId
 from vms.database import Unit
 
@@ -25,8 +25,20 @@ class CameraPlaces(Protocol):
         """Return the place of a camera, or nothing where there is no such camera."""
         ...
 
+    def runs(self, unit: Unit, camera: str) -> bool:
+        """Tell whether there is such a camera and it is switched on."""
+        ...
+
     def cameras_in(self, unit: Unit, scope: Scope) -> tuple[str, ...]:
         """Return the cameras of a group's or a camera's scope."""
+        ...
+
+
+class Callers(Protocol):
+    """Knows what callers may do."""
+
+    def present(self, unit: Unit, who: Principal) -> Principal:
+        """Return a caller with what he may do now; raises where he has ended."""
         ...
 
 

@@ -5,13 +5,14 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vms.admin import Function, Principal, Scope, ScopeKind
+from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind
 from vms.audit import AuditEntry, record
 from vms.common import Clock, NotFoundError, StreamRef
 from vms.database import PLATFORM, Database, Unit
 from vms.engine import AccessRules, StreamKeyRule, StreamLimits
 from vms.streaming.keyring import AddressKeys
 from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
+from vms.streaming.openings import Opening, opened_by, put, session_of
 from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
 
 SECOND_US = 1_000_000
@@ -53,32 +54,63 @@ class StreamAddresses:
 
         Each opening is a line of the audit; ``renew`` goes on with what was opened.
         """
-        return await self._database.run(
-            lambda unit: self._sign(unit, who, streams, kind, renew=renew),
-            who.scope,
+        if renew:
             # Going on writes nothing, so it need not wait for those who write.
-            read=renew,
+            going_on = await self._database.run(
+                lambda unit: self._renewed(unit, who, streams, kind), who.scope, read=True
+            )
+            if going_on is not None:
+                return going_on
+        return await self._database.run(
+            lambda unit: self._opened(unit, who, streams, kind), who.scope
         )
 
-    def _sign(
-        self,
-        unit: Unit,
-        who: Principal,
-        streams: Sequence[StreamRef],
-        kind: AddressKind,
-        *,
-        renew: bool,
+    def _renewed(
+        self, unit: Unit, who: Principal, streams: Sequence[StreamRef], kind: AddressKind
+    ) -> tuple[SignedAddress, ...] | None:
+        """Return addresses, or nothing where one of them would open something new."""
+        opened = opened_by(unit, session_of(who))
+        if not opened.keys() >= {one.camera for one in streams}:
+            return None
+        signed, openings = self._sign(unit, who, streams, kind)
+        louder = any(one.audio > opened[one.camera] for one in openings)
+        return None if louder else signed
+
+    def _opened(
+        self, unit: Unit, who: Principal, streams: Sequence[StreamRef], kind: AddressKind
     ) -> tuple[SignedAddress, ...]:
+        signed, openings = self._sign(unit, who, streams, kind)
+        for stream, opening in zip(streams, openings, strict=True):
+            self._note(unit, who, stream, opening, kind)
+        # Nothing is ever withdrawn from the product itself.
+        if who.kind is not CallerKind.SYSTEM:
+            put(unit, openings)
+        return signed
+
+    def _sign(
+        self, unit: Unit, who: Principal, streams: Sequence[StreamRef], kind: AddressKind
+    ) -> tuple[tuple[SignedAddress, ...], list[Opening]]:
+        now_us = self._clock.utc_us()
         signer = self._keys.signer(unit)
-        expires_s = self._clock.utc_us() // SECOND_US + LIFETIME_S
-        signed = []
+        expires_s = now_us // SECOND_US + LIFETIME_S
+        signed, openings = [], []
         for stream in streams:
             place = self._watched(unit, who, stream)
-            address = signer.sign(_claims(who, stream, place, kind, expires_s))
-            signed.append(SignedAddress(stream, address, expires_s * SECOND_US))
-            if not renew:
-                self._note(unit, who, stream, place, kind)
-        return tuple(signed)
+            claims = _claims(who, stream, place, kind, expires_s)
+            signed.append(SignedAddress(stream, signer.sign(claims), expires_s * SECOND_US))
+            openings.append(
+                Opening(
+                    city=place.city,
+                    session=claims.session,
+                    camera=place.camera,
+                    kind=who.kind,
+                    caller=who.id,
+                    home=who.home,
+                    audio=bool(claims.audio),
+                    opened_us=now_us,
+                )
+            )
+        return tuple(signed), openings
 
     def _watched(self, unit: Unit, who: Principal, stream: StreamRef) -> CameraPlace:
         """Return the camera's place; one that may not be seen at all does not exist."""
@@ -93,13 +125,13 @@ class StreamAddresses:
         return place
 
     def _note(
-        self, unit: Unit, who: Principal, stream: StreamRef, place: CameraPlace, kind: AddressKind
+        self, unit: Unit, who: Principal, stream: StreamRef, opening: Opening, kind: AddressKind
     ) -> None:
         entry = AuditEntry(
             actor=who.actor,
             action="stream.open",
-            object=f"camera:{place.camera}",
-            city=place.city,
+            object=f"camera:{opening.camera}",
+            city=opening.city,
             address=who.address or None,
             details={"stream": stream.stream.value, "kind": kind.value},
         )
@@ -123,7 +155,7 @@ def _claims(
         view=View.MASKED,
         audio=int(_may(who, Function.AUDIO_LISTEN, place)),
         viewer=viewer_of(who),
-        session=who.session or who.id,
+        session=session_of(who),
         node="",
         expires_s=expires_s,
         from_us=0,

@@ -18,6 +18,7 @@ from vms.proto.events import CameraUpdated, DomainEvent, SessionRevoked
 from vms.services import first_start
 from vms.services.house import House
 from vms.services.keeper import Ear
+from vms.streaming import StreamRevoker
 
 CLOCK = SystemClock()
 
@@ -42,7 +43,7 @@ class Quarters:
         watch = IngestWatch(self.media, DesiredState(0, ()), CLOCK, steering=Bystander())
         self.director = Director(self.media, self.read)
         self.ear = Ear(house, self.bus, Roster(house.cameras.roster, watch))
-        self.ear.direct(self.director, self.media)
+        self.ear.direct(self.director, StreamRevoker(self.media, house.rights))
         self.relay = Relay(house.database, self.bus, CLOCK)
 
     async def read(self) -> DesiredState:

@@ -3,6 +3,9 @@
 import pytest
 
 from doubles import FakeMedia
+from viewing import FakeCameras
+from vms.admin import Principal
+from vms.database import Database, Unit
 from vms.engine import Revocation
 from vms.proto.events import (
     CameraCreated,
@@ -14,9 +17,14 @@ from vms.proto.events import (
     UserDeleted,
     UserUpdated,
 )
-from vms.streaming import StreamRevoker, revocation_of
+from vms.streaming import StreamRevoker, StreamRights, revocation_of
 
 AT = {"city": "sp", "at_us": 1}
+
+
+class NobodyWatches:
+    def present(self, _unit: Unit, who: Principal) -> Principal:
+        raise AssertionError(who)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +44,9 @@ AT = {"city": "sp", "at_us": 1}
     ],
 )
 async def test_an_event_ends_the_streams_it_concerns(
-    event: DomainEvent, revocation: Revocation | None
+    database: Database, event: DomainEvent, revocation: Revocation | None
 ) -> None:
     assert revocation_of(event) == revocation
-    media = FakeMedia()
-    await StreamRevoker(media).hear(event)
+    media, rights = FakeMedia(), StreamRights(database, NobodyWatches(), FakeCameras())
+    await StreamRevoker(media, rights).hear(event)
     assert media.revoked == ([revocation] if revocation else [])
