@@ -6,17 +6,26 @@ What cameras send is decoded only in workers, processes that hold nothing worth 
 from vms.transcode.jobs import Picture, Sprite, Still
 from vms.transcode.motion import Motion, MotionDetector, MotionGate
 from vms.transcode.pool import WorkerPool
+from vms.transcode.ring import FrameRing, RingFrame
 from vms.transcode.scenes import CODECS, SceneSpec, ensure_scene
+from vms.transcode.watch import Lost, Moved, Watch
+from vms.transcode.watching import MotionWorker
 
 __all__ = [
     "CODECS",
+    "FrameRing",
+    "Lost",
     "Motion",
     "MotionDetector",
     "MotionGate",
+    "MotionWorker",
+    "Moved",
     "Picture",
+    "RingFrame",
     "SceneSpec",
     "Sprite",
     "Still",
+    "Watch",
     "WorkerPool",
     "ensure_scene",
 ]

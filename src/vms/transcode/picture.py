@@ -54,13 +54,7 @@ def last_picture(codec: str, data: bytes) -> av.VideoFrame:
 
 def decoded(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
     """Yield every picture of a group of Annex B that begins with a key frame."""
-    name = DECODERS.get(codec)
-    if name is None:
-        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
-    decoder = av.CodecContext.create(name, "r")
-    if not isinstance(decoder, VideoCodecContext):
-        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
-    decoder.thread_count = 1
+    decoder = open_decoder(codec)
     try:
         for packet in [*decoder.parse(data), *decoder.parse(b"")]:
             yield from decoder.decode(packet)
@@ -69,6 +63,18 @@ def decoded(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
         raise InvalidError(
             f"{codec} video cannot be decoded: {error}", code="picture_undecodable"
         ) from None
+
+
+def open_decoder(codec: str) -> VideoCodecContext:
+    """Return a decoder of one thread."""
+    name = DECODERS.get(codec)
+    if name is None:
+        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
+    decoder = av.CodecContext.create(name, "r")
+    if not isinstance(decoder, VideoCodecContext):
+        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
+    decoder.thread_count = 1
+    return decoder
 
 
 def luma(picture: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:

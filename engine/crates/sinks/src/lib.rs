@@ -1,4 +1,5 @@
-//! WebRTC (WHEP) and RTSP servers over the hub.
+//! WebRTC (WHEP) and RTSP servers over the hub, and frames for workers that decode.
 
+pub mod frames;
 pub mod rtsp;
 pub mod webrtc;

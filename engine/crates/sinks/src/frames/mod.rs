@@ -1,0 +1,126 @@
+//! Frames for the workers that decode: over a Unix socket that only this user
+//! may open, a worker's steward names a stream and gets a [`Ring`] of it.
+//!
+//! The words: `CAMERA/STREAM\n` in; `R` with the ring's handle out, then a byte
+//! for each frame (none while the reader has not taken the last ones). Closing
+//! the connection ends the ring. `?` is the answer to an unknown stream.
+
+mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Interest};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, Semaphore};
+use vms_hub::{Hub, Next, Reader, ReaderKind, StreamKey};
+use vms_media::TrackKind;
+
+pub use ring::{HEAD_BYTES, Ring};
+
+/// Some seconds of a sub-stream, and a group of most main streams.
+const RING_BYTES: usize = 4 << 20;
+/// Rings of one process together: 1 GB.
+const MOST_RINGS: usize = 256;
+const MAX_NAME: u64 = 128;
+const NAME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Listens until the runtime it was started in ends.
+pub fn listen(path: &Path, hub: Hub) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    tokio::spawn(serve(listener, hub));
+    Ok(())
+}
+
+async fn serve(listener: UnixListener, hub: Hub) {
+    let rings = Arc::new(Semaphore::new(MOST_RINGS));
+    loop {
+        let Ok(permit) = rings.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let hub = hub.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = feed(socket, &hub).await {
+                        tracing::debug!(%error, "a reader of frames is gone");
+                    }
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no reader of frames can be let in");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn feed(mut socket: UnixStream, hub: &Hub) -> io::Result<()> {
+    let mut name = String::new();
+    let line = BufReader::new((&mut socket).take(MAX_NAME));
+    tokio::time::timeout(NAME_LIMIT, { line }.read_line(&mut name)).await??;
+    let stream = StreamKey::parse(name.trim_end()).and_then(|key| hub.stream(&key));
+    let Some(stream) = stream else {
+        socket.try_write(b"?")?;
+        return Ok(());
+    };
+    let mut ring = Ring::new(RING_BYTES)?;
+    let file = ring.file().try_clone_to_owned()?;
+    socket.async_io(Interest::WRITABLE, || ring::send_file(socket.as_fd(), file.as_fd(), b"R")).await?;
+    drop(file);
+    let wake = Arc::new(Notify::new());
+    let mut reader = stream.subscribe(ReaderKind::Live { burst: true }, wake.clone());
+    let mut end = [0_u8; 1];
+    loop {
+        if fill(&mut ring, &mut reader) && told(&socket)? {
+            return Ok(());
+        }
+        tokio::select! {
+            () = wake.notified() => {}
+            read = socket.readable() => {
+                read?;
+                match socket.try_read(&mut end) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// Wakes the reader; one that has not read the last bytes is awake. True when
+/// it is gone.
+fn told(socket: &UnixStream) -> io::Result<bool> {
+    match socket.try_write(b".") {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes what waits; whether there was anything.
+fn fill(ring: &mut Ring, reader: &mut Reader) -> bool {
+    let mut wrote = false;
+    loop {
+        match reader.next() {
+            Next::Frame(delivery) if delivery.frame.kind == TrackKind::Video => {
+                wrote |= ring.push(&delivery.frame, delivery.skipped > 0);
+            }
+            Next::Frame(_) | Next::Waiting(_) | Next::TracksChanged(_) => {}
+            Next::Pending | Next::Closed(_) => return wrote,
+        }
+    }
+}

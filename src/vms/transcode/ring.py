@@ -1,0 +1,114 @@
+"""Frames of one stream in memory that the engine writes and this process reads.
+
+The layout stands in ``engine/crates/sinks/src/frames/ring.rs``. The engine never waits: who
+is overtaken goes on at the newest key frame.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vms.common import InvalidError
+
+HEAD_BYTES = 64
+MAGIC = b"VMSRING1"
+_HEAD = struct.Struct("<8sQQQQ")
+_RECORD = struct.Struct("<IBBxxqIIQ")
+_CODECS = {1: "h264", 2: "h265"}
+_NONE = 2**64 - 1
+KEY, MISSING = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class RingFrame:
+    """One access unit: NAL units with 4-byte lengths."""
+
+    codec: str
+    key: bool
+    # Frames before this one were lost.
+    missing: bool
+    utc_us: int
+    epoch: int
+    number: int
+    data: bytes
+
+    def annexb(self) -> bytes:
+        """Return the frame with start codes instead of lengths."""
+        parts, at = [], 0
+        while at + 4 <= len(self.data):
+            size = int.from_bytes(self.data[at : at + 4], "big")
+            parts += [b"\0\0\0\1", self.data[at + 4 : at + 4 + size]]
+            at += 4 + size
+        return b"".join(parts)
+
+
+@dataclass(slots=True)
+class FrameRing:
+    """The reader's side: its own place in the ring."""
+
+    memory: mmap.mmap
+    capacity: int
+    # None until the first key frame.
+    _next: int | None = field(default=None)
+    overtaken: int = 0
+
+    @classmethod
+    def of_handle(cls, handle: int) -> "FrameRing":
+        """Map the ring of a handle, which may be closed afterwards."""
+        size = os.fstat(handle).st_size
+        memory = mmap.mmap(handle, size, mmap.MAP_SHARED, mmap.PROT_READ)
+        magic, capacity, *_ = _HEAD.unpack_from(memory)
+        if magic != MAGIC or capacity + HEAD_BYTES != size:
+            memory.close()
+            raise InvalidError("this memory is no ring of frames of this version")
+        return cls(memory, capacity)
+
+    def frames(self) -> Iterator[RingFrame]:
+        """Yield every frame that came since the last call."""
+        while True:
+            _, _, head, _, key = _HEAD.unpack_from(self.memory)
+            if self._next is None:
+                if key == _NONE:
+                    return
+                self._next = key
+            if self._next >= head:
+                return
+            found = self._read(self._next)
+            if found is None:
+                self.overtaken += 1
+                self._next = None
+                continue
+            frame, self._next = found
+            yield frame
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.memory.close()
+
+    def _read(self, position: int) -> tuple[RingFrame, int] | None:
+        head = self._bytes(position, _RECORD.size)
+        size, codec, flags, utc_us, _, epoch, number = _RECORD.unpack(head)
+        if not self._is_whole(position) or _RECORD.size + size > self.capacity:
+            return None
+        data = self._bytes(position + _RECORD.size, size)
+        if not self._is_whole(position):
+            return None
+        missing = bool(flags & MISSING)
+        name = _CODECS.get(codec, "")
+        frame = RingFrame(name, bool(flags & KEY), missing, utc_us, epoch, number, data)
+        return frame, position + -(-(_RECORD.size + size) // 8) * 8
+
+    def _is_whole(self, position: int) -> bool:
+        """Tell whether what was copied from there was not overwritten meanwhile."""
+        guard = int.from_bytes(self.memory[24:32], "little")
+        return guard - position <= self.capacity
+
+    def _bytes(self, position: int, size: int) -> bytes:
+        at = position % self.capacity
+        first = min(size, self.capacity - at)
+        start = HEAD_BYTES + at
+        return (
+            self.memory[start : start + first] + self.memory[HEAD_BYTES : HEAD_BYTES + size - first]
+        )

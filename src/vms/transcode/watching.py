@@ -1,0 +1,149 @@
+"""The steward of the process that looks for motion: gets it rings, hears its news."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from vms.common import NotFoundError, UnavailableError
+from vms.telemetry import get_logger
+from vms.transcode.watch import MAX_MESSAGE, Lost, Moved, Order, Unwatch, Watch, news
+
+log = get_logger(__name__)
+
+ANSWER_LIMIT_S = 5.0
+
+
+@dataclass(slots=True)
+class MotionWorker:
+    """One process for all cameras of a machine; started with the first one."""
+
+    # Where the engine hands out rings of frames.
+    frames: Path
+    _process: asyncio.subprocess.Process | None = None
+    _socket: socket.socket | None = None
+    _started: asyncio.Event = field(default_factory=asyncio.Event)
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def watch(self, order: Watch, stream: str) -> None:
+        """Look at a stream (``CAMERA/sub``) from now on."""
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            ring, wake = await _ring(self.frames, stream)
+        try:
+            await self._send(order, [ring, wake.fileno()])
+        finally:
+            os.close(ring)
+            wake.close()
+
+    async def unwatch(self, camera: str) -> None:
+        """Look at a camera no more."""
+        if self._socket is not None:
+            await self._send(Unwatch(camera), [])
+
+    async def news(self) -> AsyncIterator[Moved | Lost]:
+        """Yield what moves; ends with the process, whose cameras are then watched no more."""
+        await self._started.wait()
+        loop = asyncio.get_running_loop()
+        while self._socket is not None:
+            try:
+                message = await loop.sock_recv(self._socket, MAX_MESSAGE)
+            except ConnectionResetError:  # it ended with orders unread
+                break
+            if not message:
+                break
+            yield news.decode(message)
+        await self.close()
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        theirs, self._socket = self._socket, None
+        self._started.clear()
+        if theirs is not None:
+            theirs.close()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            code = await process.wait()
+            log.info("motion_worker_ended", pid=process.pid, code=code)
+
+    async def _send(self, order: Order, handles: list[int]) -> None:
+        async with self._starting:
+            if self._socket is None:
+                await self._start()
+        if self._socket is None:
+            raise UnavailableError(
+                "the process that looks for motion has just ended; it is retried"
+            )
+        try:
+            socket.send_fds(self._socket, [msgspec.msgpack.encode(order)], handles)
+        except OSError as error:
+            raise UnavailableError(
+                f"the process that looks for motion takes no orders: {error}; it is started again",
+                code="motion_worker_lost",
+            ) from None
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "vms.transcode.watch",
+                str(os.getpid()),
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                cwd="/",
+                env={"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        self._socket = ours
+        self._started.set()
+        log.info("motion_worker_started", pid=self._process.pid)
+
+
+async def _ring(frames: Path, stream: str) -> tuple[int, socket.socket]:
+    """Ask the engine for the ring of a stream; the socket wakes for it and keeps it."""
+    loop = asyncio.get_running_loop()
+    wake = socket.socket(socket.AF_UNIX)
+    wake.setblocking(False)
+    try:
+        await loop.sock_connect(wake, str(frames))
+        await loop.sock_sendall(wake, f"{stream}\n".encode())
+        await _readable(wake)
+        word, handles, *_ = socket.recv_fds(wake, 1, 1)
+    except OSError as error:
+        wake.close()
+        raise UnavailableError(
+            f"{stream}: the media process gives out no frames: {error.strerror}",
+            code="frames_unavailable",
+            values={"stream": stream},
+        ) from None
+    except asyncio.CancelledError:
+        wake.close()
+        raise
+    if word != b"R" or not handles:
+        wake.close()
+        raise NotFoundError(
+            f"{stream} is no stream of this machine",
+            code="stream_unknown",
+            values={"stream": stream},
+        )
+    return handles[0], wake
+
+
+async def _readable(wake: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(wake, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(wake)
