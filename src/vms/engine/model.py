@@ -85,6 +85,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     ring: RingConfig
     # CIDRs outside of which no camera is called; None: anywhere but metadata services.
     allowed_networks: tuple[str, ...] | None = None
+    # Where workers that decode ask for frames; None: they get none.
+    frames_socket: str | None = None
 
 
 class FarmConfig(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from vms.engine import (
 from vms.engine.native import NativeEngine
 from vms.proto import Launch, WebRtcSettings
 from vms.services import certificate, child, tls
-from vms.services.paths import api_socket, media_socket
+from vms.services.paths import api_socket, frames_socket, media_socket
 from vms.telemetry import get_logger
 
 log = get_logger("vms.services.media")
@@ -57,6 +57,7 @@ def engine_config(launch: Launch) -> EngineConfig:
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
         allowed_networks=launch.source.allowed_networks or None,
+        frames_socket=str(frames_socket(Path(launch.data))),
     )
 
 

@@ -10,7 +10,7 @@ from vms.common import ForbiddenError, InternalError, InvalidError
 
 # A Unix socket's path has 108 bytes on Linux and 104 elsewhere, its end included.
 MAX_SOCKET_PATH = 100
-LONGEST_NAME = "media.sock"
+LONGEST_NAME = "frames.sock"
 
 
 def make_data_folder(path: str) -> Path:
@@ -60,6 +60,11 @@ def _own(folder: Path) -> None:
 def media_socket(data: Path) -> Path:
     """Return where the media process answers gRPC."""
     return runtime_folder(data) / "media.sock"
+
+
+def frames_socket(data: Path) -> Path:
+    """Return where the media process gives frames to workers that decode."""
+    return runtime_folder(data) / "frames.sock"
 
 
 def api_socket(data: Path) -> Path:

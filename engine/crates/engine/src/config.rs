@@ -68,6 +68,9 @@ pub struct EngineConfig {
     /// metadata services of clouds, which are never dialled.
     #[serde(default)]
     pub allowed_networks: Option<Vec<Network>>,
+    /// Where workers that decode ask for frames; unset: they get none.
+    #[serde(default)]
+    pub frames_socket: Option<PathBuf>,
     /// Absent: nothing is recorded, no volume is opened.
     #[serde(default)]
     pub recording: Option<RecordingConfig>,

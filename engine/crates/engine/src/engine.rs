@@ -118,6 +118,10 @@ impl Engine {
         let webrtc_config = WebRtcConfig { bind: config.webrtc.udp_bind.clone(), ..WebRtcConfig::default() };
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
             .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
+        if let Some(path) = &config.frames_socket {
+            let _inside = runtime.enter();
+            vms_sinks::frames::listen(path, hub.clone()).map_err(cannot_bind("frames for workers", path.display()))?;
+        }
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
         let journal = Arc::new(journal);
         let clock = Arc::new(ServerClock::default());
