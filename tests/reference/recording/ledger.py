@@ -189,3 +189,18 @@ def root_by_path(leaf: bytes, index: int, count: int, path: list[bytes]) -> byte
     if index < left:
         return sha256(b"\1", root_by_path(leaf, index, left, path[:-1]), path[-1])
     return sha256(b"\1", path[-1], root_by_path(leaf, index - left, count - left, path[:-1]))
+
+
+def held(entries_before: list[Entry], stream: int, from_us: int, to_us: int) -> bool:
+    """Say whether any of a span is under a hold; a deleter asks this before it removes."""
+    holds: dict[str, Values] = {}
+    for each in entries_before:
+        if each.type == HOLD:
+            holds[each.values["hold"]] = each.values
+    return any(
+        hold["on"] == 1
+        and hold["stream"] in (WHOLE_CAMERA, stream)
+        and hold["from_us"] < to_us
+        and from_us < hold["to_us"]
+        for hold in holds.values()
+    )

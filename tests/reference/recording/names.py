@@ -37,6 +37,10 @@ class Part:
         sub = ".sub" if self.stream == 1 else ""
         return f"cameras/{self.camera}/{at:%Y-%m-%d}/{kind}_{at:%H}{number}{sub}{end}"
 
+    def as_encrypted(self) -> "Part":
+        """Return the same part with an encrypted video."""
+        return replace(self, encrypted=True)
+
     @property
     def video(self) -> str:
         """Return the path of the video."""
@@ -69,3 +73,8 @@ def parse(path: str) -> Part | None:
     part = Part(camera, hour, int(found["part"] or 0), int(bool(found["sub"])), encrypted)
     clean = replace(part, encrypted=False)
     return part if path in (part.video, clean.index, clean.sums) and part.part < 65536 else None
+
+
+def is_thumb(path: str) -> bool:
+    """Say whether a file is a picture of an hour, which nothing proves."""
+    return THUMB.fullmatch(path.rpartition("/")[2]) is not None

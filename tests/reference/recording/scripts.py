@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from .fields import Value, Values
-from .ledger import FINAL
+from .ledger import AFTER_CRASH, ALL, AUDIO, FINAL, INTERIM, OTHERS
 from .names import HOUR_US
 from .writer import load_samples
 
@@ -11,8 +11,8 @@ HOUR = 498_826  # 2026-11-27 10:00 UTC
 START = HOUR * HOUR_US
 SOFTWARE = "vms 0.1.0"
 HALF_US = 500_000
-UNKNOWN = 0xFFFFFFFF
-NO_OFFSET = -(2**31)
+TEN_YEARS_HOURS = 87_660
+NO_VIDEO = 4
 
 
 def seed(number: int) -> str:
@@ -76,12 +76,17 @@ class Script:
             ]  # fmt: skip
             values = {
                 "sequence": self.sequence, "error_us": 1500, "duration_us": HALF_US,
-                "camera_offset_ms": -40, "flags": int(key) | self.lost,
+                "camera_offset_ms": -40, "flags": self.flags(int(key)),
                 "key_sequence": self.key_sequence,
             }  # fmt: skip
             self.add("fragment", **values | more, tracks=tracks)
             self.lost = 0
             self.now += HALF_US
+
+    def flags(self, key: int) -> int:
+        """Return the flags of the next fragment."""
+        has_video = bool(load_samples(self.samples[0])["width"])
+        return (key if has_video else NO_VIDEO) | self.lost
 
     def track(self, number: int, source: str) -> Values | None:
         """Return the samples of a track that begin within the present half second of the part."""
@@ -111,11 +116,27 @@ class Script:
         """Seal what is there."""
         self.add("seal", hour=hour, hours=hours, kind=kind, key=key)
 
-    def stop(self) -> Values:
+    def clock(self, after: int) -> None:
+        """The clock steps."""
+        self.add(
+            "clock", utc_us=after, reason=1, before_us=self.now, after_us=after, error_us=20_000,
+            epoch=self.epoch + 1,
+        )  # fmt: skip
+        self.now = after
+
+    def removed(self, groups: int, reason: int, why: str, last: int = 4) -> None:
+        """Groups of the first fragments will be taken away."""
+        self.now = START + 31 * 24 * HOUR_US
+        self.add(
+            "removed", first=1, last=last, groups=groups, reason=reason, from_us=START,
+            to_us=START + last * HALF_US, by="policy", why=why, key="k1",
+        )  # fmt: skip
+
+    def stop(self, key: str = "k1") -> Values:
         """Stop in order: all that was reserved and not used is given back."""
         self.close()
         self.add("reserve", up_to=self.sequence)
-        self.seal((self.now - 1) // HOUR_US)
+        self.seal((self.now - 1) // HOUR_US, key=key)
         return self.vector
 
 
@@ -138,4 +159,209 @@ def plain() -> Values:
     return s.stop()
 
 
-VECTORS: dict[str, Callable[[], Values]] = {"plain": plain}
+def codec_change() -> Values:
+    """H.264 with G.711, then H.265 with Opus, then sound alone: three parts of one hour."""
+    s = Script(samples=("h264-96", "alaw"))
+    for part, samples in enumerate((("h264-96", "alaw"), ("h265-64", "opus"), ("aac",))):
+        s.samples = samples
+        s.config(part=part)
+        s.fragments(2)
+        if part < 2:
+            s.close()
+    return s.stop()
+
+
+def sub_stream() -> Values:
+    """The sub-stream, with a key that the first one signed, and an interim seal."""
+    s = Script(stream=1)
+    s.vector["steps"].append({"do": "key", "utc_us": START, "key": "k2", "signer": "k1"})
+    s.config()
+    s.fragments(2)
+    s.seal(HOUR, kind=INTERIM, key="k2")
+    s.fragments(2)
+    return s.stop(key="k2")
+
+
+def encryption(data_key: int, master: str = "m1") -> Values:
+    """Return what an encrypted part needs."""
+    return {"master": master, "data_key": seed(data_key), "nonce": bytes([data_key] * 12).hex()}
+
+
+def encrypted() -> Values:
+    """Pictures and sound, encrypted from the first byte."""
+    s = Script()
+    s.config(encryption=encryption(33))
+    s.fragments(4)
+    return s.stop()
+
+
+def sealed() -> Script:
+    """Begin with a plain part that is sealed."""
+    s = Script()
+    s.config()
+    s.fragments(4)
+    s.stop()
+    return s
+
+
+def re_wrapped() -> Values:
+    """A plain part is made anew as another one: encrypted, under the second master key."""
+    s = sealed()
+    s.add("remake", hour=HOUR, part=0, to_part=1, without=0, encryption=encryption(34, "m2"))
+    return s.vector
+
+
+def thinned(groups: int, reason: int, why: str) -> Values:
+    """Groups are removed from all fragments of a part, which keeps its name."""
+    s = sealed()
+    s.removed(groups, reason, why)
+    s.add("remake", hour=HOUR, part=0, to_part=0, without=groups)
+    return s.vector
+
+
+def key_frames_only() -> Values:
+    """Only key frames are left."""
+    return thinned(OTHERS | AUDIO, 16, "older than 30 days")
+
+
+def audio_dropped() -> Values:
+    """Only pictures are left."""
+    return thinned(AUDIO, 13, "no sound may be kept here")
+
+
+def restart() -> Values:
+    """The power goes in mid-hour; the second run begins above all that was reserved."""
+    s = Script()
+    s.config()
+    s.fragments(3)
+    stopped = s.now
+    s.now += 60 * 1_000_000
+    s.seal(HOUR, kind=AFTER_CRASH)
+    s.sequence = 1000
+    s.gap(s.now, reason=8, from_us=stopped)
+    s.add("reserve", up_to=2000)
+    s.config(part=1)
+    s.fragments(2)
+    return s.stop()
+
+
+def clock_back() -> Values:
+    """Hour 12, then the clock steps back by two hours: hour 10 gets a second seal."""
+    s = Script()
+    s.config()
+    s.fragments(2)
+    s.close()
+    s.seal(HOUR)
+    s.gap(START + 2 * HOUR_US, reason=10)
+    s.seal(HOUR + 1)
+    s.config()
+    s.fragments(2)
+    s.close()
+    s.seal(HOUR + 2)
+    s.clock(s.now - 2 * HOUR_US)
+    s.config(part=1)
+    s.fragments(2)
+    return s.stop()
+
+
+def clock_forward() -> Values:
+    """The clock steps forward by ten years."""
+    s = Script()
+    s.config()
+    s.fragments(2)
+    s.close()
+    s.seal(HOUR)
+    s.clock(s.now + TEN_YEARS_HOURS * HOUR_US)
+    s.seal(HOUR + 1, hours=TEN_YEARS_HOURS - 1)
+    s.config()
+    s.fragments(2)
+    return s.stop()
+
+
+def empty_hour() -> Values:
+    """An hour of recording, an hour without the camera, and recording again."""
+    s = Script()
+    s.config()
+    s.fragments(2)
+    s.close()
+    s.gap(START + HOUR_US, reason=1, before=0)
+    s.seal(HOUR)
+    s.gap(START + 2 * HOUR_US, reason=1)
+    s.seal(HOUR + 1)
+    s.config()
+    s.fragments(2)
+    return s.stop()
+
+
+def index_lost() -> Values:
+    """The index is made again from the video."""
+    s = sealed()
+    s.add("rebuild", hour=HOUR, part=0)
+    return s.vector
+
+
+def hold() -> Values:
+    """A hold, then the disk is full: nothing is removed, recording stops with GAP 7."""
+    s = Script()
+    s.config()
+    s.fragments(2)
+    s.vector["steps"].append(
+        {"do": "hold", "utc_us": s.now, "hold": "h-1", "on": 1, "from_us": START,
+         "to_us": START + HOUR_US, "by": "judge", "why": "case 12"}
+    )  # fmt: skip
+    s.close()
+    s.gap(START + HOUR_US, reason=7, before=0)
+    s.add("reserve", up_to=s.sequence)
+    s.seal(HOUR)
+    return s.vector
+
+
+def hour_removed() -> Values:
+    """Two hours; the first one's files are gone by policy."""
+    s = Script()
+    s.config()
+    s.fragments(2)
+    s.close()
+    s.gap(START + HOUR_US, reason=10)
+    s.seal(HOUR)
+    s.config()
+    s.fragments(2)
+    s.stop()
+    s.removed(ALL, 12, "older than 30 days", last=2)
+    s.add("delete", hour=HOUR, part=0)
+    return s.vector
+
+
+def exported(file: str, *, inside: bool) -> Values:
+    """An export of fragments 3 to 5 of a sealed part."""
+    s = Script()
+    s.config()
+    s.fragments(5)
+    s.stop()
+    s.add(
+        "export", hour=HOUR, part=0, first=3, last=5, file=file, inside=inside, by="ana",
+        why="case 12", key="k1",
+    )  # fmt: skip
+    return s.vector
+
+
+VECTORS: dict[str, Callable[[], Values]] = {
+    "plain": plain,
+    "sub-stream": sub_stream,
+    "hour-removed": hour_removed,
+    "mp4-export": lambda: exported("clip.mp4", inside=True),
+    "mkv-inside": lambda: exported("clip.mkv", inside=True),
+    # The twelve cases of the page.
+    "mkv-export": lambda: exported("clip.mkv", inside=False),
+    "key-frames-only": key_frames_only,
+    "audio-dropped": audio_dropped,
+    "encrypted": encrypted,
+    "re-wrapped": re_wrapped,
+    "restart-in-mid-hour": restart,
+    "clock-back-2-h": clock_back,
+    "clock-forward-10-years": clock_forward,
+    "codec-change": codec_change,
+    "empty-hour": empty_hour,
+    "index-lost": index_lost,
+    "hold-on-a-full-disk": hold,
+}

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from . import boxes, ledger, names, records
 from .boxes import Sample
+from .exports import export
 from .fields import NO_HASH, Value, Values, sha256
+from .video import rebuild, video_track
 
 SAMPLES = Path(__file__).parents[2] / "vectors" / "recording" / "samples"
 
@@ -53,9 +55,16 @@ class Part:
         """Begin it."""
         self.name = name
         self.epoch: int = step["epoch"]
-        self.video = next((t["id"] for t in step["tracks"] if t["codec"] in boxes.VIDEO_CODECS), 0)
-        self.key: bytes | None = None
         self.count = 0
+
+
+class Content:
+    """What a part was made of, so that it can be made anew."""
+
+    def __init__(self, tracks: list[Values], key: bytes | None) -> None:
+        """Begin with no fragment."""
+        self.tracks, self.key = tracks, key
+        self.fragments: list[tuple[Values, list[Sample]]] = []
 
 
 class Writer:
@@ -74,6 +83,7 @@ class Writer:
         self.entries: list[ledger.Entry] = []
         self.parts: dict[int, Part] = {}
         self.fragments: dict[int, list[Values]] = {}
+        self.contents: dict[names.Part, Content] = {}
         self.sealed: dict[int, tuple[int, int]] = {}  # of a stream: fragments, entries
         for step in vector["steps"]:
             getattr(self, "do_" + step["do"])(step)
@@ -93,6 +103,14 @@ class Writer:
         self.entries.append(made)
         self.files[self.ledger_path] += records.Record(kind, made.middle + made.chain).raw()
 
+    def private(self, key: str) -> Ed25519PrivateKey:
+        """Return a signing key by its name."""
+        return private(self.keys[key])
+
+    def public(self, key: str) -> bytes:
+        """Return a public key by the name of its signing key."""
+        return public(self.keys[key])
+
     def sign(self, kind: int, key: str, values: Values) -> bytes:
         """Sign a SEAL, a REMOVED or a KEY."""
         data = ledger.signed_bytes(kind, self.city, self.camera, values)
@@ -109,17 +127,22 @@ class Writer:
         encryption = step.get("encryption")
         self.append(ledger.CONFIG, step, encrypted=int(encryption is not None))
         name = names.Part(self.camera, step["hour"], step["part"], step["stream"], bool(encryption))
-        part = self.parts[step["stream"]] = Part(step, name)
-        header = self.header(1, step["stream"], step["hour"], step["part"]).raw()
+        self.parts[step["stream"]] = Part(step, name)
         tracks = [
             {**track, "config": bytes.fromhex(load_samples(source)["config"])}
             for track, source in zip(step["tracks"], step["samples"], strict=True)
         ]
+        self.begin(name, tracks, encryption)
+
+    def begin(self, name: names.Part, tracks: list[Values], encryption: Values | None) -> None:
+        """Begin the files of a part."""
+        header = self.header(1, name.stream, name.hour, name.part).raw()
         self.files[name.video] = boxes.init(tracks, header)
         self.files[name.index] = records.MAGIC + header
-        if encryption is not None:
-            part.key = bytes.fromhex(encryption["data_key"])
-            self.write_data_key(name, part.key, encryption)
+        key = bytes.fromhex(encryption["data_key"]) if encryption else None
+        self.contents[name] = Content(tracks, key)
+        if encryption and key:
+            self.write_data_key(name, key, encryption)
 
     def write_data_key(self, name: names.Part, key: bytes, encryption: Values) -> None:
         """DATAKEY, into the video and into the index."""
@@ -141,19 +164,19 @@ class Writer:
                 {"id": each["id"], "samples": each["samples"][2], "first": each["first"]}
                 for each in step["tracks"]
             ],
-            "key": boxes.group_hash(ledger.KEYS, samples, part.video),
-            "video": boxes.group_hash(ledger.OTHERS, samples, part.video),
-            "audio": boxes.group_hash(ledger.AUDIO, samples, part.video),
+            "key": boxes.group_hash(ledger.KEYS, samples, video_track(step)),
+            "video": boxes.group_hash(ledger.OTHERS, samples, video_track(step)),
+            "audio": boxes.group_hash(ledger.AUDIO, samples, video_track(step)),
         }
         values["chain"] = sha256(before, records.core(values))
         known.append(values)
-        self.put(part.name, values, samples, part.video, part.key)
+        self.put(part.name, values, samples)
         part.count += 1
 
-    def put(
-        self, name: names.Part, values: Values, samples: list[Sample], video: int, key: bytes | None
-    ) -> None:
+    def put(self, name: names.Part, values: Values, samples: list[Sample]) -> None:
         """Append a fragment to a part; sets its place."""
+        video, key = video_track(values), self.contents[name].key
+        self.contents[name].fragments.append((values, samples))
         values |= {"part": name.part, "offset": len(self.files[name.video]), "size": 0}
         values["size"] = len(boxes.fragment_boxes(values, samples, video))
         values["size"] += boxes.ENCRYPTED_AROUND if key else 0
@@ -222,3 +245,61 @@ class Writer:
         self.append(ledger.SEAL, values, signature=self.sign(ledger.SEAL, step["key"], values))
         if step["kind"] != ledger.INTERIM:
             self.sealed[stream] = (len(known), len(self.entries))
+
+    def do_removed(self, step: Values) -> None:
+        """REMOVED, before anything is taken away."""
+        chosen = [
+            (values, samples)
+            for name, content in self.contents.items() if name.stream == step["stream"]
+            for values, samples in content.fragments
+            if step["first"] <= values["sequence"] <= step["last"]
+        ]  # fmt: skip
+        gone = [
+            sample for values, samples in chosen for sample in samples
+            if boxes.group_of(sample, video_track(values)) & step["groups"]
+        ]  # fmt: skip
+        values = step | {
+            "count": len(chosen),
+            "bytes": sum(len(sample.data) for sample in gone),
+            "root": ledger.root([records.fragment_leaf(values) for values, _ in chosen]),
+            "key_id": sha256(public(self.keys[step["key"]])),
+        }
+        signature = self.sign(ledger.REMOVED, step["key"], values)
+        self.append(ledger.REMOVED, values, signature=signature)
+
+    def part_of(self, step: Values) -> names.Part:
+        """Return the part that a step means."""
+        return next(
+            name for name in self.contents
+            if (name.hour, name.part, name.stream) == (step["hour"], step["part"], step["stream"])
+        )  # fmt: skip
+
+    def do_delete(self, step: Values) -> None:
+        """The three files of a part are gone."""
+        name = self.part_of(step)
+        del self.contents[name], self.files[name.video], self.files[name.index]
+        self.files.pop(name.sums, None)
+
+    def do_remake(self, step: Values) -> None:
+        """A part is written anew, as another one, without some groups, or encrypted."""
+        old = self.contents[self.part_of(step)]
+        self.do_delete(step)
+        encryption = step.get("encryption")
+        place = (self.camera, step["hour"], step["to_part"], step["stream"], bool(encryption))
+        name = names.Part(*place)
+        self.begin(name, old.tracks, encryption)
+        for values, samples in old.fragments:
+            track = video_track(values)
+            left = [s for s in samples if not boxes.group_of(s, track) & step["without"]]
+            self.put(name, dict(values), left)
+        self.close(name, len(old.fragments))
+
+    def do_rebuild(self, step: Values) -> None:
+        """The index is lost, and made again from the video."""
+        name = self.part_of(step)
+        self.files[name.index] = rebuild(self.files[name.video], self.master_keys)
+
+    def do_export(self, step: Values) -> None:
+        """An export of some fragments, with its manifest."""
+        content = self.contents[self.part_of(step)]
+        self.files |= export(self, step, content.tracks, content.fragments)

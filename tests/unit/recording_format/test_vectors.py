@@ -58,10 +58,22 @@ def test_the_vectors_are_small() -> None:
 )
 def test_ffmpeg_decodes_every_video(path: Path) -> None:
     """Another reader of MP4 finds the pictures, and nothing to complain of."""
-    command = ["ffprobe", "-v", "warning", "-count_frames", "-of", "csv=p=0", "-show_entries"]
+    command = [
+        "ffprobe",
+        "-v",
+        "warning",
+        "-threads",
+        "1",
+        "-count_frames",
+        "-of",
+        "csv=p=0",
+        "-show_entries",
+    ]
     done = subprocess.run(
         [*command, "stream=nb_read_frames", str(path)], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert all(int(count) > 0 for count in done.stdout.split())
-    assert done.stdout.split()
+    counts = done.stdout.split()
+    silent = path.relative_to(FOLDER).parts[0] in ("audio-dropped", "key-frames-only")
+    assert counts.count("N/A") == int(silent)
+    assert [count for count in counts if count != "N/A" and int(count) > 0]
