@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VMS = ROOT / ".venv" / "bin" / "vms"
@@ -82,9 +83,10 @@ def simulator(
 
 @dataclass
 class Product:
-    """A running `vms up --open`."""
+    """A running `vms up`."""
 
-    run: dict[str, dict[str, str]]
+    run: dict[str, Any]
+    data: Path
     media_pid: int
     addresses: dict[str, str] = field(default_factory=dict)
 
@@ -96,8 +98,14 @@ class Product:
 
     def streams(self) -> list[dict[str, object]]:
         """The list of streams, as the API tells it."""
-        items: list[dict[str, object]] = json.loads(self.get("/api/v1/streams"))["items"]
-        return items
+        items: list[dict[str, object]] = []
+        cursor = ""
+        while True:
+            page = json.loads(self.get(f"/api/v1/streams?limit=200{cursor}"))
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            cursor = f"&cursor={page['next']}"
 
     def reconnects(self) -> int:
         """How often cameras were called again, all together."""
@@ -136,14 +144,18 @@ def settings(farm: str, cameras: int, streams: tuple[str, ...], extra: str) -> s
 
 @contextlib.contextmanager
 def product(
-    farm: str, cameras: int, streams: tuple[str, ...] = ("main",), extra: str = ""
+    farm: str,
+    cameras: int,
+    streams: tuple[str, ...] = ("main",),
+    extra: str = "",
+    flags: tuple[str, ...] = ("--open",),
 ) -> Iterator[Product]:
-    """`vms up --open` on a data folder of its own."""
+    """`vms up` on a data folder of its own."""
     with tempfile.TemporaryDirectory(prefix="vms-bench-") as name:
         data = Path(name)
         (data / "vms.toml").write_text(settings(farm, cameras, streams, extra))
         ports = ["--port", "0", "--rtsp-port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0"]
-        command = [str(VMS), "up", "--open", "--data", str(data), *ports, "--log-level", "error"]
+        command = [str(VMS), "up", *flags, "--data", str(data), *ports, "--log-level", "error"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True) as process:
             try:
                 yield _ready(process, data)
@@ -159,6 +171,6 @@ def _ready(process: subprocess.Popen[str], data: Path) -> Product:
             raise RuntimeError(f"vms up ended with {process.returncode}")
         if path.exists():
             run = json.loads(path.read_text())
-            return Product(run, run["pids"]["media"], run["addresses"])
+            return Product(run, data, run["pids"]["media"], run["addresses"])
         time.sleep(0.05)
     raise RuntimeError("vms up was not ready in time")

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from doubles import FakeMedia
-from vms.common import Kind, error_of_kind
+from doubles import FakeMedia, desired, wish
+from vms.common import Kind, StreamName, error_of_kind
 
 
 async def test_every_stream_is_listed_with_state_and_numbers(client: httpx.AsyncClient) -> None:
@@ -41,6 +41,52 @@ async def test_every_stream_is_listed_with_state_and_numbers(client: httpx.Async
         "reconnects": 0,
         "clock_offset_ms": -3,
     }
+
+
+async def test_streams_come_in_pages_in_their_order(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    # By their bytes "gate-7" would come before "gate/main"; by camera it comes after "gate".
+    state = app.state.api
+    await state.watch.expect(
+        desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("gate-7"), wish("yard")).cameras
+    )
+    whole = (await client.get("/api/v1/streams")).json()["items"]
+    assert [item["camera"] for item in whole] == ["gate", "gate", "gate-7", "yard"]
+    for limit in (1, 2, 3, 4):
+        found, after = [], ""
+        while True:
+            page = await client.get(f"/api/v1/streams?limit={limit}{after}")
+            items, cursor = page.json()["items"], page.json()["next"]
+            assert len(items) == min(limit, len(whole) - len(found))
+            found += items
+            if cursor is None:
+                break
+            after = f"&cursor={cursor}"
+        assert [item["camera"] for item in found] == [item["camera"] for item in whole]
+        assert [item["stream"] for item in found] == [item["stream"] for item in whole]
+
+
+async def test_a_page_of_streams_goes_on_where_one_has_gone(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    first = (await client.get("/api/v1/streams?limit=2&fields=camera,stream")).json()
+    assert first["items"] == [
+        {"camera": "gate", "stream": "main"},
+        {"camera": "gate", "stream": "sub"},
+    ]
+    await app.state.api.watch.expect(desired(wish("dock"), wish("yard")).cameras)
+    rest = (await client.get(f"/api/v1/streams?cursor={first['next']}&fields=camera")).json()
+    assert rest == {"items": [{"camera": "yard"}], "next": None}
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "cursor=abc", "fields=password", "fields=", "state=live"]
+)
+async def test_a_list_of_streams_takes_what_is_offered(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    assert (await client.get(f"/api/v1/streams?{query}")).status_code == 400
 
 
 async def test_one_stream_can_be_asked_for(client: httpx.AsyncClient) -> None:

@@ -1,17 +1,27 @@
 """``/api/v1/streams``: every stream, its state and the reason for it."""
 
+from bisect import bisect_right
 from typing import Annotated
 
 import msgspec
 from fastapi import Response
 
-from vms.api.answers import answer
+from vms.api.answers import answer, answer_page
 from vms.api.caller import Caller
 from vms.api.events import EventQuery, Sight
-from vms.api.inputs import body, path_name
+from vms.api.inputs import ListQuery, body, path_name, query
 from vms.api.operation import Operations
 from vms.api.state import State
-from vms.common import CAMERA_ID_PATTERN, NotFoundError, StreamName, StreamRef, stream_ref
+from vms.common import (
+    CAMERA_ID_PATTERN,
+    CameraId,
+    NotFoundError,
+    Page,
+    Slice,
+    StreamName,
+    StreamRef,
+    stream_ref,
+)
 from vms.engine import StreamState
 from vms.ingest import StreamView
 from vms.streaming import MOST_AT_ONCE, AddressKind, SignedAddress
@@ -48,10 +58,28 @@ _EXAMPLE = StreamView(
 )
 
 
-@ops.get("", summary="Every stream", answer=StreamPage, example=StreamPage([_EXAMPLE]))
-async def list_streams(who: Caller, state: State) -> Response:
-    """Return every stream that one may watch, ordered by camera and stream."""
-    return answer(StreamPage(await state.wall.streams(Sight(who, EventQuery()))))
+@ops.get("", summary="Streams", answer=StreamPage, example=StreamPage([_EXAMPLE]))
+async def list_streams(
+    who: Caller, asked: Annotated[ListQuery, query(ListQuery)], state: State
+) -> Response:
+    """Return the streams one may watch, ordered by camera and stream."""
+    page = state.cursors.page(asked)
+    views = await state.wall.streams(Sight(who, EventQuery()))
+    return answer_page(_page_of(views, page), asked, state.cursors, StreamView)
+
+
+def _page_of(views: list[StreamView], page: Page) -> Slice[StreamView]:
+    """Return a page of streams in their order; one that has gone since leaves no gap."""
+    begin = 0
+    if page.after is not None:
+        begin = bisect_right(views, stream_ref(page.after), key=_ref)
+    items = tuple(views[begin : begin + page.limit])
+    more = begin + page.limit < len(views)
+    return Slice(items, str(_ref(items[-1])) if more else None)
+
+
+def _ref(view: StreamView) -> StreamRef:
+    return StreamRef(CameraId(view.camera), view.stream)
 
 
 @ops.get("/{camera}/{stream}", summary="One stream", answer=StreamView, example=_EXAMPLE)
