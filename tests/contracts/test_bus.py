@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vms.bus import (
+    Buckets,
     Bus,
     Item,
     Lagged,
@@ -19,6 +20,7 @@ from vms.bus import (
     UnixBusClient,
     UnixBusServer,
 )
+from vms.common import SystemClock
 
 QUEUE = 8
 
@@ -57,7 +59,7 @@ async def unix_between(stack: AsyncExitStack) -> Backend:
 async def clients(stack: AsyncExitStack, count: int) -> tuple[MemoryBus, list[UnixBusClient]]:
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "bus.sock"
     bus = MemoryBus(QUEUE)
-    server = UnixBusServer(bus, path)
+    server = UnixBusServer(bus, path, Buckets(SystemClock()))
     await server.start()
     stack.push_async_callback(server.stop)
     made = [UnixBusClient(path, QUEUE) for _ in range(count)]

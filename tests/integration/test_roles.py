@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from product import Farm, wait_for
+from product import START_LIMIT_S, Farm, wait_for
 from vms.cli.fault import FAULTS, fault_of, set_fault
 from vms.proto import LogSettings, SimulateLaunch, SimulatorLaunch
 
@@ -29,7 +29,7 @@ def test_a_role_runs_alone_until_it_is_told_to_stop(
     command = [sys.executable, "-m", "vms.cli", "run", role, "--open", "--data", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            wait_for((tmp_path / "run" / socket).exists, 20)
+            wait_for((tmp_path / "run" / socket).exists, START_LIMIT_S)
         finally:
             code = ends(process)
         assert process.stderr is not None

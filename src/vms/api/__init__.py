@@ -4,6 +4,7 @@ from vms.api.app import Wiring, create_app, running
 from vms.api.errors import problem_response
 from vms.api.events import OutboxSource, Place
 from vms.api.gate import EVERYONE
+from vms.api.limits import SharedLimits
 from vms.api.ports import Claim, FirstAnswers, Gate, KeptAnswer
 from vms.api.state import Contexts
 
@@ -16,6 +17,7 @@ __all__ = [
     "KeptAnswer",
     "OutboxSource",
     "Place",
+    "SharedLimits",
     "Wiring",
     "create_app",
     "problem_response",

@@ -25,13 +25,14 @@ from vms.api.events import (
     PlaceBook,
     WallFeed,
 )
+from vms.api.forwarded import TrustedProxies
 from vms.api.gate import OpenGate
 from vms.api.index import RouteIndex
-from vms.api.limits import Buckets
+from vms.api.limits import Limiter, OwnLimits
 from vms.api.middleware import Edge, RequestMetrics
 from vms.api.ports import FirstAnswers, Gate
 from vms.api.state import ApiState, Contexts, Documents
-from vms.api.static import WebClient
+from vms.api.static import CountedWebClient
 from vms.common import Clock
 from vms.ingest import IngestWatch
 from vms.telemetry import ProcessMetrics, Registry, get_logger
@@ -67,6 +68,10 @@ class Wiring:
     first_answers: FirstAnswers | None = None
     # Without a database nothing is kept, and only the states of streams are told.
     events: EventSource | None = None
+    # Counts requests; where there is none, this worker counts by itself.
+    limiter: Limiter | None = None
+    # Whose word for where a client is counts: networks of proxies.
+    trusted_proxies: tuple[str, ...] = ()
     places: CameraPlaces = field(default_factory=NoPlaces)
     web_folder: Path = WEB_FOLDER
 
@@ -90,13 +95,13 @@ def create_app(wiring: Wiring) -> FastAPI:
     )
     app.state.api = state
     errors.install(app)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, proxies=TrustedProxies(wiring.trusted_proxies))
     app.add_middleware(RequestMetrics, registry=state.registry, clock=state.clock)
     routes = (route for ops in rest.EVERY for route in ops.router.routes)
     app.router.routes.append(RouteIndex(one for one in routes if isinstance(one, Route)))
     for router in ws.ROUTERS:
         app.include_router(router)
-    app.mount("/", WebClient(wiring.web_folder), name="web")
+    app.mount("/", CountedWebClient(wiring.web_folder), name="web")
     return app
 
 
@@ -124,7 +129,7 @@ def _state_of(wiring: Wiring) -> ApiState:
         version=__version__,
         contexts=wiring.contexts,
         gate=gate,
-        buckets=Buckets(clock),
+        limiter=wiring.limiter or OwnLimits(clock),
         cursors=Cursors(wiring.cursor_key),
         documents=_documents(),
         first_answers=wiring.first_answers,

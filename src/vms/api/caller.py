@@ -14,7 +14,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from vms.admin import CallerKind, Principal
-from vms.api.limits import ANONYMOUS_PER_MINUTE, network_of
+from vms.api.limits import ANONYMOUS_PER_MINUTE, FILES_PER_MINUTE, network_of
 from vms.api.state import state_of
 from vms.api.visit import visit_of
 from vms.common import ForbiddenError, UnauthenticatedError
@@ -37,9 +37,9 @@ async def caller(connection: HTTPConnection) -> Principal:
     try:
         who = await _known(connection)
     except UnauthenticatedError:
-        count(connection, None)
+        await count(connection, None)
         raise
-    count(connection, who)
+    await count(connection, who)
     if by_cookie(connection):
         check_same_site(connection)
     connection.scope[_KEY] = who
@@ -52,12 +52,19 @@ async def visitor(connection: HTTPConnection) -> None:
         who = await _known(connection)
     except UnauthenticatedError:
         who = None
-    count(connection, who)
+    await count(connection, who)
+
+
+async def onlooker(connection: HTTPConnection) -> None:
+    """Let anybody in who wants a file or asks whether we are well, counted apart."""
+    if state_of(connection).everyone is None:
+        await _take(connection, f"files:{_anonymous(connection)}", FILES_PER_MINUTE)
 
 
 Caller = Annotated[Principal, Depends(caller)]
-# Declares a route that anybody may ask: put it into the route's `dependencies`.
+# Declare a route that anybody may ask: put one into the route's `dependencies`.
 Visitor = Annotated[None, Depends(visitor)]
+Onlooker = Annotated[None, Depends(onlooker)]
 
 
 async def _known(connection: HTTPConnection) -> Principal:
@@ -103,16 +110,18 @@ def check_same_site(connection: HTTPConnection) -> None:
         )
 
 
-def count(connection: HTTPConnection, who: Principal | None) -> None:
+async def count(connection: HTTPConnection, who: Principal | None) -> None:
     """Take a request from whoever it is counted for; raise where nothing is left."""
-    state, visit = state_of(connection), visit_of(connection)
     if who is None:
-        key, per_minute = _anonymous(connection), ANONYMOUS_PER_MINUTE
-    elif who.kind is CallerKind.SYSTEM:
-        return
-    else:
-        key, per_minute = f"{who.kind}:{who.id}", state.gate.per_minute(who)
-    visit.allowance = state.buckets.take(key, per_minute)
+        await _take(connection, _anonymous(connection), ANONYMOUS_PER_MINUTE)
+    elif who.kind is not CallerKind.SYSTEM:
+        per_minute = state_of(connection).gate.per_minute(who)
+        await _take(connection, f"{who.kind}:{who.id}", per_minute)
+
+
+async def _take(connection: HTTPConnection, key: str, per_minute: int) -> None:
+    visit = visit_of(connection)
+    visit.allowance = await state_of(connection).limiter.take(key, per_minute)
     visit.allowance.check()
 
 

@@ -8,8 +8,11 @@ from collections.abc import Iterable
 
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, NoMatchFound, Route
 from starlette.types import Receive, Scope, Send
+
+from vms.api.caller import visitor
 
 # "/api/v1/cameras/gate": the third word tells them apart; of shorter paths the last one does.
 _WORDS = 4
@@ -45,6 +48,7 @@ class RouteIndex(BaseRoute):
         """Answer by the route that was found."""
         chosen = scope[_CHOSEN]
         if isinstance(chosen, list):
+            await visitor(HTTPConnection(scope))
             allowed = sorted({method for route in chosen for method in route.methods or ()})
             raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
         await chosen.handle(scope, receive, send)

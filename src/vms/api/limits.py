@@ -1,22 +1,34 @@
-"""How many requests a caller may make: token buckets in the memory of one worker.
+"""How many requests a caller may make, whichever worker they come to.
 
 Anonymous callers share the bucket of their network (one IPv4 address, one /64
 of IPv6); a browser that has signed in before has one of its own, and so has
 each user and each key. Nobody who signed in counts against an address, so
 that a town hall behind one address never locks its operators out.
+
+The buckets are the supervisor's. A worker takes some tokens of a bucket at
+once and spends them by itself, so that few requests ask another process. What
+it has not spent within a second goes back.
 """
 
+import asyncio
 import math
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from typing import Protocol
 
-from vms.common import Clock, TooManyError
+from vms.bus import Buckets, Share
+from vms.common import Clock, TooManyError, UnavailableError
+from vms.telemetry import get_logger
+
+log = get_logger(__name__)
 
 ANONYMOUS_PER_MINUTE = 100
-MINUTE_S = 60.0
-# A bucket is about 200 bytes. Those unused for longest go first: they are full again or nearly.
-MOST_BUCKETS = 100_000
+# Files of the page and probes of health, of one network or browser: a page of fifty files is
+# loaded once a second, as by many people behind one address at the start of a shift.
+FILES_PER_MINUTE = 3000
+LEASE_S = 1.0
+# Who did not answer is asked again after that.
+AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +58,127 @@ class Allowance:
             )
 
 
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
+class Limiter(Protocol):
+    """Counts requests."""
 
-
-class Buckets:
-    """Every bucket of a worker."""
-
-    def __init__(self, clock: Clock, most: int = MOST_BUCKETS) -> None:
-        self._clock = clock
-        self._most = most
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
-
-    def take(self, key: str, per_minute: int) -> Allowance:
+    async def take(self, key: str, per_minute: int) -> Allowance:
         """Take one request from the bucket ``key``, which holds a minute's worth."""
+        ...
+
+
+class OwnLimits:
+    """The buckets of a worker that has no supervisor."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._buckets = Buckets(clock)
+
+    async def take(self, key: str, per_minute: int) -> Allowance:
+        """Take one request from the bucket ``key``."""
+        share = self._buckets.take(key, per_minute)
+        return _allowance(share, per_minute, share.remaining)
+
+
+class Lender(Protocol):
+    """Lends tokens of the buckets that all workers share."""
+
+    async def take(self, key: str, per_minute: int) -> Share:
+        """Take some tokens of a bucket; ``UnavailableError``: it cannot be asked."""
+        ...
+
+    def give_back(self, key: str, per_minute: int, tokens: int) -> None:
+        """Give back what was not spent."""
+        ...
+
+
+_NOTHING = Share(0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Lease:
+    """What a worker has of one bucket."""
+
+    per_minute: int
+    tokens: int = 0
+    # Of the last answer; another is asked for when there are no tokens left.
+    share: Share = _NOTHING
+    at: float = float("-inf")
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class SharedLimits:
+    """A worker's part of the buckets that all workers share.
+
+    Tokens are lent, never made: all workers together let no more in than one
+    would. Where the lender is away each counts by itself, in buckets that are
+    full at first: then it is the limit for each worker.
+    """
+
+    def __init__(self, lender: Lender, clock: Clock) -> None:
+        self._lender = lender
+        self._clock = clock
+        self._own = OwnLimits(clock)
+        self._leases: dict[str, _Lease] = {}
+        self._away = False
+        self._ask_from = float("-inf")
+
+    async def take(self, key: str, per_minute: int) -> Allowance:
+        """Take one request from the bucket ``key``."""
+        lease = self._leases.get(key)
+        if lease is None:
+            lease = self._leases[key] = _Lease(per_minute)
+        if lease.tokens == 0:
+            # One asks for all: who waits here may find what another got.
+            async with lease.asking:
+                if lease.tokens == 0 and not await self._ask(key, lease, per_minute):
+                    return await self._own.take(key, per_minute)
+        if lease.tokens == 0:
+            return _allowance(lease.share, per_minute, 0)
+        lease.tokens -= 1
+        return _allowance(lease.share, per_minute, lease.share.remaining + lease.tokens)
+
+    async def run(self) -> None:
+        """Give back what is not spent, for ever."""
+        while True:
+            await asyncio.sleep(LEASE_S)
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Give back what was not spent in time."""
         now = self._clock.monotonic()
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = _Bucket(per_minute, now)
-            if len(self._buckets) > self._most:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(key)
-        gained = (now - bucket.at) * per_minute / MINUTE_S
-        bucket.tokens, bucket.at = min(per_minute, bucket.tokens + gained), now
-        second = MINUTE_S / per_minute
-        if bucket.tokens < 1:
-            wait = max(1, math.ceil((1 - bucket.tokens) * second))
-            return Allowance(per_minute, 0, _full_in(bucket, per_minute), wait)
-        bucket.tokens -= 1
-        return Allowance(per_minute, int(bucket.tokens), _full_in(bucket, per_minute))
+        ended = [
+            key
+            for key, lease in self._leases.items()
+            if lease.at + LEASE_S <= now and not lease.asking.locked()
+        ]
+        for key in ended:
+            lease = self._leases.pop(key)
+            if lease.tokens:
+                self._lender.give_back(key, lease.per_minute, lease.tokens)
 
-    def __len__(self) -> int:
-        return len(self._buckets)
+    async def _ask(self, key: str, lease: _Lease, per_minute: int) -> bool:
+        """Fill a lease, unless its bucket is known to be empty; false: nobody can be asked."""
+        now = self._clock.monotonic()
+        if now < lease.at + lease.share.wait_s:
+            return True
+        if now < self._ask_from:
+            return False
+        try:
+            lease.share = await self._lender.take(key, per_minute)
+        except UnavailableError as error:
+            if not self._away:
+                log.warning("limits_counted_apart", detail=error.message)
+            self._away, self._ask_from = True, now + AGAIN_S
+            return False
+        if self._away:
+            log.info("limits_counted_together")
+        self._away = False
+        lease.tokens, lease.at, lease.per_minute = lease.share.tokens, now, per_minute
+        return True
 
 
-def _full_in(bucket: _Bucket, per_minute: int) -> int:
-    return math.ceil((per_minute - bucket.tokens) * MINUTE_S / per_minute)
+def _allowance(share: Share, per_minute: int, remaining: int) -> Allowance:
+    wait = max(1, math.ceil(share.wait_s)) if share.tokens == 0 else 0
+    return Allowance(per_minute, remaining, share.reset_s, wait)
 
 
 def network_of(address: str) -> str:

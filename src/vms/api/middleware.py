@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vms.api import visit
 from vms.api.errors import response_of_bug
+from vms.api.forwarded import TrustedProxies
 from vms.common import Clock
 from vms.telemetry import Registry
 
@@ -43,18 +44,24 @@ class Edge:
     One plain ASGI layer for all of it, as each layer costs every request.
     """
 
-    def __init__(self, app: ASGIApp, headers: Iterable[tuple[str, str]] = PROTECTION) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        headers: Iterable[tuple[str, str]] = PROTECTION,
+        proxies: TrustedProxies | None = None,
+    ) -> None:
         self._app = app
+        self._proxies = proxies or TrustedProxies(())
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] == "websocket":
-            visit.begin(scope)
+            visit.begin(scope, self._proxies)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        came = visit.begin(scope)
+        came = visit.begin(scope, self._proxies)
         started = False
 
         async def send_protected(message: Message) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Required, TypedDict, TypeVar, Unpack, get_args
 import msgspec
 from fastapi import APIRouter, Response, params
 
-from vms.api.caller import caller, visitor
+from vms.api.caller import caller, onlooker, visitor
 from vms.api.inputs import JsonBody, PathName, Query, RawBody, if_match
 from vms.api.route import OurRoute
 
@@ -100,7 +100,7 @@ class Operation:
     @property
     def counted(self) -> bool:
         """Whether requests are counted against a limit."""
-        return self.asks_who or visitor in self.dependencies()
+        return self.asks_who or not {visitor, onlooker}.isdisjoint(self.dependencies())
 
     def statuses(self) -> list[int]:
         """Return every status of a refusal that it may answer."""

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from vms.admin import People, Principal
 from vms.api.cursors import Cursors
 from vms.api.events import EventHub, Listeners, WallFeed
-from vms.api.limits import Buckets
+from vms.api.limits import Limiter
 from vms.api.ports import FirstAnswers, Gate
 from vms.audit import AuditExport, AuditTrail
 from vms.cameras import CameraServices
@@ -58,7 +58,7 @@ class ApiState:
     version: str
     contexts: Contexts | None
     gate: Gate
-    buckets: Buckets
+    limiter: Limiter
     cursors: Cursors
     documents: Documents
     hub: EventHub | None = None

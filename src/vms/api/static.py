@@ -3,14 +3,17 @@
 from pathlib import Path, PurePosixPath
 
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from vms.api.caller import onlooker, visitor
 from vms.common import UnavailableError
 
 # Never the page: a wrong address under these is an error, not a screen.
-NOT_SCREENS = frozenset({"api", "assets", "graphql", "health", "metrics", "ws"})
+ASSETS = "assets"
+NOT_SCREENS = frozenset({"api", ASSETS, "graphql", "health", "metrics", "ws"})
 # Names under assets/ hold a hash of the content, so they never change.
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -42,6 +45,17 @@ class WebClient(StaticFiles):
                 code="web_client_missing",
             )
         return await super().get_response("index.html", scope)
+
+
+class CountedWebClient(WebClient):
+    """Counts who asks: a file apart, an address that might be a route of the API as one."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Count, then return what is there."""
+        parts = PurePosixPath(path).parts
+        file = not parts or parts[0] == ASSETS or parts[0] not in NOT_SCREENS
+        await (onlooker if file else visitor)(HTTPConnection(scope))
+        return await super().get_response(path, scope)
 
 
 def _is_screen(path: str) -> bool:

@@ -2,7 +2,8 @@
 
 The front alone may say for whom it asks. It reaches us by the Unix socket,
 which only our user can open; what a TCP client writes into the same headers is
-not read.
+not read. Where the front's client is a proxy that the settings trust, its word for
+where the request came from is taken.
 """
 
 import secrets
@@ -12,6 +13,7 @@ from typing import cast
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from vms.api.forwarded import NOBODY, TrustedProxies
 from vms.api.limits import Allowance
 
 CLIENT_HEADER = b"x-vms-client"
@@ -31,7 +33,7 @@ class Visit:
     allowance: Allowance | None = None
 
 
-def begin(scope: Scope) -> Visit:
+def begin(scope: Scope, proxies: TrustedProxies = NOBODY) -> Visit:
     """Make the visit of ``scope`` and keep it there."""
     client = scope.get("client")
     address = UNKNOWN if client is None else str(client[0])
@@ -42,6 +44,7 @@ def begin(scope: Scope) -> Visit:
                 address = value.decode("latin-1")
             elif name == SCHEME_HEADER:
                 scheme = value
+        address = proxies.client(address, scope["headers"])
     visit = Visit(secrets.token_hex(8), address, scheme in {b"https", b"wss"})
     scope[KEY] = visit
     return visit

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import msgspec
 
+from vms.bus.buckets import Share
 from vms.bus.memory import QUEUE_LIMIT, ItemQueue
 from vms.bus.ports import Message
 from vms.bus.wire import (
     Asked,
     Deliver,
     Done,
+    GiveBack,
     Missed,
     Publish,
     Subscribe,
+    Take,
+    Taken,
     Told,
     Unsubscribe,
     frame,
@@ -32,6 +36,8 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 # Who publishes or subscribes waits so long for the other side.
 ANSWER_LIMIT_S = 5.0
+# A request waits for the tokens that it takes: rather counted apart than late.
+TAKE_LIMIT_S = 0.5
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -49,6 +55,7 @@ class UnixBusClient:
         self._sleep = sleep
         self._numbers = count(1)
         self._waiting: dict[int, tuple[Asked, asyncio.Future[None]]] = {}
+        self._taking: dict[int, asyncio.Future[Share]] = {}
         self._listening: dict[int, tuple[Subscribe, ItemQueue]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -81,6 +88,26 @@ class UnixBusClient:
             raise
         return queue
 
+    async def take(self, key: str, per_minute: int) -> Share:
+        """Take some tokens of a bucket that all share; ``UnavailableError``: it is away."""
+        if self._writer is None:
+            raise self._late(TAKE_LIMIT_S)
+        number = next(self._numbers)
+        taken: asyncio.Future[Share] = asyncio.get_running_loop().create_future()
+        self._taking[number] = taken
+        try:
+            self._send(Take(number, key, per_minute))
+            async with asyncio.timeout(TAKE_LIMIT_S):
+                return await taken
+        except (TimeoutError, ConnectionError):
+            raise self._late(TAKE_LIMIT_S) from None
+        finally:
+            del self._taking[number]
+
+    def give_back(self, key: str, per_minute: int, tokens: int) -> None:
+        """Give back tokens that were not spent; what is given while it is away is lost."""
+        self._send(GiveBack(key, per_minute, tokens))
+
     def _forget(self, number: int) -> None:
         del self._listening[number]
         self._send(Unsubscribe(number))
@@ -96,12 +123,14 @@ class UnixBusClient:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 await done
         except TimeoutError:
-            raise UnavailableError(
-                f"the bus at {self._path} did not answer within {ANSWER_LIMIT_S:.0f} s",
-                code="bus_unavailable",
-            ) from None
+            raise self._late(ANSWER_LIMIT_S) from None
         finally:
             self._waiting.pop(wish.number, None)
+
+    def _late(self, limit_s: float) -> UnavailableError:
+        return UnavailableError(
+            f"the bus at {self._path} did not answer within {limit_s:g} s", code="bus_unavailable"
+        )
 
     def _send(self, wish: Asked) -> None:
         if self._writer is not None:
@@ -137,6 +166,9 @@ class UnixBusClient:
             log.warning("bus_server_refused", detail=str(error))
         finally:
             self._writer = None
+            for taken in self._taking.values():
+                if not taken.done():
+                    taken.set_exception(ConnectionResetError())
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -145,6 +177,9 @@ class UnixBusClient:
         match content:
             case Done(number):
                 self._hear_done(number)
+            case Taken(number, share):
+                if (taken := self._taking.get(number)) is not None and not taken.done():
+                    taken.set_result(share)
             case Deliver(number, topic, body):
                 if (listening := self._listening.get(number)) is not None:
                     listening[1].put(Message(topic, body))

@@ -1,4 +1,7 @@
-"""The bus for other processes of this machine: a Unix socket before a memory bus."""
+"""The bus for other processes of this machine: a Unix socket before a memory bus.
+
+The buckets that they share lie here too, as this process outlives them.
+"""
 
 import asyncio
 import contextlib
@@ -7,15 +10,19 @@ from pathlib import Path
 
 import msgspec
 
+from vms.bus.buckets import Buckets, Share
 from vms.bus.memory import MemoryBus
 from vms.bus.ports import Lagged, Subscription
 from vms.bus.wire import (
     Asked,
     Deliver,
     Done,
+    GiveBack,
     Missed,
     Publish,
     Subscribe,
+    Take,
+    Taken,
     Told,
     Unsubscribe,
     asked,
@@ -28,13 +35,16 @@ log = get_logger(__name__)
 
 # What may wait in a connection before its listeners' queues fill.
 _BUFFER_BYTES = 64 << 10
+# Of what a bucket holds one process gets this part at once, divided among all.
+_PARTS = 10
 
 
 class UnixBusServer:
-    """Lets other processes publish and listen on ``bus``."""
+    """Lets other processes publish and listen on ``bus``, and take from ``buckets``."""
 
-    def __init__(self, bus: MemoryBus, path: Path) -> None:
+    def __init__(self, bus: MemoryBus, path: Path, buckets: Buckets) -> None:
         self._bus = bus
+        self._buckets = buckets
         self._path = path
         self._server: asyncio.Server | None = None
         self._peers: set[asyncio.Task[None]] = set()
@@ -61,17 +71,30 @@ class UnixBusServer:
         self._path.unlink(missing_ok=True)
 
     def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_Peer(self._bus, reader, writer).serve())
+        task = asyncio.create_task(_Peer(self, self._bus, reader, writer).serve())
         self._peers.add(task)
         task.add_done_callback(self._peers.discard)
+
+    def lend(self, key: str, per_minute: int) -> Share:
+        """Lend a process some tokens of a bucket: together they hold a tenth of it at most."""
+        return self._buckets.take(key, per_minute, _PARTS * max(1, len(self._peers)))
+
+    def take_back(self, key: str, per_minute: int, tokens: int) -> None:
+        """Take back what a process has not spent."""
+        self._buckets.give_back(key, tokens, per_minute)
 
 
 class _Peer:
     """One connected process."""
 
     def __init__(
-        self, bus: MemoryBus, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        server: UnixBusServer,
+        bus: MemoryBus,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
+        self._server = server
         self._bus = bus
         self._reader = reader
         self._writer = writer
@@ -104,6 +127,10 @@ class _Peer:
             case Publish(number, topic, body):
                 await self._bus.publish(topic, body)
                 await self._tell(Done(number))
+            case Take(number, key, per_minute):
+                await self._tell(Taken(number, self._server.lend(key, per_minute)))
+            case GiveBack(key, per_minute, tokens):
+                self._server.take_back(key, per_minute, tokens)
 
     async def _pump(self, number: int, subscription: Subscription) -> None:
         """Write a subscription's items as fast as the peer reads them."""

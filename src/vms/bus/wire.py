@@ -1,13 +1,16 @@
 """Frames of the bus's socket: four bytes of length, then MessagePack."""
 
 import asyncio
+from typing import Annotated
 
 import msgspec
 
+from vms.bus.buckets import Share
 from vms.common import InvalidError
 
 LONGEST_FRAME = 1 << 20
 _LENGTH_BYTES = 4
+PerMinute = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
@@ -31,6 +34,22 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
     body: bytes
 
 
+class Take(msgspec.Struct, frozen=True, tag="take"):
+    """Take some tokens of a bucket."""
+
+    number: int
+    key: str
+    per_minute: PerMinute
+
+
+class GiveBack(msgspec.Struct, frozen=True, tag="give_back"):
+    """Give back tokens that were not spent."""
+
+    key: str
+    per_minute: PerMinute
+    tokens: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """What was asked under this number is done."""
 
@@ -45,14 +64,21 @@ class Deliver(msgspec.Struct, frozen=True, tag="deliver"):
     body: bytes
 
 
+class Taken(msgspec.Struct, frozen=True, tag="taken"):
+    """What was taken of a bucket."""
+
+    number: int
+    share: Share
+
+
 class Missed(msgspec.Struct, frozen=True, tag="missed"):
     """A subscription lost messages here."""
 
     number: int
 
 
-Asked = Subscribe | Unsubscribe | Publish
-Told = Done | Deliver | Missed
+Asked = Subscribe | Unsubscribe | Publish | Take | GiveBack
+Told = Done | Deliver | Missed | Taken
 
 asked: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
 told: msgspec.msgpack.Decoder[Told] = msgspec.msgpack.Decoder(Told)

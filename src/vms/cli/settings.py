@@ -60,10 +60,15 @@ def orders_of(settings: config.Settings, data: Path, *, open_: bool) -> Launch:
 
 def refuse_foreign_listeners(launch: Launch) -> None:
     """With ``--open`` every listener is on loopback, and no proxy leads to it."""
-    if launch.tls.behind_proxy:
+    proxies = {
+        "tls.behind_proxy": launch.tls.behind_proxy,
+        "api.trusted_proxies": bool(launch.api.trusted_proxies),
+    }
+    for key in (key for key, told in proxies.items() if told):
         raise InvalidError(
-            "tls.behind_proxy: with --open the server cannot stand behind a proxy",
+            f"{key}: with --open the server cannot stand behind a proxy",
             code="open_behind_proxy",
+            values={"key": key},
         )
     for key, value in launch.far_listeners():
         raise InvalidError(

@@ -97,8 +97,7 @@ EN: Mapping[str, str] = {
         "make one with vms admin create."
     ),
     "error.open_behind_proxy": (
-        "tls.behind_proxy: with --open the server cannot stand behind a proxy, "
-        "which would let anybody in."
+        "{key}: with --open the server cannot stand behind a proxy, which would let anybody in."
     ),
     "error.certificate_unreadable": "{file} cannot be read as a certificate in PEM.",
     "error.not_loopback": "{key} = {value}: with --open only loopback is allowed (127.0.0.1, ::1).",
@@ -204,7 +203,7 @@ PT: Mapping[str, str] = {
         "fator; crie um com vms admin create."
     ),
     "error.open_behind_proxy": (
-        "tls.behind_proxy: com --open o servidor não pode ficar atrás de um proxy, "
+        "{key}: com --open o servidor não pode ficar atrás de um proxy, "
         "que deixaria qualquer um entrar."
     ),
     "error.certificate_unreadable": "{file} não pode ser lido como certificado em PEM.",
@@ -311,7 +310,7 @@ ES: Mapping[str, str] = {
         "factor; cree uno con vms admin create."
     ),
     "error.open_behind_proxy": (
-        "tls.behind_proxy: con --open el servidor no puede estar detrás de un proxy, "
+        "{key}: con --open el servidor no puede estar detrás de un proxy, "
         "que dejaría entrar a cualquiera."
     ),
     "error.certificate_unreadable": "{file} no se puede leer como certificado en PEM.",

@@ -79,6 +79,12 @@ class Api(Section):
     workers: int = Field(
         1, ge=1, le=16, description="API processes behind the front; packets never pass them."
     )
+    trusted_proxies: tuple[Network, ...] = Field(
+        (),
+        max_length=64,
+        description="Networks of your own proxies, as CIDRs, whose X-Forwarded-For or Forwarded "
+        "is believed: limits, locks and the audit then know the client. Empty: none.",
+    )
 
 
 class Tls(Section):

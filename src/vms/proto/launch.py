@@ -34,6 +34,8 @@ class ApiSettings(Message, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    # Networks of proxies whose word for where a client is counts.
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class TlsSettings(Message, frozen=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from vms.bus import MemoryBus, UnixBusServer
+from vms.bus import Buckets, MemoryBus, UnixBusServer
 from vms.common import Clock, SystemClock, UnavailableError
 from vms.database import hold_folder
 from vms.proto import (
@@ -155,7 +155,7 @@ class Supervisor:
         if self.launch.open:
             await first_start.refuse_open_over_admin(self.launch, self.clock)
             return True
-        self.bus = UnixBusServer(MemoryBus(), bus_socket(self.data))
+        self.bus = UnixBusServer(MemoryBus(), bus_socket(self.data), Buckets(self.clock))
         await self.bus.start()
         has_admin = await first_start.prepare(self.launch, self.clock)
         if not self.orders.demo:

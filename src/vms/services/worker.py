@@ -5,11 +5,12 @@ alone also steers it, relays events, seals the audit and writes history.
 """
 
 import contextlib
+import dataclasses
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from vms.api import Contexts, OutboxSource, Wiring, running
+from vms.api import Contexts, OutboxSource, SharedLimits, Wiring, running
 from vms.api.store import KeptAnswers
 from vms.bus import Bus, MemoryBus, UnixBusClient
 from vms.cameras import CameraServices
@@ -39,7 +40,9 @@ async def closed_worker(
     house = House.open(orders.launch, clock)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.close)
-        bus = await stack.enter_async_context(_bus(house.data, alone=alone))
+        shared = None if alone else await stack.enter_async_context(_bus(house.data))
+        bus = shared or MemoryBus()
+        limiter = None if shared is None else SharedLimits(shared, clock)
         await house.people.start()
         first = orders.worker == FIRST
         director = Director(media, house.desired)
@@ -58,8 +61,13 @@ async def closed_worker(
             revoker = StreamRevoker(media, house.rights)
             ear.direct(director, revoker)
             work += duties(house, bus, director, recorder, revoker)
+        if limiter is not None:
+            work += (limiter.run,)
         await stack.enter_async_context(running(*work))
-        yield wiring_of(house, bus, watch, orders.cursor_key or secrets.token_bytes(32))
+        wiring = wiring_of(house, bus, watch, orders.cursor_key or secrets.token_bytes(32))
+        yield dataclasses.replace(
+            wiring, limiter=limiter, trusted_proxies=orders.launch.api.trusted_proxies
+        )
 
 
 def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> Wiring:
@@ -87,11 +95,8 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
 
 
 @contextlib.asynccontextmanager
-async def _bus(data: Path, *, alone: bool) -> AsyncIterator[Bus]:
-    """Yield the supervisor's bus, or one of this process where it has none."""
-    if alone:
-        yield MemoryBus()
-        return
+async def _bus(data: Path) -> AsyncIterator[UnixBusClient]:
+    """Yield the supervisor's bus."""
     bus = UnixBusClient(bus_socket(data))
     await bus.start()
     try:

@@ -5,7 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 import things
-from vms.api import Wiring, create_app, rest, visit
+from vms.api import Wiring, caller, create_app, rest, visit
 
 # Whatever is not here asks who calls; each has a reason to be open.
 PUBLIC = {
@@ -25,14 +25,13 @@ PUBLIC = {
     "POST /api/v1/auth/setup",
     "POST /api/v1/auth/sign-in",
 }
-UNCOUNTED = {"GET /health/live", "GET /health/ready"}
 COOKIES = {"vms_access": "ana", "vms_csrf": "c5rf"}
 
 
 def test_every_route_asks_who_calls_or_is_known_to_be_public() -> None:
     declared = {f"{op.method} {op.path}": op for ops in rest.EVERY for op in ops.declared}
     assert {name for name, op in declared.items() if not op.asks_who} == PUBLIC
-    assert {name for name, op in declared.items() if not op.counted} == UNCOUNTED
+    assert all(op.counted for op in declared.values())
 
 
 def test_no_route_is_served_that_was_not_declared(wiring: Wiring) -> None:
@@ -136,6 +135,50 @@ async def test_the_hundred_and_first_anonymous_request_waits(closed: httpx.Async
     assert answer.json()["values"] == {"limit": 100, "wait_s": 1}
     assert (await closed.get("/api/v1/things")).status_code == 429, "guessing tokens counts too"
     assert (await knock(closed, x_vms_client="192.0.2.8")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/none", 404),
+        ("GET", "/api", 404),
+        ("GET", "/graphql", 404),
+        ("POST", "/api/v1/none", 405),
+        ("DELETE", "/api/v1/version", 405),
+    ],
+)
+async def test_guessing_addresses_counts_like_asking(
+    closed: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    for _ in range(100):
+        assert (await closed.request(method, path)).status_code == status
+    assert (await closed.request(method, path)).status_code == 429
+    assert (await closed.get("/api/v1/version")).status_code == 429
+    signed_in = await closed.request(method, path, headers={"Authorization": "Bearer ana"})
+    assert signed_in.status_code == status
+    assert signed_in.headers["ratelimit-limit"] == "1000"
+
+
+@pytest.mark.parametrize("path", ["/", "/assets/app-1a2b.js", "/health/live", "/a/screen"])
+async def test_files_and_probes_have_a_larger_limit_of_their_own(
+    closed: httpx.AsyncClient, path: str
+) -> None:
+    while (await knock(closed)).status_code == 204:
+        pass
+    answer = await closed.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["ratelimit-limit"] == "3000"
+    assert answer.headers["ratelimit-remaining"] == "2999"
+
+
+async def test_files_end_too(closed: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "FILES_PER_MINUTE", 30)
+    for _ in range(30):
+        answer = await closed.get("/health/live")
+    assert answer.status_code == 200
+    assert (await closed.get("/favicon.svg")).json()["code"] == "rate_limited"
+    assert (await closed.get("/favicon.svg", headers={"x-vms-client": "192.0.2.8"})).is_success
+    assert (await knock(closed)).status_code == 204
 
 
 async def test_a_town_hall_behind_one_address_keeps_its_operators(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vms.bus import Lagged, MemoryBus, Message, UnixBusClient, UnixBusServer
+from vms.bus import Buckets, Lagged, MemoryBus, Message, UnixBusClient, UnixBusServer
 from vms.bus.wire import LONGEST_FRAME
-from vms.common import InvalidError, UnavailableError
+from vms.common import InvalidError, SystemClock, UnavailableError
 
 
 async def no_pause(_: float) -> None:
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def bus(path: Path) -> AsyncIterator[MemoryBus]:
     bus = MemoryBus()
-    server = UnixBusServer(bus, path)
+    server = UnixBusServer(bus, path, Buckets(SystemClock()))
     await server.start()
     yield bus
     await server.stop()
@@ -48,7 +48,7 @@ async def test_a_client_waits_for_its_server(path: Path, client: UnixBusClient) 
     await asyncio.sleep(0.05)
     assert not subscribing.done()
     bus = MemoryBus()
-    server = UnixBusServer(bus, path)
+    server = UnixBusServer(bus, path, Buckets(SystemClock()))
     await server.start()
     async with asyncio.timeout(5):
         heard = await subscribing
@@ -61,12 +61,12 @@ async def test_a_cut_client_comes_back_and_is_told_once_it_listens_again(
     path: Path, client: UnixBusClient
 ) -> None:
     """What is published after it was told is heard: nothing falls in between."""
-    first = UnixBusServer(MemoryBus(), path)
+    first = UnixBusServer(MemoryBus(), path, Buckets(SystemClock()))
     await first.start()
     heard = await client.subscribe("a")
     await first.stop()
     bus = MemoryBus()
-    second = UnixBusServer(bus, path)
+    second = UnixBusServer(bus, path, Buckets(SystemClock()))
     await second.start()
     async with asyncio.timeout(5):
         assert await anext(heard) == Lagged()

@@ -162,6 +162,11 @@ def test_a_refusal_as_json(
     monkeypatch.setenv("VMS_TLS__BEHIND_PROXY", "true")
     assert vms(monkeypatch, "up", "--open", "--json") == 2
     assert json.loads(capsys.readouterr().err)["code"] == "open_behind_proxy"
+    monkeypatch.delenv("VMS_TLS__BEHIND_PROXY")
+    monkeypatch.setenv("VMS_API__TRUSTED_PROXIES", '["10.0.0.0/8"]')
+    assert vms(monkeypatch, "up", "--open", "--json") == 2
+    said = json.loads(capsys.readouterr().err)
+    assert (said["code"], said["values"]) == ("open_behind_proxy", {"key": "api.trusted_proxies"})
 
 
 @pytest.mark.parametrize(("role", "orders"), [("media", Launch), ("api", ApiLaunch)])

@@ -63,7 +63,7 @@ def test_cameras_may_stand_in_the_environment(data: Path, monkeypatch: pytest.Mo
 
 
 BAD = [
-    ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, workers"),
+    ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, trusted_proxies, workers"),
     (
         "[apis]\nport = 1",
         "apis: unknown key; allowed: api, cameras, database, hub, log, rtsp, source, streams, tls,",

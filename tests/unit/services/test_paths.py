@@ -1,6 +1,7 @@
 """Folders and sockets of one installation."""
 
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,14 @@ def test_sockets_lie_in_a_folder_that_only_its_owner_may_open(tmp_path: Path) ->
 def test_a_long_path_gets_a_short_folder_that_follows_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "r"))
-    long = tmp_path / ("x" * 120)
-    folder = runtime_folder(long)
-    assert folder.parent == tmp_path / "r"
-    assert folder == runtime_folder(long)
-    assert folder != runtime_folder(tmp_path / ("y" * 120))
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with tempfile.TemporaryDirectory(prefix="r-") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        long = tmp_path / ("x" * 120)
+        folder = runtime_folder(long)
+        assert folder.parent == Path(short)
+        assert folder == runtime_folder(long)
+        assert folder != runtime_folder(tmp_path / ("y" * 120))
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use vms_access::Denied;
@@ -16,6 +16,11 @@ use crate::proxy::Proxy;
 /// Whom a request came from; set here, whatever the client wrote.
 pub const CLIENT: &str = "x-vms-client";
 pub const SCHEME: &str = "x-vms-scheme";
+
+/// What the API must know of a request for which the front asks: who, and what
+/// a proxy says of where he is, which the API believes where its settings say so.
+const PASSED_ON: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::HOST, header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
 
 const OF_ADDRESSES: &str = "v1.";
 
@@ -84,9 +89,9 @@ fn asking(
         .method(Method::POST)
         .uri(format!("/api/v1/streams/{key}/address"))
         .header(header::CONTENT_TYPE, "application/json");
-    for name in [header::AUTHORIZATION, header::HOST] {
-        if let Some(value) = headers.get(&name) {
-            request = request.header(name, value);
+    for name in PASSED_ON {
+        for value in headers.get_all(&name) {
+            request = request.header(&name, value);
         }
     }
     request
@@ -141,6 +146,22 @@ mod tests {
         assert_eq!(of("Basic abc"), None);
         assert_eq!(of("Bearer"), None);
         assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_api_is_told_what_proxies_say_and_nothing_else_of_the_client() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.1"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.2"));
+        headers.append(header::COOKIE, HeaderValue::from_static("vms_access=abc"));
+        headers.append(CLIENT, HeaderValue::from_static("1.2.3.4"));
+        let key = StreamKey::parse("gate/main").expect("a stream");
+        let peer = "10.0.0.9".parse().expect("an address");
+        let request = asking(&headers, &key, Use::Open, peer, "http").ok().expect("a request");
+        let told: Vec<_> = request.headers().get_all("x-forwarded-for").iter().collect();
+        assert_eq!(told, ["192.0.2.1", "192.0.2.2"]);
+        assert_eq!(request.headers()[CLIENT], "10.0.0.9");
+        assert!(!request.headers().contains_key(header::COOKIE));
     }
 
     #[test]

@@ -7,7 +7,7 @@ from fastapi import Response
 
 from vms.admin import Function
 from vms.api.answers import answer
-from vms.api.caller import Caller, Visitor
+from vms.api.caller import Caller, Onlooker, Visitor
 from vms.api.operation import Operations
 from vms.api.state import State
 from vms.common import UnavailableError
@@ -41,13 +41,13 @@ async def get_version(_visitor: Visitor, state: State) -> Response:
 
 
 @ops.get("/health/live", summary="Alive", answer=Health, example=Health())
-async def get_live() -> Response:
+async def get_live(_onlooker: Onlooker) -> Response:
     """Answer while the process runs."""
     return answer(Health())
 
 
 @ops.get("/health/ready", summary="Ready", answer=Health, example=Health())
-async def get_ready(state: State) -> Response:
+async def get_ready(_onlooker: Onlooker, state: State) -> Response:
     """Answer while requests can be served: the media process runs what is wished."""
     if not state.watch.connected:
         raise UnavailableError("the media process does not answer", code="unavailable")
