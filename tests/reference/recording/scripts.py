@@ -68,7 +68,8 @@ class Script:
         """Half seconds of video: key frame, none, key frame, none; and the sound in them."""
         for _ in range(count):
             self.sequence += 1
-            key = (self.now - self.origin) // HALF_US % 2 == 0
+            has_video = bool(load_samples(self.samples[0])["width"])
+            key = has_video and (self.now - self.origin) // HALF_US % 2 == 0
             self.key_sequence = self.sequence if key else self.key_sequence
             tracks = [
                 track for number, source in enumerate(self.samples, 1)
@@ -76,17 +77,12 @@ class Script:
             ]  # fmt: skip
             values = {
                 "sequence": self.sequence, "error_us": 1500, "duration_us": HALF_US,
-                "camera_offset_ms": -40, "flags": self.flags(int(key)),
+                "camera_offset_ms": -40, "flags": int(key) | (0 if has_video else NO_VIDEO) | self.lost,
                 "key_sequence": self.key_sequence,
             }  # fmt: skip
             self.add("fragment", **values | more, tracks=tracks)
             self.lost = 0
             self.now += HALF_US
-
-    def flags(self, key: int) -> int:
-        """Return the flags of the next fragment."""
-        has_video = bool(load_samples(self.samples[0])["width"])
-        return (key if has_video else NO_VIDEO) | self.lost
 
     def track(self, number: int, source: str) -> Values | None:
         """Return the samples of a track that begin within the present half second of the part."""
@@ -345,23 +341,24 @@ def exported(file: str, *, inside: bool) -> Values:
     return s.vector
 
 
+# Those under `after` hold what is done to a recording when the recorder is done with it.
 VECTORS: dict[str, Callable[[], Values]] = {
     "plain": plain,
     "sub-stream": sub_stream,
-    "hour-removed": hour_removed,
-    "mp4-export": lambda: exported("clip.mp4", inside=True),
-    "mkv-inside": lambda: exported("clip.mkv", inside=True),
+    "after/hour-removed": hour_removed,
+    "after/mp4-export": lambda: exported("clip.mp4", inside=True),
+    "after/mkv-inside": lambda: exported("clip.mkv", inside=True),
     # The twelve cases of the page.
-    "mkv-export": lambda: exported("clip.mkv", inside=False),
-    "key-frames-only": key_frames_only,
-    "audio-dropped": audio_dropped,
+    "after/mkv-export": lambda: exported("clip.mkv", inside=False),
+    "after/key-frames-only": key_frames_only,
+    "after/audio-dropped": audio_dropped,
     "encrypted": encrypted,
-    "re-wrapped": re_wrapped,
+    "after/re-wrapped": re_wrapped,
     "restart-in-mid-hour": restart,
     "clock-back-2-h": clock_back,
     "clock-forward-10-years": clock_forward,
     "codec-change": codec_change,
     "empty-hour": empty_hour,
-    "index-lost": index_lost,
+    "after/index-lost": index_lost,
     "hold-on-a-full-disk": hold,
 }

@@ -327,7 +327,10 @@ class Verifier:
             return
         anew = any(fragment.record.rebuilt for fragment in part.fragments)
         lines = 1 if anew else 2
-        if part.sums.splitlines()[:lines] != sums(part).splitlines()[:lines]:
+        if (
+            part.sums.splitlines(keepends=True)[:lines]
+            != sums(part).splitlines(keepends=True)[:lines]
+        ):
             why = "it names other sums"
             self.report.findings.append(Finding(CHANGED, name.sums, why, *part.span()))
 
