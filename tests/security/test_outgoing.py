@@ -29,9 +29,11 @@ CALLERS = {
     "create_connection",
     "open_connection",
     "create_datagram_endpoint",
+    "secure_channel",
 }
 # Our own listeners and processes, and a command that a person gives a farm.
-OWN = {"bus/server.py", "cli/fault.py"} | {
+# Nodes call the control machine, to join by a command and to renew.
+OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} | {
     f"services/{name}.py"
     for name in ("api", "certificate", "child", "listen", "media", "supervisor", "tree")
 }

@@ -17,6 +17,7 @@ from vms.cameras import CameraServices
 from vms.cities import CameraGroups, Cities, Plans, Sites
 from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
+from vms.nodes import Nodes
 from vms.streaming import StreamAddresses
 from vms.telemetry import Registry
 
@@ -44,6 +45,7 @@ class Contexts:
     audit_export: AuditExport
     addresses: StreamAddresses
     cameras: CameraServices
+    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from vms.cli.audit import audit_app
 from vms.cli.become import become
 from vms.cli.config import config_app
 from vms.cli.db import db_app
+from vms.cli.node import node_app
 from vms.cli.options import Options
 from vms.cli.scenes import MOST_CAMERAS, farm, make_scenes
 from vms.cli.settings import Flags, launch_of
@@ -49,6 +50,7 @@ def build_app(texts: Texts) -> typer.Typer:
     app.add_typer(stream_app(texts, options), name="stream")
     app.add_typer(admin_app(texts, options), name="admin")
     app.add_typer(token_app(texts, options), name="token")
+    app.add_typer(node_app(texts, options), name="node")
 
     @app.command("version", help=texts("version.help"))
     def version(*, as_json: Annotated[bool, options("json")] = False) -> None:
@@ -158,9 +160,16 @@ def _add_run(app: typer.Typer, texts: Texts, options: Options) -> None:
         data: Annotated[Path | None, options("data")] = None,
         open_: Annotated[bool, options("open")] = False,
         camera: Annotated[list[str] | None, options("camera")] = None,
+        control_listen: Annotated[str, options("control_listen")] = "",
     ) -> None:
         check_role(role)
-        launch = launch_of(data, Flags(cameras=tuple(camera or ())), open_=open_)
+        if control_listen and role != "media":
+            raise InvalidError(
+                f"{role} does not listen there: --control-listen is of the role media",
+                code="control_listen_role",
+            )
+        flags = Flags(cameras=tuple(camera or ()))
+        launch = launch_of(data, flags, open_=open_, control_listen=control_listen)
         become(f"vms.services.{role}", launch if role == "media" else ApiLaunch(launch=launch))
 
 

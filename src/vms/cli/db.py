@@ -36,6 +36,7 @@ STORES = (
     "vms.cameras.history_store",
     "vms.cameras.store",
     "vms.cities.store",
+    "vms.nodes.store",
     "vms.outbox.store",
     "vms.streaming.openings",
     "vms.streaming.store",

@@ -39,6 +39,9 @@ _FLAGS = {
     "audit_file": "--file",
     "audit_city": "--city",
     "fingerprint": "--fingerprint",
+    "node_role": "--role",
+    "node_name": "--name",
+    "control_listen": "--control-listen",
 }
 
 

@@ -41,13 +41,23 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def launch_of(data: Path | None, flags: Flags, *, open_: bool) -> Launch:
+def launch_of(data: Path | None, flags: Flags, *, open_: bool, control_listen: str = "") -> Launch:
     """Return checked orders, or say why they are refused."""
     folder = data or config.default_data()
     launch = orders_of(config.load(folder, flags.overrides()), folder, open_=open_)
+    launch = msgspec.structs.replace(launch, control_listen=_listened(control_listen))
     if open_:
         refuse_foreign_listeners(launch)
     return launch
+
+
+def _listened(text: str) -> str:
+    try:
+        return config.listen_address(text)
+    except ValueError as error:
+        raise InvalidError(
+            f"--control-listen {text}: {error}", code="control_listen", values={"value": text}
+        ) from None
 
 
 def orders_of(settings: config.Settings, data: Path, *, open_: bool) -> Launch:

@@ -8,12 +8,13 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_audit, texts_db, texts_people, texts_stream
+from vms.cli import texts_audit, texts_db, texts_node, texts_people, texts_stream
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
     **texts_audit.EN,
     **texts_db.EN,
+    **texts_node.EN,
     **texts_people.EN,
     **texts_stream.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
@@ -119,6 +120,7 @@ EN: Mapping[str, str] = {
 PT: Mapping[str, str] = {
     **texts_audit.PT,
     **texts_db.PT,
+    **texts_node.PT,
     **texts_people.PT,
     **texts_stream.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
@@ -226,6 +228,7 @@ PT: Mapping[str, str] = {
 ES: Mapping[str, str] = {
     **texts_audit.ES,
     **texts_db.ES,
+    **texts_node.ES,
     **texts_people.ES,
     **texts_stream.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",

@@ -8,7 +8,7 @@ from vms.config.load import (
     load,
     shown,
 )
-from vms.config.model import Camera, Settings
+from vms.config.model import Camera, Settings, listen_address
 from vms.config.reference import example, reference
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "default_data",
     "environment_names",
     "example",
+    "listen_address",
     "load",
     "reference",
     "shown",

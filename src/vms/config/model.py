@@ -7,11 +7,14 @@ here is what an operator reads.
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vms.common import InvalidError, camera_id, check_address
+
+MOST_PORT = 65535
 
 
 def _address(text: str) -> str:
@@ -56,13 +59,42 @@ def _database_url(text: str) -> str:
     )
 
 
+def listen_address(text: str) -> str:
+    """Return where to listen, or say what such an address is; empty is nowhere."""
+    host, _, port = text.rpartition(":")
+    if not text or (port.isdecimal() and 0 < int(port) <= MOST_PORT and _is_host(host)):
+        return text
+    raise ValueError("must be empty, or ADDRESS:PORT, such as 0.0.0.0:50052 or [::]:50052")
+
+
+def _is_host(text: str) -> bool:
+    bare = text.removeprefix("[").removesuffix("]")
+    try:
+        return (":" in bare) == text.startswith("[") and bool(str(ip_address(bare)))
+    except ValueError:
+        return False
+
+
+def _https(text: str) -> str:
+    try:
+        found = urlsplit(text)
+        good = found.scheme == "https" and found.hostname and not found.path.strip("/")
+        if not text or (good and "@" not in found.netloc and found.port != 0):
+            return text.rstrip("/")
+    except ValueError:
+        pass
+    raise ValueError("must be empty, or https://HOST or https://HOST:PORT")
+
+
 Address = Annotated[str, AfterValidator(_address)]
+ListenAddress = Annotated[str, AfterValidator(listen_address)]
+HttpsAddress = Annotated[str, AfterValidator(_https)]
 Network = Annotated[str, AfterValidator(_network)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
 FilePathText = Annotated[str, AfterValidator(_file_path)]
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=0, le=MOST_PORT)]
 
 
 class Section(BaseModel):
@@ -201,6 +233,21 @@ class Database(Section):
     )
 
 
+class Nodes(Section):
+    """Other machines that join this installation."""
+
+    listen: ListenAddress = Field(
+        "",
+        description="ADDRESS:PORT where machines that have joined renew their certificates, by "
+        "mutual TLS; empty: none can join.",
+    )
+    address: HttpsAddress = Field(
+        "",
+        description="How other machines call this one, https://HOST:PORT; empty: by api.host and "
+        "api.port.",
+    )
+
+
 class Log(Section):
     """Logs on standard error. Secrets are taken out of every line."""
 
@@ -248,6 +295,7 @@ class Settings(BaseSettings):
     hub: HubMemory = Field(default_factory=HubMemory)
     streams: Streams = Field(default_factory=Streams)
     database: Database = Field(default_factory=Database)
+    nodes: Nodes = Field(default_factory=Nodes)
     log: Log = Field(default_factory=Log)
     cameras: tuple[Camera, ...] = Field(
         (), max_length=10_000, description="Cameras, one [[cameras]] table each."
@@ -284,5 +332,6 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("hub", HubMemory),
     ("streams", Streams),
     ("database", Database),
+    ("nodes", Nodes),
     ("log", Log),
 )

@@ -32,7 +32,7 @@ from vms.engine.model import (
     WebRtcConfig,
 )
 from vms.engine.ports import LocalEngine, MediaControl
-from vms.engine.server import EngineServicer, MediaService, serve
+from vms.engine.server import EngineServicer, MediaService, serve, serve_far
 from vms.engine.snapshot import SnapshotStore
 
 __all__ = [
@@ -67,4 +67,5 @@ __all__ = [
     "VerifyKey",
     "WebRtcConfig",
     "serve",
+    "serve_far",
 ]

@@ -1,4 +1,4 @@
-"""A media process over gRPC on a Unix socket."""
+"""A media process over gRPC: on a Unix socket, or on another machine."""
 
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 
 import grpc
 
+from vms.common import Clock, VmsError
 from vms.engine import wire
 from vms.engine.model import (
     Applied,
@@ -17,29 +18,25 @@ from vms.engine.model import (
 )
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
+from vms.trust import DIALLED, Identity, NodeRole, dial, error_from, host_of
 
 CALL_TIMEOUT_S = 5.0
 
 T = TypeVar("T")
 
-# A media process that was killed is back within three seconds; whoever steers
-# it must notice at once, not after gRPC's default of up to two minutes.
-_OPTIONS = (
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 250),
-    ("grpc.enable_retries", 0),
-    ("grpc.max_receive_message_length", 64 << 20),
-    ("grpc.max_send_message_length", 64 << 20),
-)
-
-
 class EngineClient:
     """Steers one media process; survives its restarts."""
 
-    def __init__(self, socket: Path) -> None:
-        self._channel = grpc.aio.insecure_channel(f"unix:{socket.absolute()}", options=_OPTIONS)
+    def __init__(self, to: Path | grpc.aio.Channel) -> None:
+        if isinstance(to, Path):
+            to = grpc.aio.insecure_channel(f"unix:{to.absolute()}", options=DIALLED)
+        self._channel = to
         self._stub = stubs.EngineStub(self._channel)
+
+    @classmethod
+    def far(cls, address: str, name: str, identity: Identity, clock: Clock) -> Self:
+        """Return a client of the media node ``name``, whatever machine answers at the address."""
+        return cls(dial(address, host_of(name, NodeRole.MEDIA), identity, clock))
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,7 +90,7 @@ class EngineClient:
             async for message in call:
                 yield wire.batch_from(message)
         except grpc.aio.AioRpcError as error:
-            raise wire.error_from(error) from None
+            raise _told(error) from None
         finally:
             call.cancel()
 
@@ -102,4 +99,8 @@ async def _call(call: Awaitable[T]) -> T:
     try:
         return await call
     except grpc.aio.AioRpcError as error:
-        raise wire.error_from(error) from None
+        raise _told(error) from None
+
+
+def _told(error: grpc.aio.AioRpcError) -> VmsError:
+    return error_from(error, "the media process", "media_down")

@@ -4,11 +4,11 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
-from vms.common import InternalError, VmsError
+from vms.common import Clock, InternalError, VmsError
 from vms.engine import wire
 from vms.engine.journal import Journal
 from vms.engine.model import Addresses, Applied, Description, DesiredState, Revocation
@@ -17,6 +17,7 @@ from vms.engine.snapshot import SnapshotStore
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 from vms.telemetry import get_logger
+from vms.trust import LISTENED, IsRemoved, Identity, abort, serve_nodes
 
 log = get_logger(__name__)
 
@@ -32,16 +33,12 @@ def _errors_as_status(method: Method) -> Method:
         try:
             return await method(self, request, context)
         except VmsError as error:
-            await _abort(context, error)
+            await abort(context, error)
         except Exception:
             log.exception("call_failed", method=method.__name__)
-            await _abort(context, InternalError(f"{method.__name__} failed; the log says why"))
+            await abort(context, InternalError(f"{method.__name__} failed; the log says why"))
 
     return wrapped
-
-
-async def _abort(context: Context, error: VmsError) -> NoReturn:
-    await context.abort(wire.grpc_code(error), error.message, wire.error_metadata(error))
 
 
 class MediaService:
@@ -185,9 +182,24 @@ class EngineServicer(stubs.EngineServicer):
 async def serve(service: MediaService, socket: Path) -> grpc.aio.Server:
     """Serve ``service`` on a Unix socket that only this user can open."""
     socket.unlink(missing_ok=True)
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 64 << 20)])
+    server = grpc.aio.server(options=LISTENED)
     stubs.add_EngineServicer_to_server(EngineServicer(service), server)
     server.add_insecure_port(f"unix:{socket.absolute()}")
     await server.start()
     socket.chmod(0o600)
     return server
+
+
+async def serve_far(
+    service: MediaService,
+    address: str,
+    identity: Callable[[], Identity],
+    is_removed: IsRemoved,
+    clock: Clock,
+) -> tuple[grpc.aio.Server, int]:
+    """Serve ``service`` on TCP to other nodes, each as its role allows."""
+
+    def add(server: grpc.aio.Server) -> None:
+        stubs.add_EngineServicer_to_server(EngineServicer(service), server)
+
+    return await serve_nodes(address, add, identity, is_removed, clock)

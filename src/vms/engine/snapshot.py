@@ -8,8 +8,6 @@ File: ``VMSSNAP1`` (8 bytes, also the associated data), nonce (12), ciphertext
 with tag. A write is atomic: a new file, synced, takes the old one's place.
 """
 
-import contextlib
-import os
 import secrets
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vms.common import InternalError
 from vms.engine.model import DesiredState
+from vms.trust import write_private
 
 MAGIC = b"VMSSNAP1"
 NONCE_BYTES = 12
@@ -40,7 +39,7 @@ class SnapshotStore:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = AESGCM(self._key()).encrypt(nonce, msgspec.json.encode(desired), MAGIC)
-        _write_atomic(self._file, MAGIC + nonce + sealed)
+        write_private(self._file, MAGIC + nonce + sealed)
 
     def load(self) -> DesiredState | None:
         """Return the snapshot, or nothing where there is none."""
@@ -75,23 +74,5 @@ class SnapshotStore:
             return self._read_key()
         except FileNotFoundError:
             key = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
-            _write_atomic(self._key_file, key)
+            write_private(self._key_file, key)
             return key
-
-
-def _write_atomic(path: Path, content: bytes) -> None:
-    """Write ``content`` as ``path``, mode 0600, whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

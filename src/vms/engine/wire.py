@@ -3,49 +3,11 @@
 from collections.abc import Iterable
 from typing import cast
 
-import grpc
 import msgspec
 
-from vms.common import OUTCOMES, InternalError, Kind, StreamName, UnavailableError, VmsError
-from vms.common import error_of_kind
+from vms.common import InternalError, StreamName
 from vms.engine import model
 from vms.proto.engine_v1 import messages as pb
-
-ERROR_KEY = "vms-error-bin"
-
-_KIND_OF_CODE = {getattr(grpc.StatusCode, o.grpc_code): kind for kind, o in OUTCOMES.items()}
-
-
-class _ErrorDetail(msgspec.Struct, frozen=True):
-    """What of an error the status code and its message do not carry."""
-
-    kind: str
-    code: str
-    values: model.Values = {}
-
-
-def grpc_code(error: VmsError) -> grpc.StatusCode:
-    """Return the status code of an error's kind."""
-    return cast(grpc.StatusCode, getattr(grpc.StatusCode, error.outcome.grpc_code))
-
-
-def error_metadata(error: VmsError) -> tuple[tuple[str, bytes], ...]:
-    """Return code and values as trailing metadata."""
-    detail = _ErrorDetail(error.kind.value, error.code, error.values)
-    return ((ERROR_KEY, msgspec.json.encode(detail)),)
-
-
-def error_from(error: grpc.aio.AioRpcError) -> VmsError:
-    """Return the error of our tree that a failed call stands for."""
-    message = error.details() or error.code().name
-    for key, value in error.trailing_metadata() or ():
-        if key == ERROR_KEY:
-            detail = msgspec.json.decode(value, type=_ErrorDetail)
-            return error_of_kind(detail.kind, message, code=detail.code, values=detail.values)
-    kind = _KIND_OF_CODE.get(error.code())
-    if kind in {None, Kind.UNAVAILABLE} or error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return UnavailableError(f"the media process does not answer: {message}", code="media_down")
-    return error_of_kind(kind or Kind.INTERNAL, message)
 
 
 def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:

@@ -88,6 +88,15 @@ class DatabaseSettings(Message, frozen=True):
     threads: int = 4
 
 
+class NodesSettings(Message, frozen=True):
+    """Where machines that have joined renew their certificates, and where others join."""
+
+    # HOST:PORT; empty: nowhere.
+    listen: str = ""
+    # https://HOST:PORT; empty: the front's own.
+    address: str = ""
+
+
 class StreamSettings(Message, frozen=True):
     """Most streams open at once; 0 is no limit."""
 
@@ -116,8 +125,11 @@ class Launch(Message, frozen=True):
     hub: HubSettings = HubSettings()
     streams: StreamSettings = StreamSettings()
     database: DatabaseSettings = DatabaseSettings()
+    nodes: NodesSettings = NodesSettings()
     log: LogSettings = LogSettings()
     cameras: tuple[CameraEntry, ...] = ()
+    # HOST:PORT where the media process answers other nodes; empty: its Unix socket alone.
+    control_listen: str = ""
 
     def far_listeners(self) -> list[tuple[str, str]]:
         """Return keys and addresses of the listeners that other machines can reach."""
@@ -127,6 +139,12 @@ class Launch(Message, frozen=True):
             ("webrtc.host", self.webrtc.host),
             *(("webrtc.udp_hosts", host) for host in self.webrtc.udp_hosts),
         ]
+        for key, at in (
+            ("nodes.listen", self.nodes.listen),
+            ("--control-listen", self.control_listen),
+        ):
+            if at:
+                hosts.append((key, at.rpartition(":")[0].strip("[]")))
         return [(key, host) for key, host in hosts if not ip_address(host).is_loopback]
 
 

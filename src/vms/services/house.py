@@ -26,9 +26,11 @@ from vms.cities import (
 from vms.common import Clock
 from vms.database import Database, Vault, database_url
 from vms.engine import DesiredState, StreamLimits
+from vms.nodes import Nodes
 from vms.proto import Launch, StreamSettings
 from vms.services.places import PlayerKeys, StreamQuotas
 from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces, StreamRights
+from vms.trust import entrance_of
 
 SYSTEM = system_principal("vms")
 
@@ -78,6 +80,7 @@ class House:
     addresses: StreamAddresses
     access: EngineAccess
     rights: StreamRights
+    nodes: Nodes
 
     @classmethod
     def open(cls, launch: Launch, clock: Clock) -> Self:
@@ -120,6 +123,7 @@ class House:
                 limits_of(launch.streams),
             ),
             rights=StreamRights(database, people.principals, where),
+            nodes=Nodes(database, vault, clock, lambda: entrance_of(launch)),
         )
 
     @classmethod

@@ -23,12 +23,14 @@ from vms.engine import (
     TlsConfig,
     WebRtcConfig,
     serve,
+    serve_far,
 )
 from vms.engine.native import NativeEngine
 from vms.proto import Launch, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
 from vms.telemetry import get_logger
+from vms.trust import Member, speaks_tls
 
 log = get_logger("vms.services.media")
 
@@ -69,8 +71,8 @@ def tls_config(launch: Launch) -> TlsConfig | None:
     return TlsConfig(
         certificate=str(pair.certificate),
         key=str(pair.key),
-        origin=tls.speaks_tls(launch.tls, launch.api.host),
-        players=tls.speaks_tls(launch.tls, launch.webrtc.host),
+        origin=speaks_tls(launch.tls, launch.api.host),
+        players=speaks_tls(launch.tls, launch.webrtc.host),
         # A browser would keep people from going on past its warning.
         strict_transport=not pair.self_made,
     )
@@ -105,6 +107,19 @@ async def keep_certificate(launch: Launch, clock: Clock) -> None:
             log.error("certificate_not_renewed", detail=str(error))  # noqa: TRY400
 
 
+async def listen_far(
+    launch: Launch, service: MediaService, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Member:
+    """Answer other nodes too, while the stack is open; returns this machine among them."""
+    member = Member(Path(launch.data), clock)
+    server, port = await serve_far(
+        service, launch.control_listen, member.identity, member.is_removed, clock
+    )
+    stack.push_async_callback(server.stop, GRACE_S)
+    log.info("control_ready", node=member.identity().peer.name, port=port)
+    return member
+
+
 async def run(launch: Launch, post: child.Post) -> None:
     """Serve until told to stop."""
     data = Path(launch.data)
@@ -116,12 +131,15 @@ async def run(launch: Launch, post: child.Post) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.stop)
         addresses = await service.start()
-        recording = asyncio.create_task(service.record_events())
-        stack.callback(recording.cancel)
-        renewing = asyncio.create_task(keep_certificate(launch, clock))
-        stack.callback(renewing.cancel)
         server = await serve(service, media_socket(data))
         stack.push_async_callback(server.stop, GRACE_S)
+        more = []
+        if launch.control_listen:
+            more.append((await listen_far(launch, service, clock, stack)).run())
+        work = (service.record_events(), keep_certificate(launch, clock), *more)
+        tasks = [asyncio.create_task(one) for one in work]
+        for task in tasks:
+            stack.callback(task.cancel)
         post.ready(
             {
                 "front": addresses.front,
@@ -131,7 +149,7 @@ async def run(launch: Launch, post: child.Post) -> None:
             }
         )
         log.info("media_ready", front=addresses.front, rtsp=addresses.rtsp)
-        await child.until(stop, recording, renewing)
+        await child.until(stop, *tasks)
     log.info("media_stopped")
 
 

@@ -2,14 +2,12 @@
 
 import ssl
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
-from vms.proto import Launch, TlsSettings
+from vms.proto import Launch
+from vms.trust import CERTIFICATE_FILE, speaks_tls
 
-FOLDER = "tls"
-CERTIFICATE_FILE = "certificate.pem"
-KEY_FILE = "key.pem"
+KEY_FILE = CERTIFICATE_FILE.with_name("key.pem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +20,6 @@ class Pair:
     self_made: bool
 
 
-def speaks_tls(settings: TlsSettings, host: str) -> bool:
-    """Tell whether a listener on ``host`` speaks TLS."""
-    if settings.mode == "auto":
-        return not ip_address(host).is_loopback
-    return settings.mode == "on"
-
-
 def pair_of(launch: Launch) -> Pair | None:
     """Return the pair that is served, or nothing where no listener speaks TLS."""
     hosts = (launch.api.host, launch.webrtc.host)
@@ -36,8 +27,8 @@ def pair_of(launch: Launch) -> Pair | None:
         return None
     if launch.tls.certificate:
         return Pair(Path(launch.tls.certificate), Path(launch.tls.key), self_made=False)
-    folder = Path(launch.data) / FOLDER
-    return Pair(folder / CERTIFICATE_FILE, folder / KEY_FILE, self_made=True)
+    data = Path(launch.data)
+    return Pair(data / CERTIFICATE_FILE, data / KEY_FILE, self_made=True)
 
 
 def scheme(launch: Launch, host: str) -> str:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import secrets
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from vms.api import Contexts, OutboxSource, SharedLimits, Wiring, running
@@ -17,15 +18,19 @@ from vms.cameras import CameraServices
 from vms.common import Clock
 from vms.engine import DesiredState, EngineClient
 from vms.ingest import Bystander, Director, IngestWatch, Roster, StatusRecorder
+from vms.nodes import add_nodes_service
 from vms.proto import ApiLaunch
 from vms.services.first_start import prepare
 from vms.services.house import House
-from vms.services.keeper import Ear, chores, duties
+from vms.services.keeper import Ear, Work, again, chores, duties
 from vms.services.paths import bus_socket
 from vms.services.places import WallPlaces
 from vms.streaming import StreamRevoker
+from vms.trust import Identity, serve_nodes
 
 FIRST = 0
+GRACE_S = 0.3
+RENEW_EVERY_S = 86_400.0
 # What runs is decided by the director; a watcher expects nothing by itself.
 NOTHING = DesiredState(0, ())
 
@@ -61,6 +66,8 @@ async def closed_worker(
             revoker = StreamRevoker(media, house.rights)
             ear.direct(director, revoker)
             work += duties(house, bus, director, recorder, revoker)
+            if orders.launch.nodes.listen:
+                work += (await control_door(house, orders.launch.nodes.listen, stack),)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))
@@ -68,6 +75,31 @@ async def closed_worker(
         yield dataclasses.replace(
             wiring, limiter=limiter, trusted_proxies=orders.launch.api.trusted_proxies
         )
+
+
+async def control_door(house: House, address: str, stack: contextlib.AsyncExitStack) -> Work:
+    """Answer nodes while the stack is open; returns what keeps our own certificate new."""
+    own = await house.nodes.own_identity()
+
+    def identity() -> Identity:
+        return own
+
+    async def renew() -> None:
+        nonlocal own
+        own = await house.nodes.own_identity()
+
+    async def keep() -> None:
+        await again("own certificate", renew, RENEW_EVERY_S)
+
+    server, _ = await serve_nodes(
+        address,
+        partial(add_nodes_service, house.nodes),
+        identity,
+        house.nodes.is_removed,
+        house.clock,
+    )
+    stack.push_async_callback(server.stop, GRACE_S)
+    return keep
 
 
 def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> Wiring:
@@ -86,6 +118,7 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
             audit_export=house.audit_export,
             addresses=house.addresses,
             cameras=CameraServices(house.cameras, house.transfer, house.history),
+            nodes=house.nodes,
         ),
         cursor_key=cursor_key,
         first_answers=KeptAnswers(house.database, house.vault, house.clock),

@@ -20,7 +20,10 @@ from vms.cities import CameraGroups, Cities, Plans, Sites, Surroundings
 from vms.common import ManualClock, StreamName, SystemClock
 from vms.database import Database
 from vms.ingest import IngestWatch
+from vms.nodes import Nodes
+from vms.trust import Entrance
 
+ENTRANCE = Entrance("https://vms.test", "", "vms.test:50052")
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
 
 
@@ -67,6 +70,7 @@ async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
         audit_export=AuditExport(database, hall.vault, clock),
         addresses=await signing(database, hall.vault, clock),
         cameras=hall.cameras,
+        nodes=Nodes(database, hall.vault, clock, lambda: ENTRANCE),
     )
 
 

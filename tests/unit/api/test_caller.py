@@ -24,6 +24,7 @@ PUBLIC = {
     "POST /api/v1/auth/second-factor",
     "POST /api/v1/auth/setup",
     "POST /api/v1/auth/sign-in",
+    "POST /api/v1/nodes/join",
 }
 COOKIES = {"vms_access": "ana", "vms_csrf": "c5rf"}
 

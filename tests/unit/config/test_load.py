@@ -66,7 +66,21 @@ BAD = [
     ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, trusted_proxies, workers"),
     (
         "[apis]\nport = 1",
-        "apis: unknown key; allowed: api, cameras, database, hub, log, rtsp, source, streams, tls,",
+        "apis: unknown key; allowed: api, cameras, database, hub, log, nodes, rtsp, source,",
+    ),
+    *(
+        (f"[nodes]\nlisten = '{bad}'", "nodes.listen")
+        for bad in ("50052", "vms.example:50052", "::1:50052", "127.0.0.1:0", "127.0.0.1:65536")
+    ),
+    *(
+        (f"[nodes]\naddress = '{bad}'", "nodes.address")
+        for bad in (
+            "http://vms.example",
+            "vms.example",
+            "https://a/b",
+            "https://u@a",
+            "https://a:x",
+        )
     ),
     ('[tls]\nmode = "maybe"', "tls.mode = 'maybe': Input should be 'auto', 'on' or 'off'"),
     ('[tls]\nkey = "key.pem"', "tls.key = 'key.pem': must be an absolute path"),

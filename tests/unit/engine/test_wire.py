@@ -20,6 +20,7 @@ from vms.engine import (
     VerifyKey,
 )
 from vms.engine import wire
+from vms.trust import error_from, error_metadata, grpc_code
 
 REASON = Reason("unknown_codec", {"codec": "AV1", "count": 3, "ratio": 0.5})
 
@@ -97,8 +98,8 @@ class _Failed(grpc.aio.AioRpcError):
 @pytest.mark.parametrize("kind", list(Kind))
 def test_an_error_of_each_kind(kind: Kind) -> None:
     error = error_of_kind(kind, "camera gate failed", code="x", values={"camera": "gate"})
-    failed = _Failed(wire.grpc_code(error), wire.error_metadata(error))
-    back = wire.error_from(failed)
+    failed = _Failed(grpc_code(error), error_metadata(error))
+    back = error_from(failed, "the media process", "media_down")
     assert type(back) is BY_KIND[kind]
     assert (back.code, back.values, back.message) == ("x", {"camera": "gate"}, error.message)
 
@@ -114,4 +115,4 @@ def test_an_error_of_each_kind(kind: Kind) -> None:
     ],
 )
 def test_a_failure_of_grpc_itself(code: grpc.StatusCode, kind: Kind) -> None:
-    assert wire.error_from(_Failed(code, ())).kind == kind
+    assert error_from(_Failed(code, ()), "the media process", "media_down").kind == kind

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from vms.common import InvalidError, ManualClock
 from vms.proto import ApiSettings, Launch, TlsSettings, WebRtcSettings
 from vms.services import certificate, tls
+from vms.trust import speaks_tls
 
 DAY_S = 24 * 3600
 
@@ -47,7 +48,7 @@ def read(pair: tls.Pair) -> x509.Certificate:
 )
 def test_tls_is_on_where_others_can_reach(mode: str, host: str, *, speaks: bool) -> None:
     settings = TlsSettings(mode=mode)  # type: ignore[arg-type]
-    assert tls.speaks_tls(settings, host) is speaks
+    assert speaks_tls(settings, host) is speaks
     assert tls.scheme(Launch(data="/d", tls=settings), host) == ("https" if speaks else "http")
 
 

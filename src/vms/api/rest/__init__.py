@@ -9,6 +9,7 @@ from vms.api.rest import (
     cities,
     events,
     keys,
+    nodes,
     roles,
     streams,
     system,
@@ -32,6 +33,7 @@ EVERY: tuple[Operations, ...] = (
     cameras.files,
     cameras.ops,
     events.ops,
+    nodes.ops,
     streams.ops,
     system.ops,
 )

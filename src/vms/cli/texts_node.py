@@ -1,0 +1,133 @@
+"""What ``vms node`` says."""
+
+from collections.abc import Mapping
+
+EN: Mapping[str, str] = {
+    "node.help": "Other machines of the installation.",
+    "node.token.help": "Make a token by which one machine joins, once, within 15 minutes.",
+    "node.list.help": "List the machines that have joined.",
+    "node.remove.help": "Take a machine out; its certificate is refused from then on.",
+    "node.join.help": "Join an installation with this machine.",
+    "node.renew.help": "Get the next certificate of this machine now.",
+    "node.ask.help": "Ask a media node something, as this machine's role allows.",
+    "option.node_role": "What the machine will be there for: media, stream or observer.",
+    "option.node_name": "Name of this machine; without it, its host name.",
+    "option.control_listen": (
+        "Answer other nodes too, at ADDRESS:PORT; this machine has joined before."
+    ),
+    "argument.node": "Id of the node.",
+    "argument.node_token": "What vms node token printed.",
+    "argument.node_where": "NAME@HOST:PORT of a media node.",
+    "argument.node_what": "describe, streams or metrics.",
+    "node.token.made": (
+        "One machine joins as {role} until {until}. Run there, once:\n  vms node join {token}"
+    ),
+    "node.none": "No machine has joined.",
+    "node.line": "{id}  {name}  {role}  until {until}",
+    "node.removed": "Node {id} was removed.",
+    "node.joined": "This machine is node {name} ({id}), {role}. Its certificate: until {until}.",
+    "node.renewed": "Node {name} ({id}), {role}: the new certificate lasts until {until}.",
+    "error.node_role": "the role of a node is one of: {allowed}.",
+    "error.node_question": "ask NAME@HOST:PORT for one of: {allowed}.",
+    "error.node_name": "{name} is no name of a node: a-z, 0-9 and - inside, at most 63.",
+    "error.node_name_taken": "there is a node {name} already; remove it, or take another --name.",
+    "error.node_token_unknown": "the token is none, has run out or was used; make a new one.",
+    "error.node_token_unreadable": "this is no token of vms node token.",
+    "error.node_removed": "this node was removed.",
+    "error.node_strange": "what answers there is not that node of this installation.",
+    "error.role_not_allowed": "{role} may not call {method}.",
+    "error.already_joined": "this machine has joined already; to join anew remove {file} first.",
+    "error.not_joined": "this machine has not joined: there is no {file}. Run vms node join.",
+    "error.nodes_not_set": "no machine can join yet: set {setting}.",
+    "error.certificate_ended": "the node's certificate has ended; remove the node and join again.",
+    "error.control_strange": "what answers there is not the machine that made the token.",
+    "error.authority_strange": "another authority answered than the token names.",
+    "error.control_down": "the control machine does not answer.",
+}
+
+PT: Mapping[str, str] = {
+    "node.help": "Outras máquinas da instalação.",
+    "node.token.help": "Cria um token com que uma máquina entra, uma vez, em até 15 minutos.",
+    "node.list.help": "Lista as máquinas que entraram.",
+    "node.remove.help": "Retira uma máquina; seu certificado passa a ser recusado.",
+    "node.join.help": "Faz esta máquina entrar em uma instalação.",
+    "node.renew.help": "Obtém agora o próximo certificado desta máquina.",
+    "node.ask.help": "Pergunta algo a um nó de mídia, conforme o papel desta máquina.",
+    "option.node_role": "Para que a máquina serve: media, stream ou observer.",
+    "option.node_name": "Nome desta máquina; sem ele, o nome do host.",
+    "option.control_listen": (
+        "Responde também a outros nós, em ENDEREÇO:PORTA; esta máquina já entrou antes."
+    ),
+    "argument.node": "Id do nó.",
+    "argument.node_token": "O que vms node token mostrou.",
+    "argument.node_where": "NOME@HOST:PORTA de um nó de mídia.",
+    "argument.node_what": "describe, streams ou metrics.",
+    "node.token.made": (
+        "Uma máquina entra como {role} até {until}. Rode nela, uma vez:\n  vms node join {token}"
+    ),
+    "node.none": "Nenhuma máquina entrou.",
+    "node.line": "{id}  {name}  {role}  até {until}",
+    "node.removed": "O nó {id} foi retirado.",
+    "node.joined": "Esta máquina é o nó {name} ({id}), {role}. Seu certificado: até {until}.",
+    "node.renewed": "Nó {name} ({id}), {role}: o novo certificado vale até {until}.",
+    "error.node_role": "o papel de um nó é um destes: {allowed}.",
+    "error.node_question": "pergunte a NOME@HOST:PORTA um destes: {allowed}.",
+    "error.node_name": "{name} não é nome de nó: a-z, 0-9 e - no meio, no máximo 63.",
+    "error.node_name_taken": "já há um nó {name}; retire-o ou escolha outro --name.",
+    "error.node_token_unknown": "o token não existe, expirou ou foi usado; crie outro.",
+    "error.node_token_unreadable": "isto não é um token de vms node token.",
+    "error.node_removed": "este nó foi retirado.",
+    "error.node_strange": "quem responde ali não é aquele nó desta instalação.",
+    "error.role_not_allowed": "{role} não pode chamar {method}.",
+    "error.already_joined": "esta máquina já entrou; para entrar de novo remova antes {file}.",
+    "error.not_joined": "esta máquina não entrou: não há {file}. Rode vms node join.",
+    "error.nodes_not_set": "nenhuma máquina pode entrar ainda: defina {setting}.",
+    "error.certificate_ended": "o certificado do nó terminou; retire o nó e entre de novo.",
+    "error.control_strange": "quem responde ali não é a máquina que criou o token.",
+    "error.authority_strange": "respondeu outra autoridade que não a do token.",
+    "error.control_down": "a máquina de controle não responde.",
+}
+
+ES: Mapping[str, str] = {
+    "node.help": "Otras máquinas de la instalación.",
+    "node.token.help": "Crea un token con que una máquina entra, una vez, en 15 minutos.",
+    "node.list.help": "Muestra las máquinas que entraron.",
+    "node.remove.help": "Retira una máquina; su certificado se rechaza desde entonces.",
+    "node.join.help": "Hace entrar esta máquina en una instalación.",
+    "node.renew.help": "Obtiene ahora el próximo certificado de esta máquina.",
+    "node.ask.help": "Pregunta algo a un nodo de medios, según el papel de esta máquina.",
+    "option.node_role": "Para qué sirve la máquina: media, stream u observer.",
+    "option.node_name": "Nombre de esta máquina; sin él, el nombre del host.",
+    "option.control_listen": (
+        "Responde también a otros nodos, en DIRECCIÓN:PUERTO; esta máquina ya entró antes."
+    ),
+    "argument.node": "Id del nodo.",
+    "argument.node_token": "Lo que mostró vms node token.",
+    "argument.node_where": "NOMBRE@HOST:PUERTO de un nodo de medios.",
+    "argument.node_what": "describe, streams o metrics.",
+    "node.token.made": (
+        "Una máquina entra como {role} hasta {until}. Ejecute en ella, una vez:\n"
+        "  vms node join {token}"
+    ),
+    "node.none": "Ninguna máquina ha entrado.",
+    "node.line": "{id}  {name}  {role}  hasta {until}",
+    "node.removed": "El nodo {id} fue retirado.",
+    "node.joined": "Esta máquina es el nodo {name} ({id}), {role}. Su certificado: hasta {until}.",
+    "node.renewed": "Nodo {name} ({id}), {role}: el nuevo certificado vale hasta {until}.",
+    "error.node_role": "el papel de un nodo es uno de estos: {allowed}.",
+    "error.node_question": "pregunte a NOMBRE@HOST:PUERTO uno de estos: {allowed}.",
+    "error.node_name": "{name} no es nombre de nodo: a-z, 0-9 y - en medio, como máximo 63.",
+    "error.node_name_taken": "ya hay un nodo {name}; retírelo o elija otro --name.",
+    "error.node_token_unknown": "el token no existe, expiró o fue usado; cree otro.",
+    "error.node_token_unreadable": "esto no es un token de vms node token.",
+    "error.node_removed": "este nodo fue retirado.",
+    "error.node_strange": "quien responde allí no es ese nodo de esta instalación.",
+    "error.role_not_allowed": "{role} no puede llamar {method}.",
+    "error.already_joined": "esta máquina ya entró; para entrar de nuevo quite antes {file}.",
+    "error.not_joined": "esta máquina no ha entrado: no hay {file}. Ejecute vms node join.",
+    "error.nodes_not_set": "ninguna máquina puede entrar aún: defina {setting}.",
+    "error.certificate_ended": "el certificado del nodo terminó; retire el nodo y entre de nuevo.",
+    "error.control_strange": "quien responde allí no es la máquina que creó el token.",
+    "error.authority_strange": "respondió otra autoridad que la del token.",
+    "error.control_down": "la máquina de control no responde.",
+}
