@@ -1,5 +1,7 @@
 """Two machines of one installation, as two data folders: join, ask, be removed."""
 
+import contextlib
+import io
 import json
 import os
 import socket
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from product import Product, running, wait_for
+from vms import cli
 from vms.trust import JoinToken
 
 LIMIT_S = 20.0
@@ -25,18 +28,35 @@ def free_port() -> int:
 
 
 @dataclass
+class Said:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass
 class Control:
     """The control machine, and short ways to its commands."""
 
     product: Product
 
-    def vms(self, *arguments: str, data: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "vms.cli", "node", *arguments]
-        environment = {**os.environ, "VMS_NODES__ADDRESS": self.product.api, "LC_ALL": "C"}
-        return subprocess.run(
-            [*command, "--data", str(data or self.product.data)],
-            capture_output=True, text=True, timeout=60, check=False, env=environment,
-        )  # fmt: skip
+    def vms(self, *arguments: str, data: Path | None = None) -> Said:
+        """Run a command in this process: on a busy machine a new one takes seconds to start."""
+        out, err = io.StringIO(), io.StringIO()
+        argv = ["vms", "node", *arguments, "--data", str(data or self.product.data)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VMS_NODES__ADDRESS", self.product.api)
+            patch.setenv("LC_ALL", "C")
+            patch.setattr(sys, "argv", argv)
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                pytest.raises(SystemExit) as ended,
+            ):
+                cli.main()
+        return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     def token(self, role: str) -> str:
         made = self.vms("token", "--role", role, "--json")
