@@ -69,7 +69,7 @@ class Nodes:
         return NewNodeToken(token=str(token), role=draft.role, expires_us=expires_us)
 
     async def join(self, draft: JoinDraft, address: str) -> Joined:
-        """Let in who holds a token. It is used up, whatever comes of it."""
+        """Let in who holds a token; it is used up, even where the name is taken."""
         entrance = self._entrance()
 
         def work(unit: Unit) -> Joined | ConflictError | UnauthenticatedError:
