@@ -307,7 +307,7 @@ async def test_a_taken_port_is_told(control: Control) -> None:
 
 def test_the_step_keeps_what_is_there(empty_url: str, open_database: Any) -> None:  # noqa: ANN401
     database = open_database(empty_url)
-    upgrade(database, "0007")
+    upgrade(database, "0008")
     before = database.run_sync(lambda unit: unit.rows("SELECT id FROM plans", {}), PLATFORM)
     upgrade(database)
     after = database.run_sync(lambda unit: unit.rows("SELECT id FROM plans", {}), PLATFORM)
