@@ -171,13 +171,13 @@ def test_an_older_file_is_copied_before_the_upgrade(
     monkeypatch.setattr("vms.database.backups.schema_state", older)
     ensure_current(database, backups)
     [copy] = backups.iterdir()
-    assert copy.name.startswith("before-0009-")
+    assert copy.name.startswith("before-9999-")
     assert schema_state(open_database(f"sqlite:///{copy}")).is_current
 
 
 def older(database: Database) -> object:
     state = schema_state(database)
-    return type(state)(current=state.current, newest="0009", known=state.known | {"0009"})
+    return type(state)(current=state.current, newest="9999", known=state.known | {"9999"})
 
 
 def test_faults_are_found_in_tables(database: Database) -> None:
