@@ -3,7 +3,8 @@
 //! Data flow of writing: [`fragmenter`] cuts frames into fragments of at most
 //! half a second, [`part`] turns each into the bytes of a video file and of
 //! its index, [`ledger`] and [`seal`] prove them. Of reading: [`record`] and
-//! [`mp4::walk`] parse, [`recover`] finds what is whole after a crash.
+//! [`mp4::walk`] parse, [`recover`] finds what is whole after a crash,
+//! [`verify`] tells what is genuine.
 //!
 //! What is absent: files, clocks, threads, randomness. Time and keys come in
 //! as parameters, bytes come from a [`source::Source`].
@@ -24,6 +25,7 @@ pub mod seal;
 pub mod source;
 pub mod time;
 pub mod track;
+pub mod verify;
 mod wire;
 
 pub use fragment::{Core, Fragment, Hash, Place, Sample, Stored, TrackStart};

@@ -1,5 +1,8 @@
 //! Plays the steps of a golden vector with the crate's own writers.
 
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

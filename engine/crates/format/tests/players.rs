@@ -1,0 +1,181 @@
+//! What is written from a camera's frames plays in other people's players:
+//! FFmpeg's ffprobe opens it, counts every frame and agrees on the length.
+
+mod common;
+
+use std::process::Command;
+
+use bytes::Bytes;
+use common::{int, json, text, unhex, vectors};
+use vms_format::recover::{HashFrom, recover};
+use vms_format::track::Learned;
+use vms_format::{Fragment, Fragmenter, Owner, PartId, PartWriter, Step, StreamState, TrackConfig};
+use vms_media::{Codec, Frame, Timing, Track, TrackKind, access_units};
+
+const START_US: i64 = 1_795_773_600_000_000;
+
+fn stream(kind: TrackKind, id: u8, codec: Codec, clock_rate: u32, fmtp: &str) -> Track {
+    Track { id, kind, codec, clock_rate, channels: u8::from(kind == TrackKind::Audio), fmtp: fmtp.into() }
+}
+
+fn frame(track: &Track, number: u64, key: bool, ticks: i64, data: Bytes) -> Frame {
+    Frame {
+        track: track.id,
+        kind: track.kind,
+        codec: track.codec.clone(),
+        epoch: 1,
+        number,
+        key,
+        discontinuity: false,
+        // Cameras count from anywhere.
+        dts: 7_000_000 + ticks,
+        pts: 7_000_000 + ticks,
+        timing: Timing { utc_us: START_US + ticks * 1_000_000 / i64::from(track.clock_rate), error_us: Some(900) },
+        data,
+    }
+}
+
+/// Two seconds at 25 frames a second.
+fn video(track: &Track, file: &str) -> Vec<Frame> {
+    let path = vectors().join("..").join(file);
+    let units = access_units(&track.codec, &std::fs::read(path).expect("a vector"));
+    assert_eq!(units.len(), 50);
+    (0..).zip(units).map(|(n, unit)| frame(track, n, unit.key, n as i64 * 3600, unit.data)).collect()
+}
+
+/// Two seconds of a list of samples, again and again.
+fn audio(track: &Track, list: &str) -> Vec<Frame> {
+    let values = json(vectors().join("samples").join(format!("{list}.json")));
+    let samples = values["samples"].as_array().expect("samples");
+    let (mut frames, mut ticks) = (Vec::new(), 0);
+    while ticks < 2 * i64::from(track.clock_rate) {
+        let sample = &samples[frames.len() % samples.len()];
+        frames.push(frame(track, frames.len() as u64, false, ticks, unhex(text(&sample["hex"])).into()));
+        ticks += int(&sample["duration"]);
+    }
+    frames
+}
+
+struct Recorded {
+    file: Vec<u8>,
+    fragments: Vec<Fragment>,
+}
+
+fn record(tracks: &[Track], mut frames: Vec<Frame>) -> Recorded {
+    frames.sort_by_key(|frame| frame.timing.utc_us);
+    let mut configs = TrackConfig::of_stream(tracks);
+    let keys = frames.iter().find(|frame| frame.key);
+    if let (Some(key), Some(video)) = (keys, configs.iter_mut().find(|config| config.is_video())) {
+        assert_eq!(video.learn(key), Learned::Sets);
+        assert_eq!((video.width, video.height), (160, 120));
+    }
+    let mut cutter = Fragmenter::new(&configs);
+    let mut fragments = Vec::new();
+    for frame in &frames {
+        match cutter.push(frame) {
+            Step::Held => {}
+            Step::Closed(fragment) => fragments.push(fragment),
+            other => panic!("{other:?}"),
+        }
+    }
+    fragments.extend(cutter.flush());
+    let part = PartId { hour: 498_826, part: 0, stream: 0 };
+    let mut writer = PartWriter::new(&Owner::new("porto", "gate"), part, 1, &configs, None);
+    let mut state = StreamState::new("gate", 0);
+    let mut file = writer.init().to_vec();
+    for fragment in &fragments {
+        let written = writer.fragment(fragment.clone(), 0, &mut state).expect("fits");
+        assert_eq!(written.stored.place.offset, file.len() as u64);
+        written.slices().for_each(|slice| file.extend(slice));
+        assert_eq!(written.stored.place.offset + u64::from(written.stored.place.size), file.len() as u64);
+    }
+    let found = recover(&file, None, HashFrom::START).expect("reads");
+    assert_eq!((found.fragments.len(), found.torn.len()), (fragments.len(), 0));
+    Recorded { file, fragments }
+}
+
+/// Codec name, frames, and seconds to the end of the last one, of each track.
+fn probe(file: &[u8], name: &str) -> Vec<(String, usize, f64)> {
+    let path = std::env::temp_dir().join(format!("vms-format-{}-{name}.mp4", std::process::id()));
+    std::fs::write(&path, file).expect("a temporary file");
+    let run = |show: &str| {
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-of", "json", show])
+            .arg(&path)
+            .output()
+            .expect("ffprobe is installed (Debian: apt install ffmpeg)");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let (streams, packets) = (run("-show_streams"), run("-show_packets"));
+    std::fs::remove_file(&path).expect("removes");
+    let number = |value: &serde_json::Value| text(value).parse::<f64>().expect("a number");
+    let of = |index: &serde_json::Value| {
+        let own: Vec<_> = packets["packets"]
+            .as_array()
+            .expect("packets")
+            .iter()
+            .filter(|packet| packet["stream_index"] == *index)
+            .collect();
+        // Not every parser of FFmpeg's tells a duration: the last one counts as the one before.
+        let times: Vec<f64> = own.iter().map(|packet| number(&packet["pts_time"])).collect();
+        let [.., before, last] = times[..] else { return (own.len(), 0.0) };
+        (own.len(), last + (last - before))
+    };
+    let streams = streams["streams"].as_array().expect("streams").iter();
+    streams
+        .map(|stream| {
+            let (count, end) = of(&stream["index"]);
+            (text(&stream["codec_name"]).to_owned(), count, end)
+        })
+        .collect()
+}
+
+fn plays(name: &str, tracks: &[Track], frames: Vec<Frame>, wanted: &[(&str, usize)]) {
+    let recorded = record(tracks, frames);
+    let found = probe(&recorded.file, name);
+    assert_eq!(found.iter().map(|(codec, count, _)| (codec.as_str(), *count)).collect::<Vec<_>>(), wanted, "{name}");
+    let longest = found.iter().map(|(_, _, end)| *end).fold(0.0, f64::max);
+    let told: i64 = recorded.fragments.iter().map(|fragment| i64::from(fragment.duration_us)).sum();
+    assert!((longest - told as f64 / 1e6).abs() <= 0.13, "{name}: {longest} s, told {told} us");
+    for (codec, count, end) in found {
+        assert!((end - 2.0).abs() <= 0.13, "{name}: {codec} of {count} frames ends at {end}");
+    }
+}
+
+#[test]
+fn every_codec_plays() {
+    let h264 = stream(TrackKind::Video, 0, Codec::H264, 90_000, "");
+    let h265 = stream(TrackKind::Video, 0, Codec::H265, 90_000, "");
+    let config = json(vectors().join("samples/aac.json"));
+    let fmtp = format!("mode=AAC-hbr; config={}", text(&config["config"]));
+    let aac = stream(TrackKind::Audio, 1, Codec::Aac, 8_000, &fmtp);
+    let opus = stream(TrackKind::Audio, 1, Codec::Opus, 48_000, "");
+    let alaw = stream(TrackKind::Audio, 1, Codec::Pcma, 8_000, "");
+    let both = |v: &Track, file: &str, a: &Track, list: &str| [video(v, file), audio(a, list)].concat();
+    plays(
+        "h264-aac",
+        &[h264.clone(), aac.clone()],
+        both(&h264, "camera.h264", &aac, "aac"),
+        &[("h264", 50), ("aac", 16)],
+    );
+    plays("h265", &[h265.clone()], video(&h265, "camera.h265"), &[("hevc", 50)]);
+    let pair = [h264.clone(), alaw.clone()];
+    plays("h264-alaw", &pair, both(&h264, "camera.h264", &alaw, "alaw"), &[("h264", 50), ("pcm_alaw", 100)]);
+    let pair = [h265.clone(), opus.clone()];
+    plays("h265-opus", &pair, both(&h265, "camera.h265", &opus, "opus"), &[("hevc", 50), ("opus", 100)]);
+    plays("opus", &[opus.clone()], audio(&opus, "opus"), &[("opus", 100)]);
+}
+
+#[test]
+fn a_file_plays_up_to_wherever_it_was_cut() {
+    let track = stream(TrackKind::Video, 0, Codec::H264, 90_000, "");
+    let recorded = record(std::slice::from_ref(&track), video(&track, "camera.h264"));
+    let whole = recover(&recorded.file, None, HashFrom::START).expect("reads");
+    for at in [1, whole.fragments.len() / 2] {
+        let range = whole.fragments[at].range();
+        let cut = &recorded.file[..range.start as usize];
+        let frames: usize = recorded.fragments[..at].iter().map(|fragment| fragment.samples.len()).sum();
+        assert_eq!(probe(cut, &format!("cut-{at}"))[0].1, frames);
+    }
+}
