@@ -15,6 +15,8 @@ pub mod crypt;
 pub mod fragment;
 pub mod fragmenter;
 pub mod ledger;
+pub mod manifest;
+pub mod matroska;
 pub mod merkle;
 pub mod mp4;
 pub mod names;
@@ -54,6 +56,15 @@ pub enum FormatError {
     Sealed { what: &'static str },
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+/// The groups of a fragment's samples that stay when those of `without` (bits
+/// of [`fragment::Group`]) are removed.
+#[must_use]
+pub fn thinned(samples: &[Sample], video_track: Option<u8>, without: u8) -> Vec<Sample> {
+    let stays =
+        |sample: &&Sample| fragment::Group::of(Some(sample.track) == video_track, sample.key).bit() & without == 0;
+    samples.iter().filter(stays).cloned().collect()
 }
 
 /// SHA-256 of the concatenation of `parts`.

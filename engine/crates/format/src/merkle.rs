@@ -12,44 +12,51 @@ fn node(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left, right])
 }
 
-/// The largest power of two below `count`, which is over 1.
-fn split(count: usize) -> usize {
-    1 << (usize::BITS - 1 - (count - 1).leading_zeros())
+/// A tree over leaf hashes, level by level. One that has no neighbour goes up
+/// as it is, which makes the tree of the standard.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    #[must_use]
+    pub fn new(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while levels[levels.len() - 1].len() > 1 {
+            let pair = |pair: &[Hash]| match pair {
+                [left, right] => node(left, right),
+                _ => pair[0],
+            };
+            let next = levels[levels.len() - 1].chunks(2).map(pair).collect();
+            levels.push(next);
+        }
+        Self { levels }
+    }
+
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.levels[self.levels.len() - 1].first().copied().unwrap_or_else(|| sha256(&[]))
+    }
+
+    #[must_use]
+    pub fn leaves(&self) -> &[Hash] {
+        &self.levels[0]
+    }
+
+    /// The audit path of leaf `index`, from the leaf up; `None` past the end.
+    #[must_use]
+    pub fn proof(&self, index: usize) -> Option<Vec<Hash>> {
+        let inside = index < self.leaves().len();
+        let siblings = self.levels.iter().enumerate().filter_map(|(height, level)| level.get((index >> height) ^ 1));
+        inside.then(|| siblings.copied().collect())
+    }
 }
 
 /// The tree hash over leaf hashes.
 #[must_use]
 pub fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => sha256(&[]),
-        [only] => *only,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            node(&root(left), &root(right))
-        }
-    }
-}
-
-/// The audit path of leaf `index`, from the leaf up; `None` past the end.
-#[must_use]
-pub fn proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    if index >= leaves.len() {
-        return None;
-    }
-    let mut path = Vec::new();
-    let (mut from, mut to) = (0, leaves.len());
-    while to - from > 1 {
-        let middle = from + split(to - from);
-        if index < middle {
-            path.push(root(&leaves[middle..to]));
-            to = middle;
-        } else {
-            path.push(root(&leaves[from..middle]));
-            from = middle;
-        }
-    }
-    path.reverse();
-    Some(path)
+    Tree::new(leaves.to_vec()).root()
 }
 
 /// The root that a leaf and its path lead to in a tree of `count` leaves
@@ -115,7 +122,7 @@ mod tests {
             let leaves = leaves(count);
             let root = root(&leaves);
             for index in 0..usize::from(count) {
-                let path = proof(&leaves, index).expect("inside");
+                let path = Tree::new(leaves.clone()).proof(index).expect("inside");
                 let from =
                     |index: u64, path: &[Hash]| root_from(&leaves[usize::from(count) / 2], index, count.into(), path);
                 assert_eq!(root_from(&leaves[index], index as u64, count.into(), &path), Some(root));
@@ -126,7 +133,7 @@ mod tests {
                 let longer: Vec<Hash> = path.iter().copied().chain([[0; 32]]).collect();
                 assert_eq!(root_from(&leaves[index], index as u64, count.into(), &longer), None);
             }
-            assert_eq!(proof(&leaves, count.into()), None);
+            assert_eq!(Tree::new(leaves).proof(count.into()), None);
         }
     }
 }

@@ -159,12 +159,12 @@ fn every_codec_plays() {
         both(&h264, "camera.h264", &aac, "aac"),
         &[("h264", 50), ("aac", 16)],
     );
-    plays("h265", &[h265.clone()], video(&h265, "camera.h265"), &[("hevc", 50)]);
+    plays("h265", std::slice::from_ref(&h265), video(&h265, "camera.h265"), &[("hevc", 50)]);
     let pair = [h264.clone(), alaw.clone()];
     plays("h264-alaw", &pair, both(&h264, "camera.h264", &alaw, "alaw"), &[("h264", 50), ("pcm_alaw", 100)]);
     let pair = [h265.clone(), opus.clone()];
     plays("h265-opus", &pair, both(&h265, "camera.h265", &opus, "opus"), &[("hevc", 50), ("opus", 100)]);
-    plays("opus", &[opus.clone()], audio(&opus, "opus"), &[("opus", 100)]);
+    plays("opus", std::slice::from_ref(&opus), audio(&opus, "opus"), &[("opus", 100)]);
 }
 
 #[test]

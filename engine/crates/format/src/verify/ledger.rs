@@ -143,7 +143,7 @@ fn check_holds(book: &Book, report: &mut Report) {
                     hold.on && (*stream == names::WHOLE_CAMERA || *stream == entry.stream) && touches
                 });
                 if held {
-                    say(report, book, entry, State::Changed, Why::UnderHold);
+                    say(report, book, entry, State::AgainstHold, Why::RemovedBy);
                 }
             }
             _ => {}

@@ -11,7 +11,11 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 pub use ledger::is_held;
+pub(crate) use ledger::trusted;
 pub use report::{Finding, Report, Signer, State, Why};
+
+pub(crate) use report::hex;
+pub use video::{file_hash, file_hash_to};
 
 use crate::source::{Source, SourceError};
 use crate::{FormatError, Hash};

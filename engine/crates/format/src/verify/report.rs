@@ -21,6 +21,8 @@ pub enum State {
     Unread,
     Missing,
     Changed,
+    /// A REMOVED over a span under a HOLD in force.
+    AgainstHold,
 }
 
 impl State {
@@ -59,10 +61,13 @@ pub enum Why {
     FileHashOther,
     CountOther,
     SumsOther,
-    UnderHold,
     RemovedBy,
     TimesOther,
     ProofWrong,
+    ManifestOther,
+    LeftOut,
+    BlocksOther,
+    Derived,
 }
 
 /// One state of something, where and when.

@@ -11,9 +11,13 @@ use serde_json::Value;
 use vms_format::crypt::PartKey;
 use vms_format::fragment::{Fragment, Sample, Stored};
 use vms_format::ledger::{Body, Clock, Config, ConfigTrack, Gap, Hold, LedgerWriter};
-use vms_format::names::{FileKind, Owner, PartId, WHOLE_CAMERA};
+use vms_format::merkle;
+use vms_format::mp4::walk::fragment_at;
+use vms_format::names::{FileKind, Name, Owner, PartId, WHOLE_CAMERA};
 use vms_format::part::{PartWriter, StreamState};
-use vms_format::seal::{Key, SealingKey, Unsealed};
+use vms_format::recover::{HashFrom, Whole, rebuilt_index, recover};
+use vms_format::seal::{Key, Removed, SealingKey, Unsealed};
+use vms_format::thinned;
 use vms_format::track::TrackConfig;
 use vms_media::{Codec, ParameterSets};
 
@@ -28,13 +32,19 @@ pub fn json(path: PathBuf) -> Value {
     serde_json::from_slice(&text).expect("JSON")
 }
 
+/// The folder of a vector; those of what is done after recording lie apart.
+pub fn folder(case: &str) -> PathBuf {
+    let own = vectors().join(case);
+    if own.exists() { own } else { vectors().join("after").join(case) }
+}
+
 /// The golden files of a vector, by their path below the root.
 pub fn golden(case: &str) -> Files {
-    let vector = json(vectors().join(case).join("vector.json"));
+    let vector = json(folder(case).join("vector.json"));
     let names = vector["files"].as_array().expect("files");
     let read = |name: &Value| {
         let name = name.as_str().expect("a path");
-        (name.to_owned(), std::fs::read(vectors().join(case).join("root").join(name)).expect(name))
+        (name.to_owned(), std::fs::read(folder(case).join("root").join(name)).expect(name))
     };
     names.iter().map(read).collect()
 }
@@ -107,6 +117,7 @@ struct Stream {
     unsealed: Unsealed,
     part: Option<PartWriter>,
     encrypted: bool,
+    tracks: Vec<TrackConfig>,
 }
 
 impl Player {
@@ -141,7 +152,7 @@ impl Player {
         self.streams.entry(id).or_insert_with(|| {
             let state = StreamState::new(&owner.camera, id);
             let unsealed = Unsealed::after(&owner, id, None, state.chain);
-            Stream { state, unsealed, part: None, encrypted: false }
+            Stream { state, unsealed, part: None, encrypted: false, tracks: Vec::new() }
         })
     }
 
@@ -181,8 +192,113 @@ impl Player {
                 let seal = self.stream(id).unsealed.seal(&key, kind, hour as u32, hours as u32);
                 self.append(step, Body::Seal(seal));
             }
+            "removed" => self.removed(step, id),
+            "remake" => self.remake(step, id),
+            "delete" => {
+                self.take_part(step, id);
+            }
+            "rebuild" => self.rebuild(step, id),
+            // Its containers are made by others than this crate.
+            "export" => {}
             other => panic!("unknown step {other}"),
         }
+    }
+
+    fn part_of(&self, step: &Value, id: u8) -> (PartId, FileKind) {
+        let part = PartId { hour: int(&step["hour"]) as u32, part: int(&step["part"]) as u16, stream: id };
+        let there = |kind| self.files.contains_key(&format!("cameras/{}/{}", self.owner.camera, part.path(kind)));
+        (part, if there(FileKind::Sealed) { FileKind::Sealed } else { FileKind::Video })
+    }
+
+    /// Removes a part's files and returns its video.
+    fn take_part(&mut self, step: &Value, id: u8) -> Vec<u8> {
+        let (part, video) = self.part_of(step, id);
+        let mut take = |kind| self.files.remove(&format!("cameras/{}/{}", self.owner.camera, part.path(kind)));
+        take(FileKind::Index).expect("an index");
+        take(FileKind::Checksum);
+        take(video).expect("a video")
+    }
+
+    fn rebuild(&mut self, step: &Value, id: u8) {
+        let (part, video) = self.part_of(step, id);
+        let found = recover(self.file(&part.path(video)), None, HashFrom::START).expect("reads");
+        *self.file(&part.path(FileKind::Index)) = rebuilt_index(&found).expect("a header");
+    }
+
+    fn removed(&mut self, step: &Value, id: u8) {
+        let (first, last) = (int(&step["first"]) as u64, int(&step["last"]) as u64);
+        let groups = int(&step["groups"]) as u8;
+        let (mut leaves, mut count, mut bytes) = (Vec::new(), 0, 0);
+        for (path, file) in self.files.iter().filter(|(path, _)| path.ends_with(".mp4")) {
+            let name = Name::parse(path.strip_prefix("cameras/").expect("below cameras")).expect("a name");
+            if name.part.expect("a part").stream != id {
+                continue;
+            }
+            let found = recover(file, None, HashFrom::START).expect("reads");
+            for fragment in &found.fragments {
+                let Whole::Plain(stored) = fragment else { panic!("it is not encrypted") };
+                if !(first..=last).contains(&stored.core.sequence) {
+                    continue;
+                }
+                let at = fragment_at(file, fragment.range().start, fragment.range().end).expect("whole");
+                let all = at.read_samples(file).expect("reads");
+                let kept = thinned(&all, found.init.video_track(), groups);
+                let size = |samples: &[Sample]| samples.iter().map(|sample| sample.data.len() as u64).sum::<u64>();
+                bytes += size(&all) - size(&kept);
+                count += 1;
+                leaves.push(merkle::leaf(&stored.leaf()));
+            }
+        }
+        let removed = Removed {
+            first_sequence: first,
+            last_sequence: last,
+            groups,
+            reason: int(&step["reason"]) as u16,
+            count,
+            bytes,
+            from_us: int(&step["from_us"]),
+            to_us: int(&step["to_us"]),
+            by: text(&step["by"]).to_owned(),
+            why: text(&step["why"]).to_owned(),
+            root: merkle::root(&leaves),
+            key_id: [0; 32],
+            signature: [0; 64],
+        };
+        let removed = removed.signed(&self.keys[text(&step["key"])], &self.owner, id);
+        self.append(step, Body::Removed(removed));
+    }
+
+    fn remake(&mut self, step: &Value, id: u8) {
+        let old = self.take_part(step, id);
+        let found = recover(&old, None, HashFrom::START).expect("reads");
+        let without = int(&step["without"]) as u8;
+        let part = PartId { hour: int(&step["hour"]) as u32, part: int(&step["to_part"]) as u16, stream: id };
+        let key = self.part_key(step);
+        let encrypted = key.is_some();
+        let tracks = self.streams[&id].tracks.clone();
+        let mut writer = PartWriter::new(&self.owner, part, 0, &tracks, key);
+        let (mut video, mut index) = (writer.init().to_vec(), writer.index_head().to_vec());
+        for fragment in &found.fragments {
+            let Whole::Plain(stored) = fragment else { panic!("it is not encrypted") };
+            let at = fragment_at(&old, fragment.range().start, fragment.range().end).expect("whole");
+            let left = thinned(&at.read_samples(&old).expect("reads"), found.init.video_track(), without);
+            let written = writer.again(stored.core.clone(), stored.chain, &left).expect("fits");
+            written.slices().for_each(|slice| video.extend(slice));
+            index.extend(&written.record);
+        }
+        *self.file(&part.path(if encrypted { FileKind::Sealed } else { FileKind::Video })) = video;
+        *self.file(&part.path(FileKind::Index)) = index;
+        let stream = self.stream(id);
+        (stream.part, stream.encrypted) = (Some(writer), encrypted);
+        self.close(id);
+    }
+
+    fn part_key(&self, step: &Value) -> Option<PartKey> {
+        step.get("encryption").map(|encryption| {
+            let name = text(&encryption["master"]);
+            let (key, nonce) = (array(&encryption["data_key"]), array(&encryption["nonce"]));
+            PartKey::wrap(&self.owner.camera, name, &self.masters[name], key, nonce).expect("wraps")
+        })
     }
 
     fn config(&mut self, step: &Value, id: u8) {
@@ -190,11 +306,7 @@ impl Player {
         let values = step["tracks"].as_array().expect("tracks");
         let tracks: Vec<TrackConfig> =
             values.iter().zip(&names).map(|(values, name)| track(values, self.samples(text(name)))).collect();
-        let key = step.get("encryption").map(|encryption| {
-            let name = text(&encryption["master"]);
-            let (key, nonce) = (array(&encryption["data_key"]), array(&encryption["nonce"]));
-            PartKey::wrap(&self.owner.camera, name, &self.masters[name], key, nonce).expect("wraps")
-        });
+        let key = self.part_key(step);
         let part = PartId { hour: int(&step["hour"]) as u32, part: int(&step["part"]) as u16, stream: id };
         let config = Config {
             epoch: int(&step["epoch"]) as u32,
@@ -213,7 +325,7 @@ impl Player {
         *self.file(&part.path(video)) = writer.init().to_vec();
         *self.file(&part.path(FileKind::Index)) = writer.index_head().to_vec();
         let stream = self.stream(id);
-        (stream.part, stream.encrypted) = (Some(writer), encrypted);
+        (stream.part, stream.encrypted, stream.tracks) = (Some(writer), encrypted, tracks);
     }
 
     fn fragment(&mut self, step: &Value, id: u8) {
