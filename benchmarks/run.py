@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import api
+import api_mixed
 import audit_seal
 import live_feel
 import permission_check
@@ -260,10 +261,32 @@ def listeners() -> Row:
     )
 
 
+def mixed(wanted: float) -> Row:
+    """How many requests a second all of the API answers, and how soon below that."""
+    with api_mixed.asked() as product_asked:
+        before = Busy.now()
+        full = product_asked.at(0, SECONDS)
+        limit = what_limits(
+            ("workers", full.workers / api_mixed.WORKERS),
+            ("front", full.media),
+            ("load client", full.said["own_cores"]),
+            machine=Busy.now().cores_since(before),
+        )
+        part = product_asked.at(api_mixed.PART_OF_FULL * full.rate, SECONDS)
+        measured = (
+            f"{full.rate:.0f} a second at most: {full.told()}; at {part.rate:.0f}: {part.told()}"
+        )
+        if full.rate >= wanted:
+            measured += f"; at {wanted:.0f}: {product_asked.at(wanted, SECONDS).told()}"
+    work = f"API, mixed requests over the front, {api_mixed.WORKERS} workers"
+    return Row(work, measured, f"P95 < 100 ms at {wanted:.0f} a second", f"at most: {limit}")
+
+
 ROWS: dict[str, Callable[[], Row]] = {
     "api-list-sqlite": lambda: list_cameras("sqlite"),
     "api-list-postgresql": lambda: list_cameras("postgresql"),
     "api-listeners": listeners,
+    "api-mixed": lambda: mixed(1000),
     "permission": permission,
     "audit-sqlite": lambda: audit("sqlite"),
     "audit-postgresql": lambda: audit("postgresql"),
