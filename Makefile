@@ -20,6 +20,9 @@ export PATH := $(DEV_CACHE)/tools/bin:$(PATH)
 # Seconds for each fuzz target.
 export FUZZ_SECONDS ?= 10
 
+# Processes that run Python tests, each with a PostgreSQL of its own; auto: one a core.
+PYTEST_JOBS ?= auto
+
 BIN := .venv/bin
 WEB := clients/web
 
@@ -76,7 +79,7 @@ test-rust: ## Rust tests with coverage; under 80 % fails
 
 .PHONY: test-python
 test-python: setup ffmpeg postgresql ## Python tests with coverage; under 80 % fails
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --cov --cov-report=term
 
 .PHONY: stubtest
 stubtest: setup ## Compare the types of vms._engine with what is built
