@@ -385,6 +385,18 @@ impl Inner {
         slots.values().map(report).collect()
     }
 
+    /// Recordings carry the offset of each camera's clock.
+    fn tell_clocks(&self) {
+        let Some(recording) = &self.recording else { return };
+        for (key, slot) in self.slots.lock().values() {
+            if let Slot::Running(source) = slot
+                && let Some(offset_ms) = source.status().clock_offset_ms
+            {
+                recording.camera_offset(key, offset_ms);
+            }
+        }
+    }
+
     fn metrics(&self) -> String {
         text(&Figures {
             streams: &self.streams(),
@@ -392,6 +404,7 @@ impl Inner {
             webrtc: &self.webrtc.metrics(),
             hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),
+            recording: self.recording.as_deref(),
         })
     }
 }
@@ -402,7 +415,10 @@ async fn sweep(inner: Weak<Inner>) {
     loop {
         ticks.tick().await;
         match inner.upgrade() {
-            Some(inner) => inner.access.sweep(Now::read()),
+            Some(inner) => {
+                inner.access.sweep(Now::read());
+                inner.tell_clocks();
+            }
             None => return,
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
 
+use vms_recording::{Recording, VolumeReport};
 use vms_sinks::rtsp::RtspMetrics;
 use vms_sinks::webrtc::WebRtcMetrics;
 use vms_sources::State;
@@ -16,6 +17,8 @@ pub struct Figures<'a> {
     pub webrtc: &'a WebRtcMetrics,
     pub hub_bytes: usize,
     pub process: Option<ProcessUsage>,
+    /// Absent where nothing is recorded.
+    pub recording: Option<&'a Recording>,
 }
 
 #[derive(Default)]
@@ -56,6 +59,9 @@ pub fn text(figures: &Figures<'_>) -> String {
     cameras(&mut page, figures.streams);
     rtsp(&mut page, figures.rtsp);
     webrtc(&mut page, figures.webrtc);
+    if let Some(recording) = figures.recording {
+        recordings(&mut page, recording);
+    }
     page.one("vms_hub_bytes", "gauge", "Bytes of video held for joining viewers.", figures.hub_bytes);
     if let Some(usage) = figures.process {
         let help = "CPU of this process since the last scrape, percent of one core.";
@@ -114,6 +120,29 @@ fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
     page.one("vms_webrtc_sent_bytes_total", "counter", "Bytes sent.", figures.bytes_sent);
     page.one("vms_webrtc_unsent_packets_total", "counter", "Packets the system refused.", figures.packets_unsent);
     histogram(page, "vms_webrtc_rtt_ms", "Round trip to viewers in milliseconds.", &figures.rtt_ms);
+}
+
+fn recordings(page: &mut Page, recording: &Recording) {
+    let volumes = recording.reports();
+    let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&VolumeReport) -> f64| {
+        page.family(name, kind, help);
+        for volume in &volumes {
+            // Names of volumes are checked: none holds a quote.
+            let _ = writeln!(page.text, "{name}{{volume=\"{}\"}} {}", volume.name, value(volume));
+        }
+    };
+    each("vms_volume_ok", "gauge", "1 while a volume takes recordings.", &|v| f64::from(v.state == "ok"));
+    each("vms_volume_free_bytes", "gauge", "Free bytes of a volume's disk.", &|v| v.free as f64);
+    each("vms_volume_written_bytes_total", "counter", "Bytes of recordings written.", &|v| v.bytes_written as f64);
+    each("vms_volume_commit_ms", "gauge", "Time of the last group commit, milliseconds.", &|v| v.commit_ms);
+    each("vms_volume_commits_total", "counter", "Group commits.", &|v| v.commits as f64);
+    each("vms_volume_queue_bytes", "gauge", "Bytes that wait for a volume's writer.", &|v| v.queue_bytes as f64);
+    each("vms_volume_dropped_groups_total", "counter", "Groups that no writer took.", &|v| v.dropped_groups as f64);
+    let name = "vms_recording_gaps_total";
+    page.family(name, "counter", "Gaps written to ledgers.");
+    for (key, gaps) in recording.gaps() {
+        let _ = writeln!(page.text, "{name}{{camera=\"{}\",stream=\"{}\"}} {gaps}", key.camera, key.stream.as_str());
+    }
 }
 
 fn histogram(page: &mut Page, name: &str, help: &str, values: &vms_sinks::webrtc::HistogramValues) {

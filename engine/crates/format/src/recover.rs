@@ -94,11 +94,22 @@ pub fn free_head(torn: &Range<u64>) -> Option<[u8; 8]> {
 /// Reads a video file whose end may be torn, or its middle. Fails where not
 /// even `ftyp` and `moov` are whole: the file holds no part.
 pub fn recover(source: &dyn Source, key: Opener<'_>, hash_from: HashFrom) -> Result<Recovered, FormatError> {
+    recover_from(source, key, hash_from, None)
+}
+
+/// The same from `from` on, where a fragment begins or nothing does: what
+/// lies before was found whole earlier, and is not read.
+pub fn recover_from(
+    source: &dyn Source,
+    key: Opener<'_>,
+    hash_from: HashFrom,
+    from: Option<u64>,
+) -> Result<Recovered, FormatError> {
     let init = walk::read_init(source)?;
     let reader = PartReader { source, encrypted: init.data_key.is_some(), video: init.video_track(), key };
     let end = source.len();
     let mut found = Recovered { init, fragments: Vec::new(), torn: Vec::new(), free: Vec::new() };
-    let mut at = found.init.end;
+    let mut at = from.unwrap_or(found.init.end);
     while at < end {
         if let Some(free) = walk::box_at(source, at, end)?.filter(|found| &found.name == b"free") {
             at = free.range.end;

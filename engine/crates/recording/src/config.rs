@@ -62,6 +62,10 @@ impl RecordingConfig {
     pub fn check(&self) -> Result<(), String> {
         let mut seen = std::collections::BTreeSet::new();
         for volume in &self.volumes {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            if !volume.name.chars().all(plain) {
+                return Err(format!("recording: volume {:?}: a name is of letters, digits, _, - and .", volume.name));
+            }
             if volume.name.is_empty() || !seen.insert(&volume.name) {
                 return Err(format!("recording: volume {:?} has no name of its own", volume.name));
             }

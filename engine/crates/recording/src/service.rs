@@ -6,15 +6,19 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use serde::Serialize;
-use vms_hub::Hub;
+use vms_hub::{Hub, StreamKey};
 use vms_sources::StateChange;
 
-use crate::calls::{Answer, CallError, CallKind};
 use crate::config::{CameraWish, RecordingConfig};
 use crate::event::Listener;
 use crate::io::Disk;
+use crate::write::keys::Keys;
 use crate::write::known::KnownVolumes;
+use crate::write::lanes::{Lane, Lanes};
+use crate::write::recorders::{Logs, Recorders};
+use crate::write::stream::Context;
 use crate::write::volume::{OpenError, Volume, owner};
+use crate::write::writer::{Writer, WriterThreads};
 
 /// The server's UTC in microseconds.
 pub type UtcClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -44,7 +48,10 @@ pub enum StartError {
 pub struct Recording {
     pub means: Means,
     pub config: RecordingConfig,
-    pub volumes: Vec<Arc<Volume>>,
+    pub context: Arc<Context>,
+    lanes: Arc<Lanes>,
+    writers: Vec<WriterThreads>,
+    recorders: Recorders,
     wishes: Mutex<Vec<CameraWish>>,
 }
 
@@ -61,11 +68,10 @@ pub struct VolumeReport {
     pub free: u64,
     pub commit_ms: f64,
     pub queue_bytes: u64,
-}
-
-#[derive(Serialize)]
-struct VolumesAnswer {
-    volumes: Vec<VolumeReport>,
+    /// Since the process began.
+    pub bytes_written: u64,
+    pub commits: u64,
+    pub dropped_groups: u64,
 }
 
 impl Recording {
@@ -92,39 +98,99 @@ impl Recording {
             }
         }
         known.save(&*means.disk);
-        Ok(Self { means, config, volumes, wishes: Mutex::default() })
+        let keys = Keys::open(&config.keys, (means.now_us)())
+            .map_err(|error| StartError::Failed(format!("{}: {error}", config.keys.display())))?;
+        let context = Arc::new(Context {
+            volumes,
+            keys,
+            ledger_copies: config.ledger_copies.clone(),
+            encrypt: config.encrypt.as_ref().map(|encrypt| encrypt.key.clone()),
+            software: concat!("vms-enterprise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            now_us: means.now_us.clone(),
+            listener: means.listener.clone(),
+        });
+        let writers = start_writers(&context, &config, &owner, &known)?;
+        let lane =
+            |threads: &WriterThreads| Lane { volume: threads.writer.volume.clone(), queue: threads.queue.clone() };
+        let lanes = Arc::new(Lanes(writers.iter().map(lane).collect()));
+        let recorders = Recorders::start(context.clone(), lanes.clone(), means.hub.clone())
+            .map_err(|error| StartError::Failed(format!("no threads: {error}")))?;
+        Ok(Self { means, config, context, lanes, writers, recorders, wishes: Mutex::default() })
     }
 
     /// Replaces what is wished as a whole.
     pub fn apply(&self, wishes: Vec<CameraWish>) {
-        *self.wishes.lock() = wishes;
+        self.wishes.lock().clone_from(&wishes);
+        self.recorders.apply(wishes);
+    }
+
+    /// What is wished now.
+    #[must_use]
+    pub fn wishes(&self) -> Vec<CameraWish> {
+        self.wishes.lock().clone()
     }
 
     /// A source changed: its reason becomes that of the gap.
     pub fn source_changed(&self, change: &StateChange) {
-        tracing::trace!(key = %change.key, "source changed");
+        self.recorders.logs.view(&change.key).lock().take(change);
     }
 
-    /// Answers a call about recordings; it may read and write disks.
-    pub fn call(&self, call: &str, _json: &[u8]) -> Result<Answer, CallError> {
-        match call {
-            "volumes" => Answer::of(&VolumesAnswer { volumes: self.volumes() }),
-            _ => Err(CallError::new(CallKind::Invalid, "invalid", format!("there is no call {call:?}"))),
-        }
+    /// The camera's clock is so far ahead of ours.
+    pub fn camera_offset(&self, key: &StreamKey, offset_ms: i64) {
+        self.recorders.logs.view(key).lock().camera_offset_ms = Some(offset_ms);
+    }
+
+    /// The ledgers and open parts, for who reads and who keeps.
+    #[must_use]
+    pub fn logs(&self) -> &Logs {
+        &self.recorders.logs
     }
 
     #[must_use]
-    pub fn volumes(&self) -> Vec<VolumeReport> {
-        self.volumes.iter().map(|volume| report(volume)).collect()
+    pub fn volumes(&self) -> &[Arc<Volume>] {
+        &self.context.volumes
+    }
+
+    /// All volumes, as calls and metrics tell them.
+    #[must_use]
+    pub fn reports(&self) -> Vec<VolumeReport> {
+        self.lanes.0.iter().map(|lane| report(&lane.volume, lane.queue.bytes())).collect()
+    }
+
+    /// GAP records written since the start, by stream.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<(StreamKey, u64)> {
+        let streams = self.logs().streams();
+        streams.iter().map(|stream| (stream.key.clone(), stream.gaps.load(Ordering::Relaxed))).collect()
+    }
+
+    pub(crate) fn recorders(&self) -> &Recorders {
+        &self.recorders
     }
 
     /// Ends all parts in order.
     pub fn stop(&self) {
-        self.wishes.lock().clear();
+        self.recorders.stop();
+        self.writers.iter().for_each(WriterThreads::stop);
     }
 }
 
-fn report(volume: &Volume) -> VolumeReport {
+fn start_writers(
+    context: &Arc<Context>,
+    config: &RecordingConfig,
+    owner: &str,
+    known: &KnownVolumes,
+) -> Result<Vec<WriterThreads>, StartError> {
+    let start = |volume: &Arc<Volume>| {
+        let writer = Writer { volume: volume.clone(), context: context.clone() };
+        let id = volume.id().or_else(|| known.id(&volume.name).map(str::to_owned));
+        WriterThreads::start(writer, config.queue_bytes, owner.to_owned(), id)
+            .map_err(|error| StartError::Failed(format!("no threads: {error}")))
+    };
+    context.volumes.iter().map(start).collect()
+}
+
+fn report(volume: &Volume, queue_bytes: u64) -> VolumeReport {
     let health = volume.health();
     VolumeReport {
         name: volume.name.clone(),
@@ -135,6 +201,9 @@ fn report(volume: &Volume) -> VolumeReport {
         bytes: volume.figures.recorded.load(Ordering::Relaxed),
         free: volume.figures.free.load(Ordering::Relaxed),
         commit_ms: volume.figures.commit_us.load(Ordering::Relaxed) as f64 / 1e3,
-        queue_bytes: 0,
+        queue_bytes,
+        bytes_written: volume.figures.bytes_written.load(Ordering::Relaxed),
+        commits: volume.figures.commits.load(Ordering::Relaxed),
+        dropped_groups: volume.figures.dropped_groups.load(Ordering::Relaxed),
     }
 }

@@ -91,3 +91,11 @@ pub trait Disk: Send + Sync + 'static {
         }
     }
 }
+
+/// An empty folder of a test's own, on the real disk.
+#[cfg(test)]
+pub fn scratch(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("vms-{name}-{:016x}", rand::random::<u64>()));
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder
+}

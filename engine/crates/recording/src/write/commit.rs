@@ -29,6 +29,8 @@ struct Owed {
     /// The last round whose sync failed.
     failed: Option<u64>,
     wanted: bool,
+    /// A thread of its own commits; without one, who waits does it.
+    threaded: bool,
     closed: bool,
 }
 
@@ -55,10 +57,19 @@ impl Commits {
         owed.done >= round.0 && owed.failed.is_none_or(|failed| failed < round.0)
     }
 
+    /// From now on a thread of its own commits.
+    pub fn set_threaded(&self) {
+        self.owed.lock().threaded = true;
+    }
+
     /// Waits for a round, which begins at once; false where its sync failed
     /// or the time was up.
-    pub fn wait(&self, round: Round, limit: Duration) -> bool {
+    pub fn wait(&self, round: Round, limit: Duration, disk: &dyn Disk) -> bool {
         let mut owed = self.owed.lock();
+        if !owed.threaded || owed.closed {
+            drop(owed);
+            return self.commit(disk).is_ok();
+        }
         owed.wanted = true;
         self.news.notify_all();
         self.news.wait_while_for(&mut owed, |owed| owed.done < round.0 && !owed.closed, limit);

@@ -58,6 +58,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     pub fn bytes(&self) -> u64 {
         self.inner.lock().bytes
     }
