@@ -14,6 +14,11 @@ use crate::nonces::Nonces;
 use crate::places::{Places, Seat};
 use crate::rules::{Limits, Rules, StreamKeyRule};
 
+/// Who plays recorded video goes on without a fresh address as long as he asks
+/// again within this time: players that only know one address stay in.
+const PLAY_LEASE: Duration = Duration::from_secs(120);
+/// But not for longer than this.
+const LONGEST_PLAY: Duration = Duration::from_secs(12 * 3600);
 /// A running session ends so long after its last renewal.
 const LEASE: Duration = Duration::from_secs(600);
 /// An address lives so long: what runs out sooner than this after a right was
@@ -93,8 +98,18 @@ struct Holder {
     ended: bool,
 }
 
+/// A running playback, by the nonce of its address.
+struct Play {
+    viewer: String,
+    session: String,
+    camera: String,
+    since: Instant,
+    last: Instant,
+}
+
 #[derive(Default)]
 struct Doors {
+    plays: HashMap<String, Play>,
     rules: Rules,
     keys: Keys,
     nonces: Nonces,
@@ -182,6 +197,47 @@ impl Access {
         self.inner.doors.lock().by_key(wish, digest, challenge, method, now).map(|_| ())
     }
 
+    /// Whether recorded video of a time may be read. An address of this kind
+    /// opens one playback, which goes on while it is used.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn may_play(
+        &self,
+        key: &StreamKey,
+        address: Option<&str>,
+        from_us: i64,
+        to_us: i64,
+        now: Now,
+    ) -> Result<(), Denied> {
+        if self.inner.open {
+            return Ok(());
+        }
+        let mut doors = self.inner.doors.lock();
+        let address = doors.keys.verify(address.ok_or(Denied::Missing)?)?;
+        if address.kind != Kind::Playback {
+            return Err(Denied::Foreign("kind of stream"));
+        }
+        if *address.camera != *key.camera || address.stream != key.stream {
+            return Err(Denied::Foreign("stream"));
+        }
+        if from_us < address.from_us || (address.until_us != 0 && to_us > address.until_us) {
+            return Err(Denied::Foreign("time"));
+        }
+        let running = doors.plays.get(&address.nonce).map(|play| (play.since, play.last));
+        match (doors.hold_good(&address, now), running) {
+            (Ok(()), _) => {}
+            (Err(Denied::Expired), Some((since, last)))
+                if now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY => {}
+            (Err(denied), _) => return Err(denied),
+        }
+        let since = running.map_or(now.at, |(since, _)| since);
+        let play =
+            Play { viewer: address.viewer, session: address.session, camera: address.camera, since, last: now.at };
+        doors.plays.insert(address.nonce, play);
+        Ok(())
+    }
+
     /// Lets a running session go on, by a fresh address of the same viewer for
     /// the same stream.
     ///
@@ -231,6 +287,7 @@ impl Access {
         let ends = {
             let mut doors = self.inner.doors.lock();
             let ends = doors.end_where(|holder| revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera));
+            doors.plays.retain(|_, play| !revocation.hits(&play.viewer, &play.session, &play.camera));
             doors.revoked.push((revocation, now.utc_s));
             ends
         };
@@ -244,6 +301,7 @@ impl Access {
         let ends = {
             let mut doors = self.inner.doors.lock();
             doors.nonces.sweep(now.utc_s);
+            doors.plays.retain(|_, play| now.at.duration_since(play.last) < PLAY_LEASE);
             doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
             let mut ends = doors.end_where(|holder| holder.until.is_some_and(|until| until <= now.at));
             ends.extend(doors.end_where_key_is_gone(now));
@@ -299,6 +357,12 @@ impl Doors {
     /// All that can be wrong with an address whose signature is right; last of
     /// all it is used up.
     fn judge(&mut self, address: &Address, now: Now) -> Result<(), Denied> {
+        self.hold_good(address, now)?;
+        if self.nonces.take(&address.nonce, address.expires_s, now.utc_s) { Ok(()) } else { Err(Denied::Used) }
+    }
+
+    /// All but whether it was used before.
+    fn hold_good(&self, address: &Address, now: Now) -> Result<(), Denied> {
         if address.expires_s < now.utc_s {
             return Err(Denied::Expired);
         }
@@ -315,10 +379,7 @@ impl Doors {
             address.expires_s <= at_s + LIFETIME_S
                 && revocation.hits(&address.viewer, &address.session, &address.camera)
         };
-        if self.revoked.iter().any(revoked) {
-            return Err(Denied::Revoked);
-        }
-        if self.nonces.take(&address.nonce, address.expires_s, now.utc_s) { Ok(()) } else { Err(Denied::Used) }
+        if self.revoked.iter().any(revoked) { Err(Denied::Revoked) } else { Ok(()) }
     }
 
     fn by_key(

@@ -13,7 +13,7 @@ use vms_access::{Access, Now, Revocation};
 use vms_front::{Front, FrontConfig, FrontError, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_recording::io::RealDisk;
-use vms_recording::{Answer, Means, Recording, StartError};
+use vms_recording::{Means, Recording, StartError};
 use vms_sinks::rtsp::RtspServer;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
@@ -24,6 +24,7 @@ use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
 use crate::journal::Journal;
 use crate::metrics::{Figures, text};
 use crate::process::ProcessMeter;
+use crate::recordings::Recordings;
 use crate::report::StreamReport;
 
 /// From dialling to the answer to PLAY.
@@ -61,6 +62,7 @@ struct Inner {
     sources: Shared,
     /// Absent where nothing is recorded.
     recording: Option<Arc<Recording>>,
+    recordings: Recordings,
     access: Access,
     journal: Arc<Journal>,
     webrtc: WebRtc,
@@ -76,20 +78,6 @@ pub struct Engine {
     front: Front,
     runtime: Option<Runtime>,
     addresses: Addresses,
-}
-
-/// Answers calls about recordings, whatever else the engine does meanwhile.
-#[derive(Clone)]
-pub struct Recordings(Option<Arc<Recording>>);
-
-impl Recordings {
-    /// JSON in, JSON and bytes out.
-    pub fn call(&self, call: &str, request: &[u8]) -> Result<Answer, Error> {
-        match &self.0 {
-            Some(recording) => Ok(recording.call(call, request)?),
-            None => Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured")),
-        }
-    }
 }
 
 fn cannot_bind(what: &str, address: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Error {
@@ -128,6 +116,7 @@ impl Engine {
         let recording = start_recording(config, &hub, &clock, &journal)?;
         let inner = Arc::new(Inner {
             sources: shared(config, hub, clock, journal.clone(), recording.clone()),
+            recordings: Recordings::of(recording.as_ref()),
             recording,
             access,
             journal,
@@ -197,7 +186,7 @@ impl Engine {
     /// What answers calls about recordings; such a call may wait for disks.
     #[must_use]
     pub fn recordings(&self) -> Recordings {
-        Recordings(self.inner.recording.clone())
+        self.inner.recordings.clone()
     }
 
     /// Ends every session, then every listener and thread.
@@ -314,7 +303,8 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
     };
     let (bind, players) = (front.bind, front.players_bind);
-    let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics);
+    let recordings = inner.recordings.for_players();
+    let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics, recordings);
     started.map_err(|error| match error {
         FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),
         FrontError::Listen(error) => cannot_bind("HTTP", format!("{bind} or {players}"))(error),

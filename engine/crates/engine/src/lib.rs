@@ -9,9 +9,11 @@ mod engine;
 mod journal;
 mod metrics;
 mod process;
+mod recordings;
 mod report;
 
 pub use config::{AccessWish, Camera, DesiredState, EngineConfig, Error, Kind, RevocationWish, StreamWish};
-pub use engine::{Addresses, Applied, Engine, Recordings};
+pub use engine::{Addresses, Applied, Engine};
 pub use journal::{Event, Journal};
+pub use recordings::Recordings;
 pub use report::StreamReport;

@@ -157,7 +157,7 @@ mod tests {
         headers.append(CLIENT, HeaderValue::from_static("1.2.3.4"));
         let key = StreamKey::parse("gate/main").expect("a stream");
         let peer = "10.0.0.9".parse().expect("an address");
-        let request = asking(&headers, &key, Use::Open, peer, "http").ok().expect("a request");
+        let Ok(request) = asking(&headers, &key, Use::Open, peer, "http") else { panic!("no request is made") };
         let told: Vec<_> = request.headers().get_all("x-forwarded-for").iter().collect();
         assert_eq!(told, ["192.0.2.1", "192.0.2.2"]);
         assert_eq!(request.headers()[CLIENT], "10.0.0.9");

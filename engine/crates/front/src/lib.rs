@@ -14,6 +14,7 @@ mod guard;
 mod listen;
 mod problem;
 mod proxy;
+mod recorded;
 mod route;
 mod serve;
 mod shape;
@@ -21,5 +22,6 @@ mod streams;
 mod tls;
 mod whep;
 
+pub use recorded::{NotRecorded, Recorded, Recordings, Wanted};
 pub use serve::{Front, FrontConfig, FrontError, MetricsText, TlsConfig};
 pub use tls::{TlsError, TlsFiles};

@@ -19,6 +19,8 @@ pub enum Route {
     /// A path for offers, but of no stream there can be.
     NoStream,
     Session(String),
+    /// Recorded video: what of it stands in the rest of the path.
+    Playback(StreamKey, String),
     Live,
     MediaMetrics,
     /// Everything else of the origin: the API workers.
@@ -43,6 +45,9 @@ fn front(method: &Method, path: &str) -> Route {
     }
     if let Some(session) = path.strip_prefix("/api/v1/whep/") {
         return on_session(method, session);
+    }
+    if let Some(recorded) = path.strip_prefix("/playback/") {
+        return on_recorded(method, recorded);
     }
     let offer = path.strip_prefix("/api/v1/streams/").and_then(|rest| rest.strip_suffix("/whep"));
     match offer {
@@ -77,6 +82,15 @@ fn on_offer(method: &Method, key: Option<StreamKey>) -> Route {
     }
 }
 
+fn on_recorded(method: &Method, recorded: &str) -> Route {
+    let named = recorded.rsplit_once('/').and_then(|(stream, what)| Some((StreamKey::parse(stream)?, what)));
+    match (method, named) {
+        (&Method::GET, Some((key, what))) => Route::Playback(key, what.to_owned()),
+        (&Method::GET, None) => Route::NoStream,
+        _ => Route::MethodNotAllowed("GET"),
+    }
+}
+
 fn on_session(method: &Method, session: &str) -> Route {
     match *method {
         Method::DELETE | Method::PATCH => Route::Session(session.to_owned()),
@@ -91,6 +105,8 @@ mod tests {
     #[test]
     fn each_path_has_its_answer() {
         let key = |path| Route::Offer(StreamKey::parse(path).expect("a good name"));
+        let recorded =
+            |path, what: &str| Route::Playback(StreamKey::parse(path).expect("a good name"), what.to_owned());
         let table = [
             (Door::Front, "POST", "/api/v1/streams/gate/main/whep", key("gate")),
             (Door::Front, "POST", "/api/v1/streams/gate/sub/whep", key("gate/sub")),
@@ -100,6 +116,11 @@ mod tests {
             (Door::Front, "DELETE", "/api/v1/whep/abc", Route::Session("abc".into())),
             (Door::Front, "GET", "/api/v1/whep/abc", Route::MethodNotAllowed("PATCH, DELETE")),
             (Door::Front, "GET", "/api/v1/streams", Route::Api),
+            (Door::Front, "GET", "/playback/gate/init.mp4", recorded("gate", "init.mp4")),
+            (Door::Front, "GET", "/playback/gate/sub/17.m4s", recorded("gate/sub", "17.m4s")),
+            (Door::Front, "GET", "/playback/../init.mp4", Route::NoStream),
+            (Door::Front, "POST", "/playback/gate/init.mp4", Route::MethodNotAllowed("GET")),
+            (Door::Front, "GET", "/playback", Route::Api),
             (Door::Front, "GET", "/health/live", Route::Live),
             (Door::Front, "GET", "/health/ready", Route::Api),
             (Door::Front, "GET", "/metrics", Route::Api),

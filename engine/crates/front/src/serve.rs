@@ -19,6 +19,7 @@ use crate::guard;
 use crate::listen::{Listener, accept};
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
+use crate::recorded::{self, Recordings};
 use crate::route::{Door, Route, route};
 use crate::shape::reshape;
 use crate::tls::{Tls, TlsError, TlsFiles};
@@ -77,6 +78,7 @@ pub struct Shared {
     webrtc: WebRtc,
     access: Access,
     metrics: MetricsText,
+    recordings: Option<Recordings>,
     proxy: Proxy,
 }
 
@@ -107,6 +109,7 @@ impl Front {
         webrtc: WebRtc,
         access: Access,
         metrics: MetricsText,
+        recordings: Option<Recordings>,
     ) -> Result<Self, FrontError> {
         let tls = config.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?.map(Arc::new);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -120,7 +123,7 @@ impl Front {
         }
         let mut addresses = [config.bind, config.players_bind];
         let listeners = config.listeners(tls.as_ref());
-        let shared = Arc::new(Shared { webrtc, access, metrics, proxy: Proxy::new(config.api_socket) });
+        let shared = Arc::new(Shared { webrtc, access, metrics, recordings, proxy: Proxy::new(config.api_socket) });
         for (address, listener) in addresses.iter_mut().zip(listeners) {
             let socket = runtime.block_on(TcpListener::bind(*address))?;
             *address = socket.local_addr()?;
@@ -197,6 +200,7 @@ impl Shared {
                 self.renew(&id, request.headers(), caller).await?;
                 Ok(whep::patch(&self.webrtc, &id, request.into_body()).await?)
             }
+            Route::Playback(key, what) => self.recorded(key, &what, &request).await,
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
             Route::MediaMetrics => Ok(text("text/plain; version=0.0.4", (self.metrics)())),
             Route::Api => Ok(self.proxy.pass(request).await?),
@@ -223,6 +227,22 @@ impl Shared {
 }
 
 impl Shared {
+    async fn recorded(
+        &self,
+        key: StreamKey,
+        what: &str,
+        request: &Request<Incoming>,
+    ) -> Result<Response<Body>, Refused> {
+        let query = request.uri().query();
+        let wanted = recorded::wanted(what, query)?;
+        recorded::judge(&self.access, &key, &wanted, request.headers(), query)?;
+        let Some(recordings) = &self.recordings else {
+            let words = "this machine records nothing";
+            return Err(Problem::new(StatusCode::NOT_FOUND, "no_recording", words).into());
+        };
+        Ok(recorded::answer(recordings, key, wanted).await?)
+    }
+
     async fn address(
         &self,
         headers: &HeaderMap,

@@ -47,6 +47,19 @@ pub fn head(stored: &Stored, flags: u16, samples: &[Sample]) -> Vec<u8> {
     out
 }
 
+/// Samples as a segment that a player takes: `moof` and `mdat`, without what
+/// proves them. They stand track by track.
+#[must_use]
+pub fn segment(sequence: u64, samples: &[Sample]) -> Vec<u8> {
+    let bytes: usize = samples.iter().map(|sample| sample.data.len()).sum();
+    let mut out = Vec::with_capacity(bytes + 512 + samples.len() * 16);
+    if !samples.is_empty() {
+        put_moof(&mut out, sequence, &tracks_of(samples), samples);
+        samples.iter().for_each(|sample| out.put(&sample.data));
+    }
+    out
+}
+
 /// `moof`, and the head of the `mdat` that the samples' bytes follow.
 fn put_moof(out: &mut Vec<u8>, sequence: u64, tracks: &[TrackStart], samples: &[Sample]) {
     // `traf`, `tfhd`, `tfdt`, `trun` without samples take 8 + 16 + 20 + 20.

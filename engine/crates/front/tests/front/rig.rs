@@ -69,7 +69,7 @@ impl Rig {
             tls: wish.tls,
             behind_proxy: wish.behind_proxy,
         };
-        let front = Front::start(config, webrtc, Access::new(true), Arc::new(|| "vms_hub_bytes 0\n".to_owned()))
+        let front = Front::start(config, webrtc, Access::new(true), Arc::new(|| "vms_hub_bytes 0\n".to_owned()), None)
             .expect("free ports");
         Self { front, hub, to_api, folder }
     }

@@ -1,0 +1,78 @@
+//! What is asked about recordings: by calls of the steering side, and by
+//! players through the front.
+
+use std::sync::Arc;
+
+use vms_front::{NotRecorded, Recorded, Wanted};
+use vms_hub::StreamKey;
+use vms_recording::read::{Amount, Archive, Segment, stream_number};
+use vms_recording::{Answer, CallError, CallKind, Recording};
+
+use crate::config::{Error, Kind};
+
+/// Answers calls about recordings, whatever else the engine does meanwhile.
+#[derive(Clone, Default)]
+pub struct Recordings(pub(crate) Option<(Arc<Recording>, Arc<Archive>)>);
+
+impl Recordings {
+    pub(crate) fn of(recording: Option<&Arc<Recording>>) -> Self {
+        Self(recording.map(|recording| {
+            let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
+            (recording.clone(), Arc::new(Archive::new(recording.volumes().to_vec(), masters)))
+        }))
+    }
+
+    /// JSON in, JSON and bytes out.
+    pub fn call(&self, call: &str, request: &[u8]) -> Result<Answer, Error> {
+        match &self.0 {
+            Some((recording, archive)) => Ok(match archive.call(call, request) {
+                Some(answer) => answer?,
+                None => recording.call(call, request)?,
+            }),
+            None => Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured")),
+        }
+    }
+
+    /// Answers players.
+    pub(crate) fn for_players(&self) -> Option<vms_front::Recordings> {
+        let (_, archive) = self.0.clone()?;
+        Some(Arc::new(move |key, wanted| found(&archive, key, wanted).map_err(|error| refusal(&error))))
+    }
+}
+
+fn found(archive: &Archive, key: &StreamKey, wanted: &Wanted) -> Result<Recorded, CallError> {
+    let (camera, stream) = (&*key.camera, stream_number(key.stream));
+    match wanted {
+        Wanted::Init { at_us } => {
+            let (body, init) = archive.init(camera, stream, *at_us)?;
+            Ok(Recorded { content_type: "video/mp4", headers: vec![("vms-init", init)], body })
+        }
+        Wanted::Segment { at_us, until_us, keys } => {
+            let amount = keys.map_or(Amount::Groups { until_us: until_us.unwrap_or(i64::MIN) }, Amount::Keys);
+            Ok(segment(archive.segment(camera, stream, *at_us, amount)?))
+        }
+        Wanted::Playlist { from_us, to_us, query } => {
+            let body = archive.playlist(camera, stream, *from_us, *to_us, query)?.into_bytes();
+            Ok(Recorded { content_type: "application/vnd.apple.mpegurl", headers: Vec::new(), body })
+        }
+    }
+}
+
+fn segment(found: Segment) -> Recorded {
+    let mut headers =
+        vec![("vms-from", found.from_us.to_string()), ("vms-to", found.to_us.to_string()), ("vms-init", found.init)];
+    headers.extend(found.next_us.map(|us| ("vms-next", us.to_string())));
+    headers.extend(found.previous_us.map(|us| ("vms-previous", us.to_string())));
+    Recorded { content_type: "video/iso.segment", headers, body: found.body }
+}
+
+fn refusal(error: &CallError) -> NotRecorded {
+    let status = match error.kind {
+        CallKind::Invalid => 400,
+        CallKind::NotFound => 404,
+        CallKind::Conflict => 409,
+        CallKind::Unavailable => 503,
+        CallKind::Internal => 500,
+    };
+    NotRecorded { status, code: error.code, message: error.message.clone() }
+}

@@ -1,0 +1,211 @@
+//! What was recorded, found by camera, stream and time: from the folders and
+//! indexes of all volumes, never from a database.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use vms_format::names::{FileKind, Name};
+use vms_format::time::{Day, hour_of};
+
+use super::part::{Masters, Part, PartFile, PartPlace};
+use crate::calls::{CallError, CallKind};
+use crate::write::volume::Volume;
+
+/// Indexes kept in memory: fragments of about 48 bytes each, some hundred MB
+/// of indexes on disk.
+const MOST_CACHED: usize = 1 << 20;
+
+/// Finds and opens parts.
+pub struct Archive {
+    volumes: Vec<Arc<Volume>>,
+    masters: Masters,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    parts: HashMap<PathBuf, (u64, Arc<Part>)>,
+    fragments: usize,
+    turn: u64,
+}
+
+pub fn nothing(camera: &str, at_us: i64) -> CallError {
+    CallError::new(
+        CallKind::NotFound,
+        "no_recording",
+        format!("camera {camera}: nothing was recorded at {at_us} or after"),
+    )
+}
+
+pub fn unreadable(place: &PartPlace, error: &vms_format::FormatError) -> CallError {
+    CallError::new(
+        CallKind::Unavailable,
+        "recording_unreadable",
+        format!("camera {}: part {} on volume {}: {error}", place.camera, place.id.name(), place.volume),
+    )
+}
+
+impl Archive {
+    #[must_use]
+    pub fn new(volumes: Vec<Arc<Volume>>, masters: Masters) -> Self {
+        Self { volumes, masters, cache: Mutex::default() }
+    }
+
+    /// Cameras that have a folder on any volume.
+    #[must_use]
+    pub fn cameras(&self) -> BTreeSet<String> {
+        let folders = self.volumes.iter().filter_map(|volume| volume.disk.list(&volume.cameras()).ok()).flatten();
+        folders.filter(|entry| entry.directory && vms_format::names::is_camera(&entry.name)).map(|e| e.name).collect()
+    }
+
+    /// Days of a camera, oldest first.
+    #[must_use]
+    pub fn days(&self, camera: &str) -> BTreeSet<Day> {
+        if !vms_format::names::is_camera(camera) {
+            return BTreeSet::new();
+        }
+        let folders = self.volumes.iter().filter_map(|volume| volume.disk.list(&volume.camera(camera)).ok()).flatten();
+        folders.filter(|entry| entry.directory).filter_map(|entry| Day::parse(&entry.name)).collect()
+    }
+
+    /// The parts of one day, by hour and number.
+    #[must_use]
+    pub fn parts_of(&self, camera: &str, day: Day, stream: u8) -> Vec<PartPlace> {
+        let mut parts = Vec::new();
+        for volume in &self.volumes {
+            let folder = volume.camera(camera);
+            let Ok(entries) = volume.disk.list(&folder.join(day.to_string())) else { continue };
+            for entry in entries {
+                let name = Name::parse(&format!("{camera}/{day}/{}", entry.name));
+                let Some(Name { kind: kind @ (FileKind::Video | FileKind::Sealed), part: Some(id), .. }) = name else {
+                    continue;
+                };
+                if id.stream == stream {
+                    parts.push(PartPlace {
+                        id,
+                        camera: camera.to_owned(),
+                        volume: volume.name.clone(),
+                        video: folder.join(id.path(kind)),
+                        index: folder.join(id.path(FileKind::Index)),
+                        encrypted: kind == FileKind::Sealed,
+                    });
+                }
+            }
+        }
+        parts.sort_by_key(|part| part.id);
+        parts
+    }
+
+    /// Where a camera's ledger may be, with the disk of each.
+    pub fn ledgers(&self, camera: &str) -> impl Iterator<Item = (PathBuf, Arc<dyn crate::io::Disk>)> {
+        let path = |volume: &Arc<Volume>| (volume.camera(camera).join(vms_format::names::LEDGER), volume.disk.clone());
+        self.volumes.iter().map(path).collect::<Vec<_>>().into_iter()
+    }
+
+    /// A part's index; one that has not grown comes from memory.
+    pub fn part(&self, place: &PartPlace) -> Result<Arc<Part>, CallError> {
+        let disk = self.disk_of(place);
+        let size = disk.open(&place.index).and_then(|file| file.size()).unwrap_or(0);
+        {
+            let mut cache = self.cache.lock();
+            cache.turn += 1;
+            let turn = cache.turn;
+            if let Some((used, part)) = cache.parts.get_mut(&place.index)
+                && part.index_bytes == size
+                && part.place == *place
+            {
+                *used = turn;
+                return Ok(part.clone());
+            }
+        }
+        let part = Arc::new(Part::load(&*disk, place.clone()).map_err(|error| unreadable(place, &error))?);
+        self.cache.lock().keep(&part);
+        Ok(part)
+    }
+
+    pub fn open(&self, part: &Part) -> Result<PartFile, CallError> {
+        PartFile::open(&*self.disk_of(&part.place), &part.place, &self.masters)
+            .map_err(|error| unreadable(&part.place, &error))
+    }
+
+    fn disk_of(&self, place: &PartPlace) -> Arc<dyn crate::io::Disk> {
+        let named = self.volumes.iter().find(|volume| volume.name == place.volume);
+        named.unwrap_or(&self.volumes[0]).disk.clone()
+    }
+
+    /// The part and fragment at an instant, or the first after it. Parts that
+    /// cannot be read are passed over: others may have what is asked for.
+    pub fn at_or_after(&self, camera: &str, stream: u8, at_us: i64) -> Result<(Arc<Part>, usize), CallError> {
+        // A part of the hour before may reach into this one.
+        let first = Day::of_hour(hour_of(at_us).saturating_sub(1));
+        let mut best: Option<(i64, Arc<Part>, usize)> = None;
+        for day in self.days(camera).range(first..) {
+            for place in self.parts_of(camera, *day, stream) {
+                let late = vms_format::time::hour_start_us(place.id.hour);
+                if late + 2 * vms_format::time::HOUR_US < at_us {
+                    continue;
+                }
+                if best.as_ref().is_some_and(|(from_us, ..)| *from_us <= late) {
+                    break;
+                }
+                let Ok(part) = self.part(&place) else { continue };
+                let Some(found) = part.at_or_after(at_us) else { continue };
+                let from_us = part.fragments[found].utc_us.max(at_us);
+                if best.as_ref().is_none_or(|(best_us, ..)| from_us < *best_us) {
+                    best = Some((from_us, part, found));
+                }
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        best.map(|(_, part, found)| (part, found)).ok_or_else(|| nothing(camera, at_us))
+    }
+
+    /// The last fragment that began before an instant.
+    #[must_use]
+    pub fn before(&self, camera: &str, stream: u8, at_us: i64) -> Option<(Arc<Part>, usize)> {
+        let last = Day::of_hour(hour_of(at_us));
+        for day in self.days(camera).range(..=last).rev() {
+            let mut best: Option<(Arc<Part>, usize)> = None;
+            for place in self.parts_of(camera, *day, stream).iter().rev() {
+                let hour_us = vms_format::time::hour_start_us(place.id.hour);
+                if hour_us >= at_us {
+                    continue;
+                }
+                if best
+                    .as_ref()
+                    .is_some_and(|(part, n)| part.fragments[*n].utc_us >= hour_us + vms_format::time::HOUR_US)
+                {
+                    break;
+                }
+                let Ok(part) = self.part(place) else { continue };
+                let count = part.fragments.partition_point(|fragment| fragment.utc_us < at_us);
+                let newer = |(old, n): &(Arc<Part>, usize)| old.fragments[*n].utc_us < part.fragments[count - 1].utc_us;
+                if count > 0 && best.as_ref().is_none_or(newer) {
+                    best = Some((part, count - 1));
+                }
+            }
+            if best.is_some() {
+                return best;
+            }
+        }
+        None
+    }
+}
+
+impl Cache {
+    fn keep(&mut self, part: &Arc<Part>) {
+        self.fragments += part.fragments.len();
+        if let Some((_, old)) = self.parts.insert(part.place.index.clone(), (self.turn, part.clone())) {
+            self.fragments -= old.fragments.len();
+        }
+        while self.fragments > MOST_CACHED && self.parts.len() > 1 {
+            let oldest = self.parts.iter().min_by_key(|(_, (used, _))| *used).map(|(path, _)| path.clone());
+            let Some((_, gone)) = oldest.and_then(|path| self.parts.remove(&path)) else { return };
+            self.fragments -= gone.fragments.len();
+        }
+    }
+}
