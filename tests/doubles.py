@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from vms.common import StreamName, UnavailableError, VmsError
+from vms.common import NotFoundError, StreamName, UnavailableError, VmsError
 from vms.engine import (
     Addresses,
     Applied,
@@ -112,6 +112,11 @@ class FakeEngine:
 
     async def metrics(self) -> str:
         return "vms_camera_fps 25\n"
+
+    async def recording(self, call: str, request: bytes) -> tuple[bytes, bytes]:
+        if call != "keys":
+            raise NotFoundError(f"{call}: nothing was recorded", code="no_recording")
+        return b'{"keys": []}', request
 
     async def events(self) -> AsyncIterator[tuple[Event, ...]]:
         while True:

@@ -33,6 +33,7 @@ class Function(StrEnum):
     AUDIO_LISTEN = "audio.listen"
     PLAYBACK_VIEW = "playback.view"
     CLIP_EXPORT = "clip.export"
+    RECORDING_HOLD = "recording.hold"
     PTZ_CONTROL = "ptz.control"
     CAMERA_READ = "camera.read"
     CAMERA_MANAGE = "camera.manage"

@@ -18,6 +18,7 @@ from vms.cities import CameraGroups, Cities, Plans, Sites
 from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
 from vms.nodes import Nodes
+from vms.recording import Recordings
 from vms.streaming import StreamAddresses
 from vms.telemetry import Registry
 
@@ -46,6 +47,7 @@ class Contexts:
     addresses: StreamAddresses
     cameras: CameraServices
     nodes: Nodes
+    recordings: Recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class ApiState:
     def cameras(self) -> CameraServices:
         """Cameras, their files and their history."""
         return self.own.cameras
+
+    @property
+    def recordings(self) -> Recordings:
+        """Rules, timelines, cases, exports."""
+        return self.own.recordings
 
 
 def state_of(connection: HTTPConnection) -> ApiState:

@@ -1,6 +1,12 @@
 """Cameras and their streams: what is known of them, and who makes which."""
 
-from vms.cameras.access import camera_groups, camera_place, camera_runs, cameras_of_group
+from vms.cameras.access import (
+    camera_groups,
+    camera_place,
+    camera_runs,
+    camera_streams,
+    cameras_of_group,
+)
 from vms.cameras.editor import Seeded
 from vms.cameras.exchange import CameraFile, Format, Item
 from vms.cameras.history import BEAT_S, CameraHistory, Known
@@ -73,6 +79,7 @@ __all__ = [
     "camera_groups",
     "camera_place",
     "camera_runs",
+    "camera_streams",
     "cameras_of_group",
     "city_of",
     "desired_state",

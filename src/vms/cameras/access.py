@@ -6,7 +6,7 @@ from vms.admin import Function, Principal
 from vms.cameras import store
 from vms.cameras.model import Camera
 from vms.cameras.store import Sealed, Visible
-from vms.common import ForbiddenError, NotFoundError
+from vms.common import ForbiddenError, NotFoundError, StreamName
 from vms.database import Unit
 
 
@@ -37,6 +37,12 @@ def camera_place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
 def camera_runs(unit: Unit, camera: str) -> bool:
     """Tell whether there is such a camera and it is switched on."""
     return store.is_on(unit, camera)
+
+
+def camera_streams(unit: Unit, camera: str) -> tuple[StreamName, ...]:
+    """Return the streams that a camera has."""
+    found = store.find(unit, camera)
+    return () if found is None else tuple(found.camera.addresses())
 
 
 def cameras_of_group(unit: Unit, city: str, group: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from vms.cities.model import (
     limits_of,
 )
 from vms.cities.parts import CameraGroups, Sites
-from vms.cities.places import CityPlaces
+from vms.cities.places import CityPlaces, CityTerms
 from vms.cities.ports import CameraFinder, CityCounter, PartCounter, Surroundings
 from vms.cities.quotas import QuotaOf, Quotas
 from vms.cities.service import UNLIMITED_PLAN, Cities, Plans
@@ -39,6 +39,7 @@ __all__ = [
     "CityDraft",
     "CityPlaces",
     "CityState",
+    "CityTerms",
     "Limits",
     "Overrides",
     "PartCounter",

@@ -1,13 +1,24 @@
 """What cameras and people ask of cities: whether there is one, what is in it, whether it works."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from vms.admin import Scope, ScopeKind
 from vms.cities import store
 from vms.cities.errors import city_suspended
-from vms.cities.model import CityState
+from vms.cities.model import City, CityState, Plan, Quota, limits_of
 from vms.cities.ports import CameraFinder
 from vms.database import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class CityTerms:
+    """What recording asks of a city: its clock, its plan, for how long the plan lets it keep."""
+
+    time_zone: str
+    plan: str
+    # None: unlimited.
+    retention_days: int | None
 
 
 class CityPlaces:
@@ -43,6 +54,24 @@ class CityPlaces:
         """Return the time zone in which a city's schedules are meant."""
         return store.city(unit, city).time_zone
 
+    def terms(self, unit: Unit, city: str) -> CityTerms:
+        """Return the terms of one city."""
+        found = store.city(unit, city)
+        return _terms(found, store.plan(unit, found.plan))
+
+    def all_terms(self, unit: Unit) -> Mapping[str, CityTerms]:
+        """Return the terms of every city."""
+        plans = {plan.id: plan for plan in store.list_plans(unit)}
+        return {one.id: _terms(one, plans[one.plan]) for one in store.every_city(unit)}
+
+    def check_plan(self, unit: Unit, plan: str) -> None:
+        """Raise ``NotFoundError`` where there is no such plan."""
+        store.plan(unit, plan)
+
+    def check_group(self, unit: Unit, city: str, group: str) -> None:
+        """Raise ``NotFoundError`` where a city has no such camera group."""
+        store.group(unit, city, group)
+
     def sites(self, unit: Unit, city: str) -> Mapping[str, str]:
         """Return the names of a city's sites, by id."""
         return store.names(unit, "sites", city)
@@ -50,3 +79,8 @@ class CityPlaces:
     def groups(self, unit: Unit, city: str) -> Mapping[str, str]:
         """Return the names of a city's camera groups, by id."""
         return store.names(unit, "city_groups", city)
+
+
+def _terms(city: City, plan: Plan) -> CityTerms:
+    days = limits_of(city, plan).get(Quota.RETENTION_DAYS)
+    return CityTerms(city.time_zone, city.plan, days)

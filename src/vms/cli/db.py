@@ -39,6 +39,7 @@ STORES = (
     "vms.nodes.store",
     "vms.outbox.store",
     "vms.streaming.openings",
+    "vms.recording.store.tables",
     "vms.streaming.store",
 )
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import grpc
+import msgspec
 
-from vms.common import Clock, VmsError
+from vms.common import Clock, InternalError, VmsError
 from vms.engine import wire
 from vms.engine.model import (
     Applied,
@@ -16,6 +17,7 @@ from vms.engine.model import (
     Revocation,
     StreamStatus,
 )
+from vms.engine.recording import A, Call, Q
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 from vms.trust import DIALLED, Identity, NodeRole, dial, error_from, host_of
@@ -82,6 +84,19 @@ class EngineClient:
             self._stub.Metrics(pb.MetricsRequest(), timeout=CALL_TIMEOUT_S)
         )
         return answer.text
+
+    async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
+        """Ask something about recordings; returns the answer and the data that go with it."""
+        said: pb.RecordingAnswer = await _call(
+            self._stub.Recording(
+                pb.RecordingRequest(call=call.name, request=msgspec.json.encode(request)),
+                timeout=call.timeout_s,
+            )
+        )
+        try:
+            return msgspec.json.decode(said.answer, type=call.answer), said.data
+        except msgspec.MsgspecError as error:
+            raise InternalError(f"the answer to {call.name} cannot be read: {error}") from None
 
     async def events(self, epoch: str, cursor: int) -> AsyncIterator[EventBatch]:
         """Yield the journal from ``cursor`` on, then what happens."""

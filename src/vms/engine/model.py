@@ -122,6 +122,48 @@ class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"StreamSource(url=..., transport={self.transport!r})"
 
 
+class RecordMode(StrEnum):
+    """When a stream is recorded."""
+
+    CONTINUOUS = "continuous"
+    EVENT = "event"
+    OFF = "off"
+
+
+class StreamRecord(msgspec.Struct, frozen=True):
+    """How one stream is recorded now."""
+
+    mode: RecordMode = RecordMode.CONTINUOUS
+    audio: bool = True
+    # Seconds kept from before a trigger and after its end; of mode ``event``.
+    pre_s: int = 5
+    post_s: int = 10
+
+
+class ThinTo(StrEnum):
+    """What is left of video that grew old: less with each step."""
+
+    EVENTS = "events"
+    KEYS = "keys"
+    STILLS = "stills"
+
+
+class Thin(msgspec.Struct, frozen=True):
+    """One step of the ladder."""
+
+    after_days: int
+    to: ThinTo
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """How long a camera's recordings are kept; none: as long as there is room."""
+
+    min_days: int = 0
+    max_days: int | None = None
+    max_bytes: int | None = None
+    thin: tuple[Thin, ...] = ()
+
+
 class CameraWish(msgspec.Struct, frozen=True):
     """One camera as it should run."""
 
@@ -132,6 +174,10 @@ class CameraWish(msgspec.Struct, frozen=True):
     enabled: bool = True
     # Privacy masks are set: its masked view is dark until masks can be drawn.
     masked: bool = False
+    # How its streams are recorded; one that is absent is not.
+    # Unset where nothing is recorded at all.
+    record: dict[StreamName, StreamRecord] | msgspec.UnsetType = msgspec.UNSET
+    keep: Keep | msgspec.UnsetType = msgspec.UNSET
 
 
 class VerifyKey(msgspec.Struct, frozen=True):
@@ -225,15 +271,19 @@ class StreamStatus(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A stream's state changed."""
+    """Something happened: ``stream_state``, ``recording``, ``gap`` or ``volume``."""
 
     cursor: int
     utc_us: int
     kind: str
+    # Empty for a volume.
     camera: str
-    stream: StreamName
-    state: StreamState
+    stream: StreamName | None
+    # Of a stream's source.
+    state: StreamState | None
     reason: Reason | None = None
+    # What else the kind says: a gap's times, a volume's name and state.
+    values: Values = {}
 
 
 class EventBatch(msgspec.Struct, frozen=True):

@@ -60,6 +60,10 @@ class NativeEngine:
         """Return the engine's metrics as Prometheus text."""
         return await asyncio.to_thread(self._engine.metrics)
 
+    async def recording(self, call: str, request: bytes) -> tuple[bytes, bytes]:
+        """Answer a call about recordings: JSON in, JSON and data out."""
+        return await asyncio.to_thread(self._engine.recording, call, request)
+
     async def events(self) -> AsyncIterator[tuple[Event, ...]]:
         """Yield events as they happen. One reader at a time: reading takes them."""
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from vms.engine.model import (
     Revocation,
     StreamStatus,
 )
+from vms.engine.recording import A, Call, Q
 
 
 class LocalEngine(Protocol):
@@ -38,6 +39,10 @@ class LocalEngine(Protocol):
 
     async def metrics(self) -> str:
         """Return the engine's metrics as Prometheus text."""
+        ...
+
+    async def recording(self, call: str, request: bytes) -> tuple[bytes, bytes]:
+        """Answer a call about recordings: JSON in, JSON and data out."""
         ...
 
     def events(self) -> AsyncIterator[tuple[Event, ...]]:
@@ -74,4 +79,12 @@ class MediaControl(Protocol):
 
     def events(self, epoch: str, cursor: int) -> AsyncIterator[EventBatch]:
         """Yield the journal from ``cursor`` on, then what happens."""
+        ...
+
+
+class RecordingControl(Protocol):
+    """Whoever answers calls about recordings."""
+
+    async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
+        """Ask something; returns the answer and the data that go with it."""
         ...

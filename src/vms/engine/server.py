@@ -82,11 +82,12 @@ class MediaService:
         async for events in self._engine.events():
             for event in events:
                 log.info(
-                    "stream_state",
-                    camera=event.camera,
-                    stream=event.stream.value,
-                    state=event.state.value,
+                    event.kind,
+                    camera=event.camera or None,
+                    stream=event.stream.value if event.stream else None,
+                    state=event.state.value if event.state else None,
                     reason=event.reason.code if event.reason else None,
+                    values=event.values or None,
                 )
             self._journal.extend(events)
 
@@ -170,6 +171,14 @@ class EngineServicer(stubs.EngineServicer):
     async def Metrics(self, _request: pb.MetricsRequest, _context: Context) -> pb.MetricsText:  # noqa: N802
         """See engine.proto."""
         return pb.MetricsText(text=await self._service.engine.metrics())
+
+    @_errors_as_status
+    async def Recording(  # noqa: N802
+        self, request: pb.RecordingRequest, _context: Context
+    ) -> pb.RecordingAnswer:
+        """See engine.proto."""
+        answer, data = await self._service.engine.recording(request.call, request.request)
+        return pb.RecordingAnswer(answer=answer, data=data)
 
     async def Events(  # noqa: N802
         self, request: pb.EventsRequest, _context: Context

@@ -23,11 +23,47 @@ def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:
                 name.value: pb.StreamSource(url=source.url, transport=source.transport)
                 for name, source in camera.streams.items()
             },
+            record={
+                name.value: pb.StreamRecord(**msgspec.structs.asdict(record))
+                for name, record in (camera.record or {}).items()
+            },
+            keep=_keep_to(camera.keep),
         )
         for camera in desired.cameras
     ]
     access = _access_to(desired.access)
     return pb.ApplyRequest(generation=desired.generation, cameras=cameras, access=access)
+
+
+def _keep_to(keep: model.Keep | msgspec.UnsetType) -> pb.Keep | None:
+    if keep is msgspec.UNSET:
+        return None
+    steps = [pb.Thin(after_days=step.after_days, to=step.to) for step in keep.thin]
+    return pb.Keep(
+        min_days=keep.min_days, max_days=keep.max_days, max_bytes=keep.max_bytes, thin=steps
+    )
+
+
+def _recording_from(camera: pb.Camera) -> dict[str, object]:
+    # A camera that is recorded at all is kept somehow.
+    if not camera.HasField("keep"):
+        return {}
+    record = {name: _record_from(record) for name, record in camera.record.items()}
+    return {"record": record, "keep": _keep_from(camera.keep)}
+
+
+def _record_from(record: pb.StreamRecord) -> model.StreamRecord:
+    mode = model.RecordMode(record.mode)
+    return model.StreamRecord(mode, record.audio, record.pre_s, record.post_s)
+
+
+def _keep_from(keep: pb.Keep) -> model.Keep:
+    return model.Keep(
+        min_days=keep.min_days,
+        max_days=keep.max_days if keep.HasField("max_days") else None,
+        max_bytes=keep.max_bytes if keep.HasField("max_bytes") else None,
+        thin=tuple(model.Thin(step.after_days, model.ThinTo(step.to)) for step in keep.thin),
+    )
 
 
 def _access_to(rules: model.AccessRules) -> pb.Access:
@@ -106,6 +142,7 @@ def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
                         }
                         for name, source in camera.streams.items()
                     },
+                    **_recording_from(camera),
                 }
                 for camera in request.cameras
             ],
@@ -180,7 +217,9 @@ def streams_to(streams: Iterable[model.StreamStatus]) -> pb.StreamList:
     """Return the status of streams as a message."""
     return pb.StreamList(
         streams=[
-            pb.StreamStatus(**msgspec.structs.asdict(status) | {"reason": _reason_to(status.reason)})
+            pb.StreamStatus(
+                **msgspec.structs.asdict(status) | {"reason": _reason_to(status.reason)}
+            )
             for status in streams
         ]
     )
@@ -211,15 +250,19 @@ def streams_from(message: pb.StreamList) -> tuple[model.StreamStatus, ...]:
     return tuple(_status_from(status) for status in message.streams)
 
 
+def _event_to(event: model.Event) -> pb.Event:
+    fields = msgspec.structs.asdict(event)
+    fields["reason"] = _reason_to(event.reason)
+    fields["values"] = {name: _value_to(value) for name, value in event.values.items()}
+    return pb.Event(**fields)
+
+
 def batch_to(batch: model.EventBatch) -> pb.EventBatch:
     """Return a batch of events as a message."""
     return pb.EventBatch(
         epoch=batch.epoch,
         reset=batch.reset,
-        events=[
-            pb.Event(**msgspec.structs.asdict(event) | {"reason": _reason_to(event.reason)})
-            for event in batch.events
-        ],
+        events=[_event_to(event) for event in batch.events],
     )
 
 
@@ -231,9 +274,10 @@ def batch_from(message: pb.EventBatch) -> model.EventBatch:
             utc_us=event.utc_us,
             kind=event.kind,
             camera=event.camera,
-            stream=StreamName(event.stream),
-            state=model.StreamState(event.state),
+            stream=StreamName(event.stream) if event.stream else None,
+            state=model.StreamState(event.state) if event.state else None,
             reason=_reason_from(event),
+            values={name: _value_from(value) for name, value in event.values.items()},
         )
         for event in message.events
     )

@@ -140,6 +140,8 @@ class StreamBoard:
     def note(self, events: Iterable[Event]) -> None:
         """Take changes of state as they happen."""
         for event in events:
+            if event.stream is None or event.state is None:
+                continue
             entry = self._entries.get((event.camera, event.stream))
             if entry is not None:
                 view = msgspec.structs.replace(

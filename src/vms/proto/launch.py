@@ -105,6 +105,12 @@ class StreamSettings(Message, frozen=True):
     most_of_a_viewer: int = 0
 
 
+class RecordingSettings(Message, frozen=True):
+    """Whether cameras are recorded."""
+
+    enabled: bool = False
+
+
 class LogSettings(Message, frozen=True):
     """What is logged and how it looks."""
 
@@ -126,6 +132,7 @@ class Launch(Message, frozen=True):
     streams: StreamSettings = StreamSettings()
     database: DatabaseSettings = DatabaseSettings()
     nodes: NodesSettings = NodesSettings()
+    recording: RecordingSettings = RecordingSettings()
     log: LogSettings = LogSettings()
     cameras: tuple[CameraEntry, ...] = ()
     # HOST:PORT where the media process answers other nodes; empty: its Unix socket alone.

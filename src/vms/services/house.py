@@ -1,7 +1,7 @@
 """Everything of the control plane that one process holds, put together."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -25,9 +25,10 @@ from vms.cities import (
 )
 from vms.common import Clock
 from vms.database import Database, Vault, database_url
-from vms.engine import DesiredState, StreamLimits
+from vms.engine import DesiredState, RecordingControl, StreamLimits
 from vms.nodes import Nodes
 from vms.proto import Launch, StreamSettings
+from vms.recording import AwayEngine, Recordings, recorded
 from vms.services.places import PlayerKeys, StreamQuotas
 from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces, StreamRights
 from vms.trust import entrance_of
@@ -81,10 +82,16 @@ class House:
     access: EngineAccess
     rights: StreamRights
     nodes: Nodes
+    recordings: Recordings
+    # Whether the media process records at all.
+    records: bool
 
     @classmethod
-    def open(cls, launch: Launch, clock: Clock) -> Self:
-        """Put everything together; nothing is read or written yet."""
+    def open(cls, launch: Launch, clock: Clock, engine: RecordingControl | None = None) -> Self:
+        """Put everything together; nothing is read or written yet.
+
+        ``engine`` answers calls about recordings; without one they are refused.
+        """
         data = Path(launch.data)
         database = Database.open(
             database_url(launch.database.url, data), threads=launch.database.threads
@@ -124,6 +131,16 @@ class House:
             ),
             rights=StreamRights(database, people.principals, where),
             nodes=Nodes(database, vault, clock, lambda: entrance_of(launch)),
+            recordings=Recordings.open(
+                database,
+                vault,
+                clock,
+                cities=places,
+                clips=quotas.of(Quota.CLIPS),
+                engine=engine or AwayEngine(),
+                data=data,
+            ),
+            records=launch.recording.enabled,
         )
 
     @classmethod
@@ -144,9 +161,14 @@ class House:
         await self.cities.first_start(SYSTEM, city)
         await self.cameras.seed(SYSTEM, launch.cameras)
 
-    async def desired(self) -> DesiredState:
-        """Return what the media process should run now."""
+    async def desired(self, until: Callable[[int | None], None]) -> DesiredState:
+        """Return what the media process should run now; ``until`` is told for how long."""
         wishes = await self.cameras.wishes()
+        if self.records:
+            roster = await self.cameras.roster()
+            plan = await self.recordings.rules.plan(tuple(roster.values()))
+            until(plan.next_us)
+            wishes = tuple(recorded(wish, plan) for wish in wishes)
         return DesiredState(1, wishes, await self.access.rules())
 
     def close(self) -> None:

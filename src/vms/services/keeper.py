@@ -22,6 +22,7 @@ from vms.proto.events import (
     CityUpdated,
     DomainEvent,
     GrantChanged,
+    RecordingRulesChanged,
     StreamKeyChanged,
     UserDeleted,
     UserUpdated,
@@ -49,6 +50,8 @@ _OF_ACCESS = (
     CityUpdated,
     CityDeleted,
 )
+# What a camera records and keeps; a city has a clock and a plan, which count above.
+_OF_RECORDING = (RecordingRulesChanged,)
 
 
 class Ear:
@@ -101,7 +104,7 @@ class Ear:
     async def _hear(self, event: DomainEvent) -> None:
         if isinstance(event, _OF_CAMERAS):
             self._wake_all()
-        elif isinstance(event, _OF_ACCESS) and self._director is not None:
+        elif isinstance(event, _OF_ACCESS + _OF_RECORDING) and self._director is not None:
             self._director.wake()
         if self._revoker is not None:
             await self._revoker.hear(event)

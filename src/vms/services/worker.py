@@ -20,6 +20,7 @@ from vms.engine import DesiredState, EngineClient
 from vms.ingest import Bystander, Director, IngestWatch, Roster, StatusRecorder
 from vms.nodes import add_nodes_service
 from vms.proto import ApiLaunch
+from vms.recording import CatalogueRecorder, ScheduleTimer
 from vms.services.first_start import prepare
 from vms.services.house import House
 from vms.services.keeper import Ear, Work, again, chores, duties
@@ -42,7 +43,7 @@ async def closed_worker(
     """Run everything beside the answers while the block runs; ``alone``: nobody started it."""
     if alone:
         await prepare(orders.launch, clock)
-    house = House.open(orders.launch, clock)
+    house = House.open(orders.launch, clock, media)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.close)
         shared = None if alone else await stack.enter_async_context(_bus(house.data))
@@ -50,7 +51,8 @@ async def closed_worker(
         limiter = None if shared is None else SharedLimits(shared, clock)
         await house.people.start()
         first = orders.worker == FIRST
-        director = Director(media, house.desired)
+        timer = ScheduleTimer(clock, lambda: director.wake())  # noqa: PLW0108 - the director comes next
+        director = Director(media, lambda: house.desired(timer.set))
         recorder = StatusRecorder(house.history, lambda camera: _city_of(roster, camera))
         watch = IngestWatch(
             media,
@@ -68,6 +70,7 @@ async def closed_worker(
             work += duties(house, bus, director, recorder, revoker)
             if orders.launch.nodes.listen:
                 work += (await control_door(house, orders.launch.nodes.listen, stack),)
+            work += (timer.run, _catalogue(house, media).run)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))
@@ -119,12 +122,17 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
             addresses=house.addresses,
             cameras=CameraServices(house.cameras, house.transfer, house.history),
             nodes=house.nodes,
+            recordings=house.recordings,
         ),
         cursor_key=cursor_key,
         first_answers=KeptAnswers(house.database, house.vault, house.clock),
         events=OutboxSource(house.database, bus),
         places=WallPlaces(house.cameras),
     )
+
+
+def _catalogue(house: House, media: EngineClient) -> CatalogueRecorder:
+    return CatalogueRecorder(media, media, house.recordings.catalogue, house.cameras.roster)
 
 
 @contextlib.asynccontextmanager

@@ -26,24 +26,37 @@ openings = Table(
     # 1: with sound, 0: without.
     Column("audio", Integer, nullable=False),
     Column("opened_us", BigInteger, nullable=False),
+    # Whether it was opened live; none (of an older version): it was.
+    Column("live", Integer),
+    # The time of recorded video that was opened last; none: nothing was.
+    Column("played_from_us", BigInteger),
+    Column("played_to_us", BigInteger),
     Index("ix_stream_openings_camera", "camera"),
     Index("ix_stream_openings_session", "session"),
 )
 
 # What was opened with sound before runs on beside what is opened without it now.
 _PUT = text(
-    "INSERT INTO stream_openings (city, session, camera, kind, caller, home, audio, opened_us) "
-    "VALUES (:city, :session, :camera, :kind, :caller, :home, :audio, :opened_us) "
+    "INSERT INTO stream_openings (city, session, camera, kind, caller, home, audio, opened_us, "
+    "live, played_from_us, played_to_us) "
+    "VALUES (:city, :session, :camera, :kind, :caller, :home, :audio, :opened_us, "
+    ":live, :played_from_us, :played_to_us) "
     "ON CONFLICT (city, session, camera) DO UPDATE SET opened_us = excluded.opened_us, audio = "
     "CASE WHEN stream_openings.audio > excluded.audio THEN stream_openings.audio "
-    "ELSE excluded.audio END"
+    "ELSE excluded.audio END, live = CASE WHEN COALESCE(stream_openings.live, 1) = 1 THEN 1 "
+    "ELSE excluded.live END, "
+    "played_from_us = COALESCE(excluded.played_from_us, stream_openings.played_from_us), "
+    "played_to_us = COALESCE(excluded.played_to_us, stream_openings.played_to_us)"
 )
 # One that was opened again meanwhile stays.
 _FORGET = text(
     "DELETE FROM stream_openings WHERE city = :city AND session = :session "
     "AND camera = :camera AND opened_us = :opened_us"
 )
-_COLUMNS = "city, session, camera, kind, caller, home, audio, opened_us"
+_COLUMNS = (
+    "city, session, camera, kind, caller, home, audio, opened_us, COALESCE(live, 1), "
+    "played_from_us, played_to_us"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,9 @@ class Opening:
     home: str
     audio: bool
     opened_us: int
+    live: bool = True
+    # The time of recorded video.
+    played: tuple[int, int] | None = None
 
     @property
     def who(self) -> Principal:
@@ -101,6 +117,9 @@ def put(unit: Unit, opened: Sequence[Opening]) -> None:
             "home": one.home,
             "audio": int(one.audio),
             "opened_us": one.opened_us,
+            "live": int(one.live),
+            "played_from_us": None if one.played is None else one.played[0],
+            "played_to_us": None if one.played is None else one.played[1],
         }
         for one in opened
     ]
@@ -117,9 +136,21 @@ def forget(unit: Unit, opened: Iterable[Opening]) -> None:
 def opened_by(unit: Unit, session: str) -> dict[str, bool]:
     """Return the cameras that a session opened, and whether with sound."""
     rows = unit.rows(
-        "SELECT camera, audio FROM stream_openings WHERE session = :session", {"session": session}
+        "SELECT camera, audio FROM stream_openings "
+        "WHERE session = :session AND COALESCE(live, 1) = 1",
+        {"session": session},
     )
     return {str(camera): bool(audio) for camera, audio in rows}
+
+
+def played_by(unit: Unit, session: str, camera: str) -> tuple[int, int] | None:
+    """Return the time of a camera's recorded video that a session opened last."""
+    rows = unit.rows(
+        "SELECT played_from_us, played_to_us FROM stream_openings WHERE session = :session "
+        "AND camera = :camera AND played_from_us IS NOT NULL",
+        {"session": session, "camera": camera},
+    )
+    return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
 
 def find(unit: Unit, part: Part) -> list[Opening]:
@@ -134,6 +165,17 @@ def find(unit: Unit, part: Part) -> list[Opening]:
         {"home": part.home, "camera": part.camera},
     )
     return [
-        Opening(city, session, camera, CallerKind(kind), caller, home, bool(audio), opened_us)
-        for city, session, camera, kind, caller, home, audio, opened_us in rows
+        Opening(
+            city,
+            session,
+            camera,
+            CallerKind(kind),
+            caller,
+            home,
+            bool(audio),
+            opened_us,
+            bool(live),
+            None if begin is None else (begin, end),
+        )
+        for city, session, camera, kind, caller, home, audio, opened_us, live, begin, end in rows
     ]

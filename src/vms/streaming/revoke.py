@@ -120,7 +120,12 @@ def _still_may(who: Principal | None, one: Opening, place: CameraPlace | None) -
     """Tell whether an opening would be signed now just as it was."""
     if who is None or place is None or place.city != one.city:
         return False
-    functions = (Function.LIVE_VIEW, Function.AUDIO_LISTEN) if one.audio else (Function.LIVE_VIEW,)
+    opened = {
+        Function.LIVE_VIEW: one.live,
+        Function.AUDIO_LISTEN: one.audio,
+        Function.PLAYBACK_VIEW: one.played is not None,
+    }
+    functions = [function for function, needed in opened.items() if needed]
     return all(
         who.may(function, city=place.city, camera=place.camera, groups=place.groups)
         for function in functions

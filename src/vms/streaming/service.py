@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind
 from vms.audit import AuditEntry, record
-from vms.common import Clock, NotFoundError, StreamRef
+from vms.common import Clock, InvalidError, NotFoundError, StreamRef
 from vms.database import PLATFORM, Database, Unit
 from vms.engine import AccessRules, StreamKeyRule, StreamLimits
 from vms.streaming.keyring import AddressKeys
 from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
-from vms.streaming.openings import Opening, opened_by, put, session_of
+from vms.streaming.openings import Opening, opened_by, played_by, put, session_of
 from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
 
 SECOND_US = 1_000_000
 # Who holds one of these on a camera may know that there is one.
-_SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW)
+_SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW, Function.PLAYBACK_VIEW)
 # More than a wall of the largest screen shows.
 MOST_AT_ONCE = 128
 
@@ -50,10 +50,16 @@ class StreamAddresses:
         *,
         renew: bool = False,
     ) -> tuple[SignedAddress, ...]:
-        """Return an address for each stream; all or none.
+        """Return an address for each live stream; all or none.
 
         Each opening is a line of the audit; ``renew`` goes on with what was opened.
         """
+        if kind is AddressKind.PLAYBACK:
+            raise InvalidError(
+                "recorded video is opened by /cameras/CAMERA/playback/address",
+                code="address_kind",
+                values={"kind": kind.value},
+            )
         if renew:
             # Going on writes nothing, so it need not wait for those who write.
             going_on = await self._database.run(
@@ -64,6 +70,64 @@ class StreamAddresses:
         return await self._database.run(
             lambda unit: self._opened(unit, who, streams, kind), who.scope
         )
+
+    async def sign_playback(
+        self, who: Principal, stream: StreamRef, from_us: int, to_us: int, *, renew: bool = False
+    ) -> SignedAddress:
+        """Return an address that plays what was recorded of a stream in a time.
+
+        Each opening is a line of the audit: a view of recorded video. ``renew`` goes on
+        with what was opened; another time is opened anew.
+        """
+        if from_us >= to_us:
+            raise InvalidError("from_us must be before to_us", code="period_invalid")
+        time = (from_us, to_us)
+        if renew:
+            going_on = await self._database.run(
+                lambda unit: self._played_on(unit, who, stream, time), who.scope, read=True
+            )
+            if going_on is not None:
+                return going_on
+        return await self._database.run(
+            lambda unit: self._played(unit, who, stream, time), who.scope
+        )
+
+    def _played_on(
+        self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
+    ) -> SignedAddress | None:
+        """Return an address, or nothing where it would open something new."""
+        before = played_by(unit, session_of(who), stream.camera)
+        if before is None or time[0] < before[0] or time[1] > before[1]:
+            return None
+        return self._sign_playback(unit, who, stream, time)[0]
+
+    def _played(
+        self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
+    ) -> SignedAddress:
+        signed, opening = self._sign_playback(unit, who, stream, time)
+        entry = AuditEntry(
+            actor=who.actor,
+            action="playback.open",
+            object=f"camera:{opening.camera}",
+            city=opening.city,
+            address=who.address or None,
+            details={"stream": stream.stream.value, "from_us": time[0], "to_us": time[1]},
+        )
+        record(unit, entry, self._clock)
+        if who.kind is not CallerKind.SYSTEM:
+            put(unit, [opening])
+        return signed
+
+    def _sign_playback(
+        self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
+    ) -> tuple[SignedAddress, Opening]:
+        place = self._watched(unit, who, stream, Function.PLAYBACK_VIEW)
+        now_us = self._clock.utc_us()
+        expires_s = now_us // SECOND_US + LIFETIME_S
+        claims = _claims(who, stream, place, AddressKind.PLAYBACK, expires_s, time)
+        signed = self._keys.signer(unit).sign(claims)
+        opening = _opening(who, place, claims, now_us, played=time)
+        return SignedAddress(stream, signed, expires_s * SECOND_US), opening
 
     def _renewed(
         self, unit: Unit, who: Principal, streams: Sequence[StreamRef], kind: AddressKind
@@ -95,24 +159,15 @@ class StreamAddresses:
         expires_s = now_us // SECOND_US + LIFETIME_S
         signed, openings = [], []
         for stream in streams:
-            place = self._watched(unit, who, stream)
+            place = self._watched(unit, who, stream, Function.LIVE_VIEW)
             claims = _claims(who, stream, place, kind, expires_s)
             signed.append(SignedAddress(stream, signer.sign(claims), expires_s * SECOND_US))
-            openings.append(
-                Opening(
-                    city=place.city,
-                    session=claims.session,
-                    camera=place.camera,
-                    kind=who.kind,
-                    caller=who.id,
-                    home=who.home,
-                    audio=bool(claims.audio),
-                    opened_us=now_us,
-                )
-            )
+            openings.append(_opening(who, place, claims, now_us))
         return tuple(signed), openings
 
-    def _watched(self, unit: Unit, who: Principal, stream: StreamRef) -> CameraPlace:
+    def _watched(
+        self, unit: Unit, who: Principal, stream: StreamRef, function: Function
+    ) -> CameraPlace:
         """Return the camera's place; one that may not be seen at all does not exist."""
         place = self._places.place(unit, stream.camera)
         if place is None or not any(_may(who, function, place) for function in _SEEN_BY):
@@ -121,7 +176,7 @@ class StreamAddresses:
                 code="camera_unknown",
                 values={"camera": stream.camera},
             )
-        who.require(Function.LIVE_VIEW, city=place.city, camera=place.camera, groups=place.groups)
+        who.require(function, city=place.city, camera=place.camera, groups=place.groups)
         return place
 
     def _note(
@@ -143,7 +198,12 @@ def _may(who: Principal, function: Function, place: CameraPlace) -> bool:
 
 
 def _claims(
-    who: Principal, stream: StreamRef, place: CameraPlace, kind: AddressKind, expires_s: int
+    who: Principal,
+    stream: StreamRef,
+    place: CameraPlace,
+    kind: AddressKind,
+    expires_s: int,
+    time: tuple[int, int] = (0, 0),
 ) -> Claims:
     nonce = base64.urlsafe_b64encode(secrets.token_bytes(NONCE_BYTES)).rstrip(b"=").decode()
     return Claims(
@@ -158,10 +218,31 @@ def _claims(
         session=session_of(who),
         node="",
         expires_s=expires_s,
-        from_us=0,
-        until_us=0,
+        from_us=time[0],
+        until_us=time[1],
         nonce=nonce,
         most=0,
+    )
+
+
+def _opening(
+    who: Principal,
+    place: CameraPlace,
+    claims: Claims,
+    now_us: int,
+    played: tuple[int, int] | None = None,
+) -> Opening:
+    return Opening(
+        city=place.city,
+        session=claims.session,
+        camera=place.camera,
+        kind=who.kind,
+        caller=who.id,
+        home=who.home,
+        audio=bool(claims.audio),
+        opened_us=now_us,
+        live=played is None,
+        played=played,
     )
 
 

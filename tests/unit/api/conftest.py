@@ -16,12 +16,14 @@ from people import TownHall
 from viewing import signing
 from vms.api import EVERYONE, Contexts, FirstAnswers, Wiring, create_app
 from vms.audit import AuditExport, AuditTrail, HeadFile
-from vms.cities import CameraGroups, Cities, Plans, Sites, Surroundings
+from vms.cameras import camera_groups
+from vms.cities import CameraGroups, Cities, CityPlaces, Plans, Quota, Quotas, Sites, Surroundings
 from vms.common import ManualClock, StreamName, SystemClock
 from vms.database import Database
 from vms.ingest import IngestWatch
 from vms.nodes import Nodes
 from vms.trust import Entrance
+from vms.recording import AwayEngine, Recordings
 
 ENTRANCE = Entrance("https://vms.test", "", "vms.test:50052")
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
@@ -71,6 +73,15 @@ async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
         addresses=await signing(database, hall.vault, clock),
         cameras=hall.cameras,
         nodes=Nodes(database, hall.vault, clock, lambda: ENTRANCE),
+        recordings=Recordings.open(
+            database,
+            hall.vault,
+            clock,
+            cities=CityPlaces(camera_groups),
+            clips=Quotas(around).of(Quota.CLIPS),
+            engine=AwayEngine(),
+            data=tmp_path,
+        ),
     )
 
 

@@ -7,11 +7,26 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from doubles import ADDRESSES, FakeEngine, desired, event, wish
 
-from vms.common import ConflictError, UnavailableError
-from vms.engine import EngineClient, Journal, MediaService, Revocation, SnapshotStore, serve
+from vms.common import ConflictError, NotFoundError, StreamName, UnavailableError
+from vms.engine import (
+    EngineClient,
+    Event,
+    Journal,
+    Keep,
+    MediaService,
+    RecordMode,
+    Revocation,
+    SnapshotStore,
+    StreamRecord,
+    Thin,
+    ThinTo,
+    recording,
+    serve,
+)
 
 STATE = desired(wish("gate"), wish("yard"), generation=3)
 
@@ -29,14 +44,14 @@ async def media(folder: Path, engine: FakeEngine | None = None) -> AsyncIterator
     engine = engine or FakeEngine()
     service = MediaService(engine, SnapshotStore(folder / "media"), Journal("one"))
     await service.start()
-    recording = asyncio.create_task(service.record_events())
+    following = asyncio.create_task(service.record_events())
     socket = folder / "media.sock"
     server = await serve(service, socket)
     try:
         async with EngineClient(socket) as client:
             yield Media(engine, service, client, socket)
     finally:
-        recording.cancel()
+        following.cancel()
         await server.stop(0)
 
 
@@ -137,3 +152,36 @@ async def test_a_bug_is_our_own_fault_and_says_nothing_more(tmp_path: Path) -> N
         with pytest.raises(Exception, match="Metrics failed; the log says why") as caught:
             await it.client.metrics()
         assert "secret" not in str(caught.value)
+
+
+async def test_what_is_recorded_and_kept_crosses_whole(tmp_path: Path) -> None:
+    ladder = (Thin(7, ThinTo.EVENTS), Thin(15, ThinTo.KEYS))
+    record = {StreamName.MAIN: StreamRecord(RecordMode.EVENT, audio=False, pre_s=3, post_s=30)}
+    wished = msgspec.structs.replace(wish("gate"), record=record, keep=Keep(2, 30, 1 << 40, ladder))
+    async with media(tmp_path) as it:
+        await it.client.apply(desired(wished))
+        assert it.engine.applied[-1].cameras == (wished,)
+
+
+async def test_a_call_about_recordings_comes_back_typed_or_as_the_engines_refusal(
+    tmp_path: Path,
+) -> None:
+    async with media(tmp_path) as it:
+        answer, data = await it.client.recording(recording.KEYS, recording.KeyRequest())
+        assert answer == recording.EvidenceKeys()
+        assert data == b"{}"
+        with pytest.raises(NotFoundError) as refused:
+            await it.client.recording(recording.HOLDS, recording.CameraRequest("gate"))
+        assert refused.value.code == "no_recording"
+
+
+async def test_events_of_recordings_cross_with_their_values(tmp_path: Path) -> None:
+    told = (
+        Event(0, 1, "gap", "gate", StreamName.SUB, None, values={"from_us": 5, "code": "no_video"}),
+        Event(1, 2, "volume", "", None, None, values={"volume": "disk1", "state": "full"}),
+    )
+    async with media(tmp_path) as it:
+        it.service.journal.extend(told)
+        batches = it.client.events("one", 0)
+        assert (await anext(batches)).events == told
+        await batches.aclose()  # type: ignore[attr-defined]

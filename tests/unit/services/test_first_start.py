@@ -41,7 +41,7 @@ async def test_a_first_start_makes_city_cameras_and_keys_and_a_second_keeps_them
     assert await first_start.prepare(changed, CLOCK) is False
     house = House.open(changed, CLOCK)
     try:
-        desired = await house.desired()
+        desired = await house.desired(lambda _until: None)
     finally:
         house.close()
     (camera,) = desired.cameras

@@ -13,6 +13,7 @@ from vms.admin import CallerKind, Function, Held, Principal, Rights, Scope, syst
 from vms.common import (
     CameraId,
     ForbiddenError,
+    InvalidError,
     ManualClock,
     NotFoundError,
     StreamName,
@@ -236,3 +237,47 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
         rule("camera", "rj", ("pier",)),
         rule("empty", "sp", ()),
     )
+
+
+PLAYS = {Function.PLAYBACK_VIEW}
+
+
+async def test_recorded_video_opens_for_its_time_and_is_a_line_of_the_audit(
+    house: House,
+) -> None:
+    who = viewer(("city:sp", PLAYS))
+    signed = await house.addresses.sign_playback(who, YARD, 1000, 2000)
+    claims = await house.read(signed.address)
+    assert (claims.kind, claims.from_us, claims.until_us) == (AddressKind.PLAYBACK, 1000, 2000)
+    assert (claims.camera, claims.stream, claims.city) == ("yard", StreamName.SUB, "sp")
+    await house.addresses.sign_playback(who, YARD, 1000, 2000, renew=True)
+    assert house.lines() == [("sp", "user:ana", "playback.open", "camera:yard")]
+
+
+async def test_who_may_watch_live_alone_plays_nothing(house: House) -> None:
+    live = viewer(("city:sp", WATCHES))
+    with pytest.raises(ForbiddenError):
+        await house.addresses.sign_playback(live, GATE, 1, 2)
+    with pytest.raises(NotFoundError):
+        await house.addresses.sign_playback(viewer(("city:sp", PLAYS)), PIER, 1, 2)
+    with pytest.raises(InvalidError):
+        await house.addresses.sign_playback(viewer(("city:sp", PLAYS)), GATE, 2, 2)
+    assert house.lines() == []
+
+
+async def test_no_address_of_a_live_stream_is_one_of_recorded_video(house: House) -> None:
+    """It would have no time range: everything could be played."""
+    with pytest.raises(InvalidError) as refused:
+        await house.addresses.sign(viewer(("city:sp", WATCHES)), [GATE], AddressKind.PLAYBACK)
+    assert refused.value.code == "address_kind"
+
+
+async def test_another_time_than_was_opened_is_opened_anew(house: House) -> None:
+    """Else whoever renews would look at what no line tells of."""
+    who = viewer(("city:sp", PLAYS))
+    sign = house.addresses.sign_playback
+    await sign(who, GATE, 1000, 2000, renew=True)
+    await sign(who, GATE, 1200, 1900, renew=True)
+    assert len(house.lines()) == 1
+    await sign(who, GATE, 1200, 2001, renew=True)
+    assert len(house.lines()) == 2

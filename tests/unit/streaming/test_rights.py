@@ -276,3 +276,16 @@ async def test_the_step_keeps_what_was_there(
         return len(keys.verify_keys(unit)), unit.rows("SELECT count(*) FROM stream_openings")[0][0]
 
     assert await database.run(left, PLATFORM, read=True) == (1, 0)
+
+
+async def test_recorded_video_ends_with_the_right_to_it_alone(gallery: Gallery) -> None:
+    role = await gallery.role(*WATCH, Function.PLAYBACK_VIEW)
+    await gallery.town.user("ana", role.id, "city:sp")
+    ana = await gallery.town.who("ana")
+    await gallery.open(ana, GATE)
+    await gallery.addresses.sign_playback(ana, YARD, 1, 2)
+    await gallery.cut()
+    await gallery.change(role, *WATCH)
+    assert await gallery.cut() == [Revocation(session=ana.session, camera="yard")]
+    await gallery.change(role, Function.CAMERA_READ, Function.PLAYBACK_VIEW)
+    assert await gallery.cut() == [Revocation(session=ana.session)]

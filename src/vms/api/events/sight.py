@@ -19,7 +19,9 @@ STREAM = "stream"
 _ALSO = {
     "camera": Function.CAMERA_READ,
     "city": Function.CITY_READ,
+    "clip": Function.CLIP_EXPORT,
     "grant": Function.USER_READ,
+    "recording": Function.PLAYBACK_VIEW,
     "session": Function.USER_READ,
     "user": Function.USER_READ,
 }

@@ -25,6 +25,14 @@ from vms.proto.events.people import (
     UserDeleted,
     UserUpdated,
 )
+from vms.proto.events.recording import (
+    ClipReady,
+    RecordingGap,
+    RecordingRulesChanged,
+    RecordingStarted,
+    RecordingStopped,
+    VolumeState,
+)
 
 __all__ = [
     "EVENTS",
@@ -36,14 +44,20 @@ __all__ = [
     "CityCreated",
     "CityDeleted",
     "CityUpdated",
+    "ClipReady",
     "DomainEvent",
     "GrantChanged",
     "NewDevice",
+    "RecordingGap",
+    "RecordingRulesChanged",
+    "RecordingStarted",
+    "RecordingStopped",
     "SessionRevoked",
     "StreamKeyChanged",
     "UserCreated",
     "UserDeleted",
     "UserUpdated",
+    "VolumeState",
     "decode_event",
     "encode_event",
     "event_name",
@@ -58,13 +72,19 @@ EVENTS: tuple[type[DomainEvent], ...] = (
     CityCreated,
     CityDeleted,
     CityUpdated,
+    ClipReady,
     GrantChanged,
     NewDevice,
+    RecordingGap,
+    RecordingRulesChanged,
+    RecordingStarted,
+    RecordingStopped,
     SessionRevoked,
     StreamKeyChanged,
     UserCreated,
     UserDeleted,
     UserUpdated,
+    VolumeState,
 )
 
 _decoder: msgspec.json.Decoder[DomainEvent] = msgspec.json.Decoder(Union[EVENTS])  # noqa: UP007 - made of the list

@@ -96,6 +96,7 @@ export const en = {
   'function.audio.listen': 'Hear',
   'function.playback.view': 'Watch recordings',
   'function.clip.export': 'Export clips',
+  'function.recording.hold': 'Hold recordings, cases',
   'function.ptz.control': 'Move cameras',
   'function.camera.read': 'See the list of cameras',
   'function.camera.manage': 'Create and change cameras',

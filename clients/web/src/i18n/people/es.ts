@@ -97,6 +97,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'function.audio.listen': 'Escuchar',
   'function.playback.view': 'Ver grabaciones',
   'function.clip.export': 'Exportar fragmentos',
+  'function.recording.hold': 'Retener grabaciones, casos',
   'function.ptz.control': 'Mover cámaras',
   'function.camera.read': 'Ver la lista de cámaras',
   'function.camera.manage': 'Crear y cambiar cámaras',

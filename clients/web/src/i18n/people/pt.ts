@@ -97,6 +97,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'function.audio.listen': 'Ouvir',
   'function.playback.view': 'Assistir a gravações',
   'function.clip.export': 'Exportar trechos',
+  'function.recording.hold': 'Reter gravações, casos',
   'function.ptz.control': 'Mover câmeras',
   'function.camera.read': 'Ver a lista de câmeras',
   'function.camera.manage': 'Criar e alterar câmeras',

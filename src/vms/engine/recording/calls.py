@@ -1,0 +1,413 @@
+"""The engine's calls about recordings: what goes in and what comes out. Plain data, no IO.
+
+They cross as JSON, so the names of fields here are those of ``docs/design/recording.md``.
+Times are microseconds of UTC; a part is named ``YYYY-MM-DD/HH[-N][.sub]``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from vms.common import StreamName
+from vms.engine.model import Keep, Values
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
+
+Span = tuple[int, int]
+Container = Literal["mp4", "mkv"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, A]):
+    """One call: its name, what it takes, what it answers, and how long it may take."""
+
+    name: str
+    request: type[Q]
+    answer: type[A]
+    timeout_s: float = 10.0
+
+
+# --- what there is
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of video, at most an hour and a minute long."""
+
+    camera: str
+    city: str
+    stream: StreamName
+    part: str
+    volume: str
+    from_us: int
+    to_us: int
+    bytes: int
+    fragments: int = 0
+    keys: int = 0
+    # It is being written.
+    open: bool = False
+    # How far its times may be off; none: unknown.
+    error_us: int | None = None
+    camera_offset_ms: int | None = None
+    # Its index was made again from the video.
+    rebuilt: bool = False
+    encrypted: bool = False
+    # When something was triggered.
+    events: tuple[Span, ...] = ()
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time without recording, and why."""
+
+    camera: str
+    stream: StreamName
+    from_us: int
+    to_us: int
+    reason: str
+    values: Values = {}
+    # It lasts; ``to_us`` is now.
+    open: bool = False
+
+
+class InventoryRequest(msgspec.Struct, frozen=True):
+    """Of which cameras (none: all) and of which time."""
+
+    cameras: tuple[str, ...]
+    from_us: int
+    to_us: int
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """Parts and gaps that touch a time."""
+
+    parts: tuple[Part, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+class PictureRequest(msgspec.Struct, frozen=True):
+    """A picture of an instant: its key frame, or ``exact`` all that leads to the frame."""
+
+    camera: str
+    stream: StreamName
+    at_us: int
+    exact: bool = False
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """What the data of the answer shows: Annex B with its parameter sets."""
+
+    at_us: int
+    codec: str
+    width: int
+    height: int
+
+
+class FramesRequest(msgspec.Struct, frozen=True):
+    """The group of pictures of a time."""
+
+    camera: str
+    stream: StreamName
+    from_us: int
+    to_us: int
+
+
+class Frames(msgspec.Struct, frozen=True):
+    """What the data of the answer shows, with the time of each frame."""
+
+    at_us: int
+    codec: str
+    width: int
+    height: int
+    frames: tuple[int, ...]
+
+
+# --- triggers and holds
+
+
+class TriggerRequest(msgspec.Struct, frozen=True):
+    """Something happened: record it where that is the rule."""
+
+    camera: str
+    kind: str
+    from_us: int
+    until_us: int
+    # None: both.
+    stream: StreamName | None = None
+
+
+class Triggered(msgspec.Struct, frozen=True):
+    """Until when it is recorded for it."""
+
+    until_us: int
+
+
+class HoldRequest(msgspec.Struct, frozen=True):
+    """Keep a camera's time whatever its rules say (``on``), or no longer."""
+
+    camera: str
+    hold: str
+    on: bool
+    from_us: int
+    to_us: int
+    by: str
+    why: str
+
+
+class HoldRecord(msgspec.Struct, frozen=True):
+    """The number of the record in the camera's ledger: it is on disk."""
+
+    number: int
+
+
+class CameraRequest(msgspec.Struct, frozen=True):
+    """One camera; nothing: all."""
+
+    camera: str = ""
+
+
+class HoldOnDisk(msgspec.Struct, frozen=True):
+    """A hold as the deleter reads it."""
+
+    camera: str
+    hold: str
+    from_us: int
+    to_us: int
+    by: str = ""
+    why: str = ""
+
+
+class Holds(msgspec.Struct, frozen=True):
+    """The holds on disk."""
+
+    holds: tuple[HoldOnDisk, ...] = ()
+
+
+# --- exports
+
+
+class ExportPart(msgspec.Struct, frozen=True):
+    """What of one camera is taken away."""
+
+    camera: str
+    streams: tuple[StreamName, ...]
+    from_us: int
+    to_us: int
+
+
+class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An export into an empty folder of its own."""
+
+    id: str
+    parts: tuple[ExportPart, ...]
+    container: Container
+    audio: bool
+    by: str
+    why: str
+    folder: str
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ExportRequest(id={self.id!r})"
+
+
+class ExportId(msgspec.Struct, frozen=True):
+    """Which export."""
+
+    id: str
+
+
+class ExportFile(msgspec.Struct, frozen=True):
+    """One file of an export."""
+
+    name: str
+    bytes: int
+    sha256: str
+    from_us: int = 0
+    to_us: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+
+class ExportState(StrEnum):
+    """Where an export of the engine stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ExportError(msgspec.Struct, frozen=True):
+    """Why it failed."""
+
+    code: str
+    values: Values = {}
+
+
+class ExportStatus(msgspec.Struct, frozen=True):
+    """How far an export is."""
+
+    state: ExportState
+    done_bytes: int = 0
+    total_bytes: int = 0
+    files: tuple[ExportFile, ...] = ()
+    error: ExportError | None = None
+
+
+# --- proof
+
+
+class VerifyRequest(msgspec.Struct, frozen=True):
+    """What is to be proved, and by which key (its fingerprint; none: whichever signed)."""
+
+    camera: str
+    stream: StreamName
+    from_us: int
+    to_us: int
+    pin: str | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is wrong, and where."""
+
+    code: str
+    file: str = ""
+    at_us: int = 0
+    detail: str = ""
+
+
+class VerifyReport(msgspec.Struct, frozen=True):
+    """What was proved."""
+
+    intact: bool
+    signer_known: bool
+    fragments: int = 0
+    seals: int = 0
+    # Not sealed yet, or made again from the video.
+    unsealed: int = 0
+    rebuilt: int = 0
+    keys: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class Worked(msgspec.Struct, frozen=True):
+    """What rebuilding or checking did."""
+
+    counts: dict[str, int] = {}
+    findings: tuple[Finding, ...] = ()
+
+
+class KeyRequest(msgspec.Struct, frozen=True):
+    """Nothing is asked but the keys."""
+
+
+class EvidenceKey(msgspec.Struct, frozen=True):
+    """A key that seals recordings: Ed25519 in URL-safe base 64."""
+
+    key: str
+    public: str
+    since_us: int
+    # The key that vouches for it; the first one has none.
+    signed_by: str = ""
+
+
+class EvidenceKeys(msgspec.Struct, frozen=True):
+    """Every key that ever sealed here, the newest last."""
+
+    keys: tuple[EvidenceKey, ...] = ()
+
+
+# --- room
+
+
+class ForecastRequest(msgspec.Struct, frozen=True):
+    """What would become of other rules; ``dry_run`` lists what would go at once."""
+
+    keeps: dict[str, Keep] = {}
+    dry_run: bool = False
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """What would go, and why."""
+
+    parts: int
+    bytes: int
+    reason: str
+
+
+class VolumeForecast(msgspec.Struct, frozen=True):
+    """How a volume fills: bytes a second, and for how many days it lasts."""
+
+    volume: str
+    bytes: int
+    free: int
+    rate: float
+    days: float | None
+
+
+class CameraForecast(msgspec.Struct, frozen=True):
+    """How a camera's recordings grow."""
+
+    camera: str
+    bytes: int
+    oldest_us: int | None
+    rate: float
+    days: float | None
+    would_remove: tuple[Removal, ...] = ()
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """At this rate."""
+
+    volumes: tuple[VolumeForecast, ...] = ()
+    cameras: tuple[CameraForecast, ...] = ()
+
+
+class VolumeRequest(msgspec.Struct, frozen=True):
+    """Nothing is asked but the volumes."""
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder that recordings are written to, as it is now."""
+
+    name: str
+    path: str
+    id: str
+    state: str
+    reason: str | None = None
+    bytes: int = 0
+    free: int = 0
+    commit_ms: float = 0.0
+    queue_bytes: int = 0
+    rate: float = 0.0
+
+
+class Volumes(msgspec.Struct, frozen=True):
+    """All of them, in the order of the settings."""
+
+    volumes: tuple[Volume, ...] = ()
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An answer that says only that it is done."""
+
+
+_LONG_S = 600.0
+
+INVENTORY = Call("inventory", InventoryRequest, Inventory, 60.0)
+PICTURE = Call("picture", PictureRequest, Picture)
+FRAMES = Call("frames", FramesRequest, Frames)
+TRIGGER = Call("trigger", TriggerRequest, Triggered)
+HOLD = Call("hold", HoldRequest, HoldRecord)
+HOLDS = Call("holds", CameraRequest, Holds)
+EXPORT_START = Call("export_start", ExportRequest, ExportId)
+EXPORT_STATUS = Call("export_status", ExportId, ExportStatus)
+EXPORT_CANCEL = Call("export_cancel", ExportId, ExportStatus)
+VERIFY = Call("verify", VerifyRequest, VerifyReport, _LONG_S)
+REBUILD = Call("rebuild", CameraRequest, Worked, _LONG_S)
+CHECK = Call("check", CameraRequest, Worked, _LONG_S)
+FORECAST = Call("forecast", ForecastRequest, Forecast, 60.0)
+VOLUMES = Call("volumes", VolumeRequest, Volumes)
+KEYS = Call("keys", KeyRequest, EvidenceKeys)
+ROTATE_KEY = Call("rotate_key", KeyRequest, EvidenceKeys)

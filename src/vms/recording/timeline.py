@@ -1,0 +1,202 @@
+"""Timelines: what there is of cameras in a time, at any zoom, from the catalogue alone."""
+
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+import msgspec
+
+from vms.admin import Function, Principal
+from vms.common import InvalidError, StreamName
+from vms.database import Database, Unit
+from vms.recording import schedule
+from vms.recording.access import Place, check_time, find
+from vms.recording.model import (
+    SECOND_US,
+    GapView,
+    Mark,
+    MarkKind,
+    ReasonView,
+    SpanView,
+    Timeline,
+)
+from vms.recording.ports import Cities
+from vms.recording.store import catalogue as store
+
+# A year, and a day for the clocks.
+MOST_DAYS = 367
+MOST_CAMERAS = 200
+# Parts that follow one another this closely are one span at any zoom.
+JOINED_US = SECOND_US
+
+_events = msgspec.json.Decoder(tuple[tuple[int, int], ...])
+_values = msgspec.json.Decoder(dict[str, str | int | float])
+
+
+class Timelines:
+    """Reads timelines."""
+
+    def __init__(self, database: Database, cities: Cities) -> None:
+        self._database = database
+        self._cities = cities
+
+    async def one(
+        self,
+        who: Principal,
+        camera: str,
+        stream: StreamName,
+        from_us: int,
+        to_us: int,
+        pixel_us: int = 0,
+    ) -> Timeline:
+        """Return one camera's timeline; what is closer than a pixel is one."""
+        (found,) = await self.many(who, [camera], stream, from_us, to_us, pixel_us)
+        return found
+
+    async def many(
+        self,
+        who: Principal,
+        cameras: Sequence[str],
+        stream: StreamName,
+        from_us: int,
+        to_us: int,
+        pixel_us: int = 0,
+    ) -> list[Timeline]:
+        """Return the timelines of several cameras, in their order; all or none."""
+        check_time(from_us, to_us, MOST_DAYS)
+        names = tuple(dict.fromkeys(cameras))
+        if len(names) > MOST_CAMERAS:
+            raise InvalidError(
+                f"at most {MOST_CAMERAS} cameras at once",
+                code="too_many_cameras",
+                values={"most": MOST_CAMERAS},
+            )
+
+        def work(unit: Unit) -> list[Timeline]:
+            places = [find(unit, who, name, Function.PLAYBACK_VIEW) for name in names]
+            made: dict[str, Timeline] = {}
+            for city in {place.city for place in places}:
+                of_city = [place for place in places if place.city == city]
+                for line in self._of_city(unit, city, of_city, stream, (from_us, to_us), pixel_us):
+                    made[line.camera] = line
+            return [made[name] for name in names]
+
+        return await self._database.run(work, who.scope, read=True)
+
+    def _of_city(
+        self,
+        unit: Unit,
+        city: str,
+        places: Sequence[Place],
+        stream: StreamName,
+        time: tuple[int, int],
+        pixel_us: int,
+    ) -> Iterable[Timeline]:
+        names = [place.camera for place in places]
+        zone_name = self._cities.terms(unit, city).time_zone
+        zone = zoneinfo.ZoneInfo(zone_name)
+        spans = store.spans(unit, city, names, stream, *time)
+        gaps = store.gaps(unit, city, names, stream, *time)
+        noted = {
+            kind: store.marks(unit, kind.value, city, names, *time)
+            for kind in (MarkKind.BOOKMARK, MarkKind.CLIP, MarkKind.HOLD)
+        }
+        for name in names:
+            held = [(at, to or at) for at, to, _id, _text in noted[MarkKind.HOLD][name]]
+            rows = spans[name]
+            merged = merge(rows, max(pixel_us, JOINED_US), held)
+            marks = [
+                Mark(at, to, kind, mark, text)
+                for kind, found in noted.items()
+                for at, to, mark, text in found[name]
+            ]
+            marks += _triggers(rows, time, pixel_us)
+            marks.sort(key=lambda mark: mark.at_us)
+            yield Timeline(
+                camera=name,
+                stream=stream,
+                from_us=time[0],
+                to_us=time[1],
+                spans=merged,
+                gaps=_gaps(gaps[name], pixel_us),
+                marks=marks,
+                days=days_of(((span.from_us, span.to_us) for span in merged), time, zone),
+                time_zone=zone_name,
+            )
+
+
+def merge(
+    rows: Iterable[store.SpanRow], near_us: int, held: Sequence[tuple[int, int]] = ()
+) -> list[SpanView]:
+    """Return spans; those closer than ``near_us`` are one. Rebuilt ones stay apart but at a
+    zoom at which they could not be told apart anyway.
+    """
+    found: list[SpanView] = []
+    run: list[store.SpanRow] = []
+    last = 0
+    coarse = near_us > JOINED_US
+    for row in rows:
+        if run and (row[0] - last > near_us or not (coarse or row[6] == run[-1][6])):
+            found.append(_span(run, last, held))
+            run = []
+            last = 0
+        run.append(row)
+        last = max(last, row[1])
+    if run:
+        found.append(_span(run, last, held))
+    return found
+
+
+def _span(run: Sequence[store.SpanRow], end: int, held: Sequence[tuple[int, int]]) -> SpanView:
+    begin = run[0][0]
+    errors = [row[4] for row in run]
+    known = [error for error in errors if error is not None]
+    offsets = [row[5] for row in run if row[5] is not None]
+    return SpanView(
+        from_us=begin,
+        to_us=end,
+        keys=sum(row[2] for row in run),
+        bytes=sum(row[3] for row in run),
+        # One part whose times are uncertain makes the whole so.
+        error_us=max(known) if len(known) == len(errors) else None,
+        camera_offset_ms=round(offsets[-1]) if offsets else None,
+        rebuilt=any(row[6] for row in run),
+        held=any(at < end and to > begin for at, to in held),
+    )
+
+
+def _gaps(rows: Iterable[store.GapRow], pixel_us: int) -> list[GapView]:
+    """Return gaps; of those that one pixel shows together the longest is told."""
+    found: list[GapView] = []
+    for begin, end, reason, values, is_open in rows:
+        if pixel_us and found and end - found[-1].from_us < pixel_us:
+            if end - begin <= found[-1].to_us - found[-1].from_us:
+                continue
+            found.pop()
+        found.append(GapView(begin, end, ReasonView(reason, _values.decode(values)), bool(is_open)))
+    return found
+
+
+def _triggers(rows: Iterable[store.SpanRow], time: tuple[int, int], pixel_us: int) -> list[Mark]:
+    found: list[Mark] = []
+    for row in rows:
+        if row[7] == "[]":
+            continue
+        for begin, end in _events.decode(row[7]):
+            if end <= time[0] or begin >= time[1]:
+                continue
+            last = found[-1] if found else None
+            if last is not None and last.to_us is not None and begin - last.to_us <= pixel_us:
+                found[-1] = Mark(last.at_us, max(last.to_us, end), MarkKind.TRIGGER, "", "")
+            else:
+                found.append(Mark(begin, end, MarkKind.TRIGGER, "", ""))
+    return found
+
+
+def days_of(spans: Iterable[tuple[int, int]], time: tuple[int, int], zone: tzinfo) -> list[str]:
+    """Return the days of the calendar on which something was recorded, in order."""
+    found: dict[str, None] = {}
+    for begin, end in spans:
+        for day in schedule.days_of(max(begin, time[0]), min(end, time[1]), zone):
+            found[day] = None
+    return list(found)
