@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ DAY = "cameras/gate/2026-11-27"
 LEDGER = "cameras/gate/ledger.vms-idx"
 
 
+@cache
 def folder(case: str) -> Path:
     """Return the folder of a case."""
     return next(path.parent for path in FOLDER.rglob("vector.json") if path.parent.name == case)
 
 
+@cache
 def vector(case: str) -> dict[str, Any]:
     """Return the inputs of a case."""
     found: dict[str, Any] = json.loads((folder(case) / "vector.json").read_text())
@@ -35,12 +38,13 @@ def copy(case: str, to: Path) -> Path:
     return Path(shutil.copytree(root(case), to / case))
 
 
+@cache
 def pinned(case: str) -> bytes:
     """Return the public key that a caller trusts."""
     return public(vector(case)["keys"]["k1"])
 
 
-def judge(case: str, volume: Path | None = None) -> Report:
+def judge(case: str, volume: Path | dict[str, bytes] | None = None) -> Report:
     """Verify a case, or a copy of it, with its keys."""
     keys = {name: bytes.fromhex(key) for name, key in vector(case)["master_keys"].items()}
     return verify(volume or root(case), "gate", pinned(case), keys)

@@ -71,13 +71,17 @@ class Disk:
     ledger_damaged: bool
 
 
-def read(root: Path, camera: str, master_keys: dict[str, bytes]) -> Disk:
-    """Read everything of one camera."""
-    files = {
+def files_of(root: Path, camera: str) -> dict[str, bytes]:
+    """Return every file of a camera by its path below the root."""
+    return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted((root / "cameras" / camera).rglob("*"))
         if path.is_file()
     }
+
+
+def read(files: dict[str, bytes], camera: str, master_keys: dict[str, bytes]) -> Disk:
+    """Read everything of one camera."""
     found: list[Finding] = []
     own = names.ledger(camera)
     entries, head = read_ledger(own, files.get(own, b""), found)

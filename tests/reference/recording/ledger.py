@@ -1,6 +1,7 @@
 """The ledger: frames, bodies, chain; keys and what is signed; Merkle trees and seals."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -112,6 +113,7 @@ def signed_bytes(kind: int, city: str, camera: str, values: Values) -> bytes:
     return whose + stream + pack(fields, values)
 
 
+@lru_cache(maxsize=4096)  # the tests read the same bytes thousands of times
 def is_signed(public: bytes, signature: bytes, data: bytes) -> bool:
     """Say whether a signature is right."""
     try:

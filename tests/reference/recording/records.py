@@ -1,6 +1,7 @@
 """Records: the frame around everything in an index and a ledger, and the records of an index."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .fields import Cursor, Fields, TornError, Values, number, pack, sha256
 
@@ -50,6 +51,7 @@ def crc_table() -> list[int]:
 CRC_TABLE = crc_table()
 
 
+@lru_cache(maxsize=4096)  # the tests read the same bytes thousands of times
 def crc32c(data: bytes) -> int:
     """Return the checksum of RFC 3720, 12.1."""
     crc = 0xFFFFFFFF

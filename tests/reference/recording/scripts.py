@@ -77,8 +77,8 @@ class Script:
             ]  # fmt: skip
             values = {
                 "sequence": self.sequence, "error_us": 1500, "duration_us": HALF_US,
-                "camera_offset_ms": -40, "flags": int(key) | (0 if has_video else NO_VIDEO) | self.lost,
-                "key_sequence": self.key_sequence,
+                "camera_offset_ms": -40, "key_sequence": self.key_sequence,
+                "flags": int(key) | self.lost | (0 if has_video else NO_VIDEO),
             }  # fmt: skip
             self.add("fragment", **values | more, tracks=tracks)
             self.lost = 0

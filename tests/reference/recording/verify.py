@@ -23,13 +23,15 @@ UNCHAINED = "what it follows is not there"
 
 
 def verify(
-    root: Path,
+    files: Path | dict[str, bytes],
     camera: str,
     pinned: bytes | None = None,
     master_keys: dict[str, bytes] | None = None,
 ) -> Report:
-    """Verify all that is there; the index of the steps is the page's."""
-    found = disk.read(root, camera, master_keys or {})  # (1)
+    """Verify what is there, below a root or in memory; the steps are numbered as on the page."""
+    if isinstance(files, Path):
+        files = disk.files_of(files, camera)
+    found = disk.read(files, camera, master_keys or {})  # (1)
     return Verifier(found, pinned).report
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -100,6 +101,7 @@ def samples_of(data: bytes, moof: Box) -> list[Sample]:
     return [sample for traf in trafs for sample in run(data, moof, traf)]
 
 
+@lru_cache(maxsize=4096)  # the tests read the same bytes thousands of times
 def open_fragment(clear: bytes) -> tuple[Record, list[Sample]]:
     """Read the boxes of one fragment. They must be those of the page, to the byte."""
     found = list(children(clear, 0, len(clear)))

@@ -6,7 +6,7 @@ import pytest
 
 from recordings import DAY, LEDGER, copy, flip, judge, pinned, root
 from reference.recording import ledger, names, records
-from reference.recording.disk import Disk, read
+from reference.recording.disk import Disk, files_of, read
 from reference.recording.ledger import AUDIO, KEYS, OTHERS
 from reference.recording.manifest import verify_export
 from reference.recording.report import (
@@ -26,7 +26,7 @@ from reference.recording.writer import Writer
 
 def disk(case: str) -> Disk:
     """Read the folder of a case."""
-    return read(root(case), "gate", {})
+    return read(files_of(root(case), "gate"), "gate", {})
 
 
 def entries(case: str, kind: int) -> list[ledger.Entry]:

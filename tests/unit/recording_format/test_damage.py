@@ -1,12 +1,10 @@
 """Whatever is changed or cut is found, and named by file, fragment and time."""
 
-from pathlib import Path
-
 import pytest
 
-from recordings import DAY, LEDGER, copy, judge, root
+from recordings import DAY, LEDGER, judge, root
 from reference.recording import boxes, records, video
-from reference.recording.disk import read
+from reference.recording.disk import files_of, read
 from reference.recording.report import Finding
 
 CASE = "hold-on-a-full-disk"  # one part of two fragments, a ledger of eight records
@@ -15,7 +13,7 @@ FILES = ["video_10.mp4", "index_10.vms-idx", "video_10.sha256"]
 
 def spans(case: str = CASE) -> dict[int, tuple[int, int]]:
     """Return where each fragment lies in the video."""
-    (part,) = read(root(case), "gate", {}).parts
+    (part,) = read(files_of(root(case), "gate"), "gate", {}).parts
     return {f.sequence: (f.values["offset"], f.video_end) for f in part.fragments}
 
 
@@ -34,37 +32,38 @@ def durations() -> set[int]:
     return found
 
 
-def judge_with(volume: Path, path: Path, data: bytes) -> list[Finding]:
+VOLUME = files_of(root(CASE), "gate")
+
+
+def judge_with(path: str, data: bytes) -> list[Finding]:
     """Return what is found bad with one file changed."""
-    kept = path.read_bytes()
-    path.write_bytes(data)
-    try:
-        return judge(CASE, volume).bad()
-    finally:
-        path.write_bytes(kept)
+    return judge(CASE, VOLUME | {path: data}).bad()
 
 
-def test_every_changed_byte_of_a_video_is_found_and_named(tmp_path: Path) -> None:
+def changed(data: bytes, at: int) -> bytes:
+    """Return bytes with one of them changed."""
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_every_changed_byte_of_a_video_is_found_and_named() -> None:
     """By its fragment and time; what no fragment's hash covers by its file and the part's time."""
-    volume = copy(CASE, tmp_path)
-    path = volume / DAY / "video_10.mp4"
-    data, name = path.read_bytes(), f"{DAY}/video_10.mp4"
+    path = f"{DAY}/video_10.mp4"
+    data = VOLUME[path]
     last = durations()
     for at in range(len(data)):
-        bad = judge_with(volume, path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        bad = judge_with(path, changed(data, at))
         inside = [n for n, (start, end) in SPANS.items() if start <= at < end]
         wanted = (inside[0], inside[0]) if inside and at not in last else (1, 2)
-        named = [f for f in bad if f.file == name]
+        named = [f for f in bad if f.file == path]
         assert [(f.first, f.last) for f in named] == [wanted], at
         assert named[0].to_us > named[0].from_us > 0, at
 
 
 @pytest.mark.parametrize("file", FILES[1:])
-def test_every_changed_byte_of_an_index_is_found_and_named(tmp_path: Path, file: str) -> None:
+def test_every_changed_byte_of_an_index_is_found_and_named(file: str) -> None:
     """By file and time, and a record by its fragment."""
-    volume = copy(CASE, tmp_path)
-    path = volume / DAY / file
-    data = path.read_bytes()
+    path = f"{DAY}/{file}"
+    data = VOLUME[path]
     found = records.scan(data)[0] if file.startswith("index") else []
     of_byte = {
         at: record.values()["sequence"]
@@ -72,37 +71,34 @@ def test_every_changed_byte_of_an_index_is_found_and_named(tmp_path: Path, file:
         for at in range(record.at, record.at + len(record.raw()))
     }  # fmt: skip
     for at in range(len(data)):
-        bad = judge_with(volume, path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-        named = [f for f in bad if f.file == f"{DAY}/{file}"]
+        bad = judge_with(path, changed(data, at))
+        named = [f for f in bad if f.file == path]
         assert named, at
         assert all(f.from_us and f.to_us > f.from_us for f in named), at
         sequence = of_byte.get(at)
         assert sequence is None or (sequence, sequence) in [(f.first, f.last) for f in named], at
 
 
-def test_every_changed_byte_of_a_ledger_is_found_and_named(tmp_path: Path) -> None:
+def test_every_changed_byte_of_a_ledger_is_found_and_named() -> None:
     """By file; a record by those around it and their time."""
-    volume = copy(CASE, tmp_path)
-    path = volume / LEDGER
-    data = path.read_bytes()
+    path = LEDGER
+    data = VOLUME[path]
     first = records.scan(data)[0][1].at
     for at in range(len(data)):
-        bad = judge_with(volume, path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        bad = judge_with(path, changed(data, at))
         named = [f for f in bad if f.file == LEDGER]
         assert named, at
         assert at < first or any(f.from_us or f.to_us for f in named), at
 
 
-@pytest.mark.parametrize("file", [*FILES, "../ledger.vms-idx"])
-def test_a_file_cut_at_any_byte_is_found(tmp_path: Path, file: str) -> None:
+@pytest.mark.parametrize("path", [*(f"{DAY}/{name}" for name in FILES), LEDGER])
+def test_a_file_cut_at_any_byte_is_found(path: str) -> None:
     """And what is still whole of a video stays so."""
-    volume = copy(CASE, tmp_path)
-    path = volume / DAY / file
-    data = path.read_bytes()
+    data = VOLUME[path]
     for length in range(len(data)):
-        bad = judge_with(volume, path, data[:length])
+        bad = judge_with(path, data[:length])
         assert bad, length
-        if file == "video_10.mp4":
+        if path.endswith(".mp4"):
             lost = {n for n, (_, end) in SPANS.items() if end > length}
             assert {f.first for f in bad if f.state == "missing"} == lost, length
             assert all(f.first in lost for f in bad if f.first == f.last), length
