@@ -116,7 +116,7 @@ class Verifier:
                 continue
             own = [f for f in fragments if seal["first"] <= f.sequence <= seal["last"]]
             self.check_fragments(entry, own, None if lost else chain, last)
-            self.check_root(entry, own, lost=lost)
+            self.check_root(entry, own)
             before, chain = seal, seal["chain_last"]
             last = seal["last"] or last
         self.walk(stream, [f for f in fragments if f.sequence > last], chain, last, UNSEALED)
@@ -215,7 +215,7 @@ class Verifier:
         encrypted = bool(last["encrypted"])
         return names.Part(self.disk.camera, last["hour"], last["part"], stream, encrypted).video
 
-    def check_root(self, entry: ledger.Entry, own: list[Fragment], *, lost: bool) -> None:
+    def check_root(self, entry: ledger.Entry, own: list[Fragment]) -> None:
         """Step (6), where all leaves are there."""
         seal = entry.values
         of_ledger = seal["leaves"] - seal["fragments"]
@@ -228,15 +228,13 @@ class Verifier:
         if self.disk.ledger_damaged or len(own) != seal["fragments"] or len(leaves) != of_ledger:
             return
         leaves += [records.fragment_leaf(f.values) for f in own]
-        right = ledger.root(leaves) == seal["root"]
-        unproved = [f for f in own if self.states[id(f)][0] == UNSEALED]
-        for each in own if not right else unproved if lost else []:
-            good = self.states[id(each)][0] in (INTACT, UNSEALED)
-            if good:
-                state = (INTACT, "") if right else (CHANGED, "the seal's root is another")
-                self.mark(each, *state)
-        if not right and not any(self.states[id(f)][0] == CHANGED for f in own):
-            self.say(CHANGED, "its root is not that of what is there", entry)
+        if ledger.root(leaves) == seal["root"]:
+            for each in own:
+                if self.states[id(each)][0] == UNSEALED:  # the chain before it is lost
+                    self.mark(each, INTACT)
+        elif not any(self.states[id(each)][0] == CHANGED for each in own):
+            # The chain that the seal names proves the fragments, so it is no fragment.
+            self.say(CHANGED, "a CONFIG, GAP or CLOCK that it covers is another", entry)
 
     def mark(self, fragment: Fragment, state: str, why: str = "") -> None:
         """Set the state of a fragment."""
