@@ -63,7 +63,11 @@ async def get_ready(_onlooker: Onlooker, state: State) -> Response:
 async def get_metrics(who: Caller, state: State) -> Response:
     """Return the metrics of this process; the engine's are at /metrics/media."""
     who.require(Function.SYSTEM_READ)
-    return Response(state.registry.render(), media_type=CONTENT_TYPE)
+    return _unkept(state.registry.render(), CONTENT_TYPE)
+
+
+def _unkept(content: bytes | str, media: str) -> Response:
+    return Response(content, media_type=media, headers={"Cache-Control": "no-store"})
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -80,7 +84,7 @@ _EXAMPLE = _Document("3.1.0", {"title": "VMS Enterprise", "version": "0.1.0"}, {
 @ops.get("/api/v1/openapi.json", summary="This document", answer=_Document, example=_EXAMPLE)
 async def get_openapi(_visitor: Visitor, state: State) -> Response:
     """Return the document of the API, OpenAPI 3.1."""
-    return Response(state.documents.newer, media_type="application/json")
+    return _unkept(state.documents.newer, "application/json")
 
 
 @ops.get(
@@ -88,4 +92,4 @@ async def get_openapi(_visitor: Visitor, state: State) -> Response:
 )
 async def get_openapi_3_0(_visitor: Visitor, state: State) -> Response:
     """Return the document of the API, OpenAPI 3.0, for tools that read no newer one."""
-    return Response(state.documents.older, media_type="application/json")
+    return _unkept(state.documents.older, "application/json")
