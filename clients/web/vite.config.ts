@@ -21,7 +21,7 @@ export default defineConfig({
   },
   server: {
     // A test reads the engine's reason codes from where they are written.
-    fs: { allow: ['.', '../../engine/crates/sources/src'] },
+    fs: { allow: ['.', ...['access', 'front', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
     proxy: {
       '/api': { target: server, headers: { origin: server } },
       '/ws': { target: server, ws: true, headers: { origin: server } },

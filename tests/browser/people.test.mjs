@@ -10,7 +10,9 @@ import { startClosed } from './product.mjs'
 
 const PASSWORD = 'seven green bicycles'
 const WIDE = { width: 1280, height: 800 }
-const NARROW = { width: 390, height: 844 }
+// The narrowest telephones that are still sold.
+const NARROW = { width: 360, height: 800 }
+const ONE_ROW_PX = 60
 
 /** @typedef {import('./page.mjs').Page} Page */
 
@@ -65,6 +67,8 @@ async function keep(/** @type {Page} */ page, /** @type {string} */ name) {
   await screenshot(page, `${name}-narrow`)
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   assert.ok(overflow <= 0, `${name} is ${overflow} px wider than a telephone`)
+  const header = await page.evaluate(() => document.querySelector('.header')?.clientHeight ?? 0)
+  assert.ok(header <= ONE_ROW_PX, `${name}: the header is ${header} px high`)
   await page.setViewportSize(WIDE)
 }
 
@@ -134,6 +138,15 @@ describe('people', () => {
     await admin.getByText('One is kept; it stays').waitFor()
     assert.equal(await admin.getByLabel('Password', { exact: true }).inputValue(), '')
     await keep(admin, 'camera')
+    await admin.getByRole('link', { name: 'Status history' }).click()
+    await admin.getByRole('heading', { name: 'Town hall: history and uptime' }).waitFor()
+    // The other camera has been there for a while. Nobody answers on port 1.
+    await admin.getByRole('link', { name: 'Cameras', exact: true }).click()
+    await admin.getByRole('row', { name: /^gate/ }).getByRole('link', { name: /Offline/ }).click()
+    await admin.getByRole('heading', { name: 'gate: history and uptime' }).waitFor()
+    await admin.getByText('The camera refused the connection').first().waitFor()
+    await admin.waitForLoadState('networkidle')
+    await keep(admin, 'camera-history')
 
     await admin.getByRole('link', { name: 'Users' }).click()
     await admin.getByRole('link', { name: 'New user' }).click()
@@ -207,6 +220,18 @@ describe('people', () => {
       await keep(admin, `admin${path.replaceAll('/', '-')}`)
     }
     assert.deepEqual(complaints, [])
+  })
+
+  it('on a telephone the screens are in a menu', async () => {
+    await admin.setViewportSize(NARROW)
+    await admin.goto(`${product.address}/users`)
+    await admin.getByRole('button', { name: 'Menu' }).click()
+    await admin.getByRole('link', { name: 'Audit' }).waitFor()
+    await screenshot(admin, 'menu-narrow')
+    await admin.getByRole('link', { name: 'Cameras' }).click()
+    await admin.getByRole('heading', { name: 'Cameras', level: 1 }).waitFor()
+    await admin.getByRole('link', { name: 'Audit' }).waitFor({ state: 'hidden' })
+    await admin.setViewportSize(WIDE)
   })
 
   it('the audit holds what was done, and its chain is intact', async () => {

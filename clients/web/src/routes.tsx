@@ -22,6 +22,7 @@ const RoleScreen = later(async () => (await import('./roles/RoleScreen')).RoleSc
 const CityScreen = later(async () => (await import('./cities/CityScreen')).CityScreen)
 const PlanScreen = later(async () => (await import('./cities/PlanScreen')).PlanScreen)
 const CameraScreen = later(async () => (await import('./cameras/CameraScreen')).CameraScreen)
+const HistoryScreen = later(async () => (await import('./cameras/HistoryScreen')).HistoryScreen)
 const UserGroupScreen = later(async () => (await import('./users/UserGroupScreen')).UserGroupScreen)
 
 /** All screens; of two patterns that fit, the first. The wall comes with the page. */
@@ -55,5 +56,6 @@ export const ROUTES: readonly Route[] = [
   { pattern: '/cameras/new', screen: CameraScreen },
   { pattern: '/cameras/import', screen: later(async () => (await import('./cameras/ImportScreen')).ImportScreen) },
   { pattern: '/cameras/:id', screen: CameraScreen },
+  { pattern: '/cameras/:id/history', screen: HistoryScreen },
   { pattern: '/audit', screen: later(async () => (await import('./audit/Audit')).Audit) },
 ]

@@ -66,6 +66,48 @@ export interface Camera extends CameraFields {
 /** A password that is left out stays as it is; null removes it. */
 export type CameraDraft = Partial<CameraFields> & { readonly password?: string | null }
 
+/** A stream came into a state, and why. */
+export interface Transition {
+  readonly at_us: number
+  readonly state: CameraState
+  readonly reason: Reason | null
+}
+
+export interface HistoryQuery extends Query {
+  readonly stream?: string | undefined
+  readonly cursor?: string | undefined
+}
+
+export interface Span {
+  readonly from_us: number
+  readonly to_us: number
+  readonly state: CameraState
+  readonly reason: Reason | null
+}
+
+/** A time without video, and every reason that was seen in it. */
+export interface Outage {
+  readonly from_us: number
+  readonly to_us: number
+  readonly reasons: readonly Reason[]
+}
+
+/** How a camera did in a period; what was off or unknown counts neither way. */
+export interface Uptime {
+  readonly from_us: number
+  readonly to_us: number
+  /** Of what is known; null where nothing is. */
+  readonly percent: number | null
+  readonly online_us: number
+  readonly offline_us: number
+  readonly off_us: number
+  readonly unknown_us: number
+  /** The newest thousand, oldest first. */
+  readonly outages: readonly Outage[]
+  readonly outages_total: number
+  readonly unknown: readonly Span[]
+}
+
 export interface CameraQuery extends Query {
   readonly city?: string | undefined
   readonly group?: string | undefined
@@ -109,6 +151,8 @@ export interface ImportReport {
 export type FileKind = 'csv' | 'json'
 const MEDIA: Readonly<Record<FileKind, string>> = { csv: 'text/csv', json: 'application/json' }
 
+const DAY_MS = 86_400_000
+
 const at = (id: string) => `/cameras/${encodeURIComponent(id)}`
 
 export const cameras = {
@@ -121,6 +165,11 @@ export const cameras = {
     client.change<Camera>(at(camera.id), { method: 'PATCH', body, version: camera.version }),
   delete: (client: Client, camera: Camera) =>
     client.change<undefined>(at(camera.id), { method: 'DELETE', version: camera.version }),
+  history: (client: Client, id: string, query: HistoryQuery) =>
+    client.get<Page<Transition>>(`${at(id)}/history`, given(query)),
+  /** Of the last days. */
+  uptime: (client: Client, id: string, days: number) =>
+    client.get<Uptime>(`${at(id)}/uptime`, { from_us: (Date.now() - days * DAY_MS) * 1000 }),
   makers: async (client: Client) => (await client.get<{ readonly items: readonly Maker[] }>('/makers')).items,
   import: (client: Client, city: string, kind: FileKind, body: Blob | string, dryRun: boolean) => {
     const query = new URLSearchParams({ city, dry_run: String(dryRun) })

@@ -51,10 +51,12 @@ export function CameraScreen(props: { readonly id?: string }): JSX.Element {
 }
 
 function Status(props: { readonly camera: Camera }): JSX.Element {
+  const app = useApp()
   return (
     <Panel>
       <div class="status">
         <StatusTag status={props.camera.status} />
+        <a href={`/cameras/${props.camera.id}/history`}>{app.text('history.open')}</a>
       </div>
       <ul class="addresses">
         <For each={Object.entries(props.camera.streams)}>

@@ -88,7 +88,14 @@ export function Cameras(): JSX.Element {
         columns={[
           { title: app.text('field.name'), cell: (camera) => <NameCell camera={camera} /> },
           { title: app.text('field.city'), cell: (camera) => camera.city },
-          { title: app.text('users.state'), cell: (camera) => <StatusTag status={camera.status} /> },
+          {
+            title: app.text('users.state'),
+            cell: (camera) => (
+              <a class="plain" href={`/cameras/${camera.id}/history`} title={app.text('history.open')}>
+                <StatusTag status={camera.status} />
+              </a>
+            ),
+          },
           {
             title: app.text('cameras.since'),
             class: 'time',

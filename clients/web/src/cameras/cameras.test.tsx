@@ -4,6 +4,7 @@ import type { CameraItem, CameraStatus } from '../api/cameras'
 import { control, fakeServer, page, press, refusal, show, somebody, submit, type, type FakeServer } from '../ui/testing'
 import { Cameras } from './Cameras'
 import { CameraScreen } from './CameraScreen'
+import { HistoryScreen } from './HistoryScreen'
 import { ImportScreen } from './ImportScreen'
 
 let server: FakeServer
@@ -204,5 +205,57 @@ describe('the import', () => {
     await text(container, 'Created 1')
     expect(server.asked.at(-1)).toMatchObject({ path: '/cameras/import.csv?city=sp&dry_run=false' })
     expect(server.asked.at(-1)?.headers.get('Content-Type')).toBe('text/csv')
+  })
+})
+
+describe('the history of a camera', () => {
+  const outage = { from_us: 1_700_000_000_000_000, to_us: 1_700_000_090_000_000, reasons: [{ code: 'timeout', values: {} }] }
+  const uptime = {
+    from_us: 0,
+    to_us: 86_400_000_000,
+    percent: 99.999,
+    online_us: 86_310_000_000,
+    offline_us: 90_000_000,
+    off_us: 0,
+    unknown_us: 3_600_000_000,
+    outages: [outage],
+    outages_total: 1,
+    unknown: [{ from_us: 0, to_us: 3_600_000_000, state: 'unknown', reason: null }],
+  }
+
+  beforeEach(() => {
+    server.answers['GET /cameras/c1/uptime'] = uptime
+    server.answers['GET /cameras/c1/history'] = page({ at_us: 1_700_000_000_000_000, state: 'offline', reason: { code: 'wrong_password', values: {} } })
+  })
+
+  it('tells how long it was online, every outage and every change with its reason', async () => {
+    const { container } = show(() => <HistoryScreen id="c1" />, { server })
+    await text(container, 'Gate: history and uptime')
+    await text(container, '99.99 %')
+    await text(container, '1m 30s')
+    await text(container, 'The camera did not answer in time')
+    await text(container, 'Unknown times')
+    await text(container, 'The camera refused the user name or the password')
+    await choose(container, 'Stream', 'sub')
+    await vi.waitFor(() => {
+      expect(server.last('GET /cameras/c1/history')?.path).toContain('stream=sub')
+    })
+    await choose(container, 'Period', '30')
+    await vi.waitFor(() => {
+      const from = new URLSearchParams(server.last('GET /cameras/c1/uptime')?.path.split('?')[1]).get('from_us')
+      expect(Date.now() - Number(from) / 1000).toBeGreaterThanOrEqual(30 * 86_400_000)
+    })
+  })
+
+  it('says so where nothing is known, and why it cannot be told', async () => {
+    server.answers['GET /cameras/c1/uptime'] = { ...uptime, percent: null, outages: [], outages_total: 0, unknown: [] }
+    server.answers['GET /cameras/c1/history'] = page()
+    const { container } = show(() => <HistoryScreen id="c1" />, { server })
+    await text(container, 'Nothing is known')
+    await text(container, 'None in this time.')
+    await text(container, 'Nothing is known yet.')
+    server.answers['GET /cameras/c1/uptime'] = refusal(503, 'database_unavailable')
+    await choose(container, 'Period', '365')
+    await text(container, 'The database does not answer')
   })
 })

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import source from '../../../../engine/crates/sources/src/reason.rs?raw'
+import denied from '../../../../engine/crates/access/src/denied.rs?raw'
+import whep from '../../../../engine/crates/front/src/whep.rs?raw'
 import { en, type Key } from './en'
 import { catalogues, chooseLanguage, languages, makeTranslator } from './translate'
 
 /** The reasons are written down once, in the engine; each needs its words here. */
-const CODES = [...source.matchAll(/Self::\w+(?: \{ \.\. \})? => "(\w+)",/g)].map((match) => match[1] ?? '')
+const CODES = [
+  ...[source, denied].flatMap((text) => [...text.matchAll(/Self::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)",/g)]),
+  ...whep.matchAll(/StatusCode::\w+, "(\w+)"/g),
+].map((match) => match[1] ?? '')
 
 const keys = Object.keys(en) as Key[]
 const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
@@ -22,11 +27,14 @@ describe.each(languages)('the catalogue in %s', (language) => {
 
   it('knows where the codes are written', () => {
     expect(CODES).toContain('wrong_password')
-    expect(CODES.length).toBeGreaterThan(15)
+    expect(CODES).toContain('limit_reached')
+    expect(CODES).toContain('no_common_codec')
+    expect(CODES.length).toBeGreaterThan(30)
   })
 
   it.each(CODES)('has words for %s', (code) => {
-    const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X' } })
+    const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X', camera: 'H.265', limit: 4, of: 'the stream' } })
+    expect(said).not.toContain('the stream')
     expect(said).not.toContain(`(${code})`)
     expect(said).not.toContain('{')
     expect(said).not.toContain('?')
@@ -42,7 +50,7 @@ describe('the catalogue', () => {
     })
     const all = Object.values(sources).join('\n')
     // These are put together from what the server says.
-    const made = /^(state|reason|problem|function|camera|quota|outcome|fault|row)\./
+    const made = /^(state|reason|problem|function|camera|quota|outcome|fault|row|limit|stream)\./
     const fixed = keys.filter((key) => !made.test(key))
     expect(fixed.filter((key) => key !== 'page.title' && !all.includes(`'${key}'`))).toEqual([])
   })
@@ -60,6 +68,13 @@ describe('makeTranslator', () => {
 
   it('names a code that it has no words for', () => {
     expect(makeTranslator('es').reason({ code: 'meteor', values: {} })).toBe('Motivo desconocido (meteor)')
+  })
+
+  it('tells how long something lasted by its two largest units', () => {
+    const english = makeTranslator('en')
+    expect([0, 59, 61, 3_600, 3_725, 90_061].map((seconds) => english.duration(seconds * 1_000_000))).toEqual(
+      ['0s', '59s', '1m 1s', '1h', '1h 2m', '1d 1h'],
+    )
   })
 
   it('marks a value that is missing', () => {

@@ -21,6 +21,8 @@ export interface Translator {
   problem(error: unknown): string
   /** A number as this language writes it. */
   number(value: number, digits?: number): string
+  /** How long something lasted, in the two largest units, told in microseconds. */
+  duration(us: number): string
   /** A moment, told in microseconds of UTC, in the time zone of the page. */
   time(us: number): string
 }
@@ -33,7 +35,7 @@ export function makeTranslator(language: Language): Translator {
   }
   function said(kinds: readonly string[], { code, values }: Reason): string {
     const key = kinds.map((kind) => `${kind}.${code}`).find(isKey)
-    if (key !== undefined) return text(key, values)
+    if (key !== undefined) return text(key, named(values, text))
     const { detail } = values
     return typeof detail === 'string' && detail !== '' ? detail : text('reason.unknown', { code })
   }
@@ -46,9 +48,37 @@ export function makeTranslator(language: Language): Translator {
       return text('problem.unknown', { detail: error instanceof Error ? error.message : String(error) })
     },
     time: (us) => clock.format(us / 1000),
+    duration: (us) => durationText(us, (value, unit) => value.toLocaleString(language, unitStyle(unit))),
     number: (value, digits = 0) =>
       value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
   }
+}
+
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+const unitStyle = (unit: string): Intl.NumberFormatOptions => ({ style: 'unit', unit, unitDisplay: 'narrow' })
+
+function durationText(us: number, format: (value: number, unit: string) => string): string {
+  let left = Math.round(us / 1_000_000)
+  const parts: string[] = []
+  for (const [unit, seconds] of UNITS) {
+    const value = Math.floor(left / seconds)
+    left -= value * seconds
+    if (value > 0) parts.push(format(value, unit))
+    else if (parts.length > 0) break
+  }
+  return parts.length === 0 ? format(0, 'second') : parts.slice(0, 2).join(' ')
+}
+
+/** Whose limit was reached, in the words of the language. */
+function named(values: Values, text: (key: Key) => string): Values {
+  const key = `limit.${String(values.of).replace('the ', '')}`
+  return isKey(key) ? { ...values, of: text(key) } : values
 }
 
 function isKey(key: string): key is Key {

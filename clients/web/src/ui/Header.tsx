@@ -1,4 +1,4 @@
-import { For, onMount, Show, type JSX } from 'solid-js'
+import { createSignal, createUniqueId, For, onCleanup, onMount, Show, type JSX } from 'solid-js'
 import type { Key } from '../i18n/en'
 import { useApp } from './app'
 import { LanguageSelect } from './LanguageSelect'
@@ -31,15 +31,25 @@ export interface HeaderProps {
 
 export function Header(props: HeaderProps): JSX.Element {
   const app = useApp()
+  const menu = createUniqueId()
+  const [isOpen, setOpen] = createSignal(false)
+  let whole: HTMLElement | undefined
+  const close = (event: Event) => {
+    const elsewhere = event.target instanceof Node && whole?.contains(event.target) === false
+    if (event instanceof KeyboardEvent ? event.key === 'Escape' : elsewhere) setOpen(false)
+  }
+  onMount(() => {
+    for (const kind of ['pointerdown', 'keydown'] as const) document.addEventListener(kind, close)
+    onCleanup(() => {
+      for (const kind of ['pointerdown', 'keydown'] as const) document.removeEventListener(kind, close)
+    })
+  })
   return (
-    <header class="header">
+    <header class="header" ref={whole}>
       <div class="brand">
         <Mark />
         <span class="product">VMS Enterprise</span>
       </div>
-      <Show when={app.me() !== undefined}>
-        <Navigation />
-      </Show>
       <Show when={props.summary !== undefined}>
         <span class="summary" role="status">
           {props.summary}
@@ -48,24 +58,40 @@ export function Header(props: HeaderProps): JSX.Element {
       <Show when={props.open}>
         <p class="open-mode">{app.text('open.banner')}</p>
       </Show>
-      <div class="tools">
-        <LanguageSelect />
-        <Show when={app.me()}>{(me) => <Account name={me().user?.name ?? me().id} />}</Show>
-        <Show when={props.onHelp}>
-          {(help) => (
-            <button
-              type="button"
-              class="button icon"
-              aria-label={app.text('help.open')}
-              title={app.text('help.open')}
-              onClick={() => {
-                help()()
-              }}
-            >
-              ?
-            </button>
-          )}
+      {/* On a telephone all of this opens as a menu below the one row. */}
+      <button
+        type="button"
+        class="button icon menu-button"
+        aria-label={app.text('nav.menu')}
+        aria-expanded={isOpen()}
+        aria-controls={menu}
+        onClick={() => setOpen((open) => !open)}
+      >
+        ☰
+      </button>
+      <div class="menu" id={menu} classList={{ open: isOpen() }}>
+        <Show when={app.me() !== undefined}>
+          <Navigation />
         </Show>
+        <div class="tools">
+          <LanguageSelect />
+          <Show when={app.me()}>{(me) => <Account name={me().user?.name ?? me().id} />}</Show>
+          <Show when={props.onHelp}>
+            {(help) => (
+              <button
+                type="button"
+                class="button icon"
+                aria-label={app.text('help.open')}
+                title={app.text('help.open')}
+                onClick={() => {
+                  help()()
+                }}
+              >
+                ?
+              </button>
+            )}
+          </Show>
+        </div>
       </div>
     </header>
   )
@@ -74,20 +100,13 @@ export function Header(props: HeaderProps): JSX.Element {
 function Navigation(): JSX.Element {
   const app = useApp()
   const shown = () => LINKS.filter((link) => link.functions.length === 0 || app.may(...link.functions))
-  const links = new Map<string, HTMLElement>()
   const isHere = (to: string) => app.router.path() === to || (to !== '/' && app.router.path().startsWith(`${to}/`))
-  // On a telephone the bar is wider than the page.
-  onMount(() => {
-    const here = shown().find((link) => isHere(link.to))
-    if (here !== undefined) links.get(here.to)?.scrollIntoView({ inline: 'center', block: 'nearest' })
-  })
   return (
     <nav class="navigation" aria-label={app.text('nav.label')}>
       <For each={shown()}>
         {(link) => (
           <a
             href={link.to}
-            ref={(element) => links.set(link.to, element)}
             aria-current={isHere(link.to) ? 'page' : undefined}
           >
             {app.text(link.text)}

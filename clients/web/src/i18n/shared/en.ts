@@ -1,6 +1,7 @@
 /** Texts that several screens share. */
 export const en = {
   'nav.label': 'Screens',
+  'nav.menu': 'Menu',
   'nav.wall': 'Wall',
   'nav.cameras': 'Cameras',
   'nav.places': 'Sites and groups',

@@ -2,6 +2,7 @@ import type { en } from './en'
 
 export const es: Readonly<Record<keyof typeof en, string>> = {
   'nav.label': 'Pantallas',
+  'nav.menu': 'Menú',
   'nav.wall': 'Mosaico',
   'nav.cameras': 'Cámaras',
   'nav.places': 'Sitios y grupos',

@@ -2,6 +2,7 @@ import type { en } from './en'
 
 export const pt: Readonly<Record<keyof typeof en, string>> = {
   'nav.label': 'Telas',
+  'nav.menu': 'Menu',
   'nav.wall': 'Mosaico',
   'nav.cameras': 'Câmeras',
   'nav.places': 'Locais e grupos',
