@@ -22,8 +22,8 @@ from vms.common import ManualClock, StreamName, SystemClock
 from vms.database import Database
 from vms.ingest import IngestWatch
 from vms.nodes import Nodes
-from vms.trust import Entrance
 from vms.recording import AwayEngine, Recordings
+from vms.trust import Entrance
 
 ENTRANCE = Entrance("https://vms.test", "", "vms.test:50052")
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
