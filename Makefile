@@ -94,7 +94,7 @@ test-browser: setup chromium ## The product in a real Chromium; screenshots in t
 	node --test --test-timeout=180000 tests/browser/*.test.mjs
 
 .PHONY: test-wheel
-test-wheel: setup-python setup-web chromium ## The wheel in an empty environment shows pictures in under 60 s
+test-wheel: setup-python setup-web setup-verifier chromium ## The wheel in an empty environment shows pictures in under 60 s
 	@scripts/test_wheel.sh
 
 .PHONY: fuzz
@@ -105,7 +105,7 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (default 10)
 ##@ Build
 
 .PHONY: setup
-setup: setup-python setup-web setup-engine ## Prepare .venv/bin/vms, engine and web client
+setup: setup-python setup-web setup-engine setup-verifier ## Prepare .venv/bin/vms, engine and web client
 
 .PHONY: setup-python
 setup-python:
@@ -119,8 +119,12 @@ setup-web:
 setup-engine: setup-python
 	@scripts/setup.sh engine
 
+.PHONY: setup-verifier
+setup-verifier: setup-python setup-web
+	@scripts/setup.sh verifier
+
 .PHONY: wheel
-wheel: setup-python setup-web ## One wheel with engine and web client, in dist/
+wheel: setup-python setup-web setup-verifier ## One wheel with engine and web client, in dist/
 	@scripts/require.sh cargo cc
 	$(BIN)/maturin build --release --locked --out dist
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh python|web|engine: prepare one part of the checkout. A stamp with
+# setup.sh python|web|engine|verifier: prepare one part of the checkout. A stamp with
 # the hash of all that the part is made from says when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -81,10 +81,29 @@ engine() {
   fi
 }
 
+# The page that verifies without a server: beside the web client, whose build
+# empties the folder. That it builds shows that the format needs no system.
+verifier() {
+  local want program="$CARGO_TARGET_DIR/wasm32-unknown-unknown/page/vms_wasm.wasm"
+  want=$(hash_of clients/verifier engine/crates/{format,media,wasm} Cargo.toml Cargo.lock rust-toolchain.toml \
+    scripts/build_verifier.py)
+  if [ ! -e src/vms/web/verify.html ] || ! is_fresh verifier "$want"; then
+    scripts/require.sh cargo cc
+    say 'building the page that verifies recordings'
+    # A toolchain that was there before may lack the target.
+    if command -v rustup >/dev/null && ! rustup target list --installed | grep -q '^wasm32-unknown-unknown$'; then
+      rustup target add wasm32-unknown-unknown
+    fi
+    cargo build --quiet --locked --profile page -p vms-wasm --target wasm32-unknown-unknown
+    .venv/bin/python scripts/build_verifier.py "$program" src/vms/web/verify.html
+    stamp verifier "$want"
+  fi
+}
+
 case "${1:-}" in
-  python | web | engine) "$1" ;;
+  python | web | engine | verifier) "$1" ;;
   *)
-    echo 'usage: setup.sh python|web|engine' >&2
+    echo 'usage: setup.sh python|web|engine|verifier' >&2
     exit 2
     ;;
 esac

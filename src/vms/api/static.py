@@ -14,6 +14,8 @@ from vms.common import UnavailableError
 # Never the page: a wrong address under these is an error, not a screen.
 ASSETS = "assets"
 NOT_SCREENS = frozenset({"api", ASSETS, "graphql", "health", "metrics", "ws"})
+# The page that verifies recordings without a server.
+VERIFIER = "verify.html"
 # Names under assets/ hold a hash of the content, so they never change.
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -35,6 +37,9 @@ class WebClient(StaticFiles):
             if error.status_code != 404 or not _is_screen(path):
                 raise
             response = await self._page(scope)
+        if asked == VERIFIER:
+            # It stands alone and has a policy of its own: people keep it, and open it from a disk.
+            response.headers["Content-Disposition"] = f'attachment; filename="{VERIFIER}"'
         response.headers["Cache-Control"] = FOR_EVER if path.startswith("assets/") else ASK_AGAIN
         return response
 

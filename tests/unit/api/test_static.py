@@ -50,3 +50,12 @@ async def test_a_web_client_that_is_not_built_is_named(
     answer = await client.get("/")
     assert (answer.status_code, answer.json()["code"]) == (503, "web_client_missing")
     assert "make setup" in answer.json()["detail"]
+
+
+async def test_the_page_that_verifies_is_a_file_to_keep(
+    client: httpx.AsyncClient, web: Path
+) -> None:
+    (web / "verify.html").write_text("<!doctype html>")
+    answer = await client.get("/verify.html")
+    assert answer.headers["content-disposition"] == 'attachment; filename="verify.html"'
+    assert "content-disposition" not in (await client.get("/")).headers

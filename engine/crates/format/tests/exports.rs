@@ -3,15 +3,24 @@
 mod common;
 
 use common::{Files, golden};
-use vms_format::manifest::verify_export;
+use vms_format::fragment::Group;
+use vms_format::ledger::{Body, Entry, entries};
+use vms_format::manifest::{About, Maker, verify_export};
+use vms_format::mp4::{uuid, uuid_box, walk};
+use vms_format::names::Owner;
+use vms_format::record::scan;
+use vms_format::recover::{HashFrom, Whole, recover};
+use vms_format::seal::{SealingKey, Unsealed};
+use vms_format::track::TrackConfig;
 use vms_format::verify::{Report, Signer, State, Why};
+use vms_format::{PartId, PartWriter, Stored, thinned};
 
 fn file<'a>(files: &'a Files, name: &str) -> &'a Vec<u8> {
     &files[&format!("export/{name}")]
 }
 
 fn pinned() -> Option<vms_format::Hash> {
-    Some(vms_format::seal::SealingKey::from_seed(&[1; 32]).id())
+    Some(SealingKey::from_seed(&[1; 32]).id())
 }
 
 fn is_intact(report: &Report) {
@@ -86,4 +95,94 @@ fn what_cannot_be_an_export_is_refused_without_a_panic() {
         assert!(verify_export(&clip[..len].to_vec(), None, None).is_err(), "cut at {len}");
     }
     assert!(verify_export(clip, Some(b"{}"), None).is_err());
+}
+
+/// What a golden part holds, for an export of it.
+struct Recording {
+    entries: Vec<Entry>,
+    fragments: Vec<Stored>,
+    video: Vec<u8>,
+}
+
+fn recording() -> Recording {
+    let mut files = golden("plain");
+    let ledger = scan(&files["cameras/gate/ledger.vms-idx"]).expect("reads");
+    let video = files.remove("cameras/gate/2026-11-27/video_10.mp4").expect("a video");
+    let found = recover(&video, None, HashFrom::START).expect("reads");
+    let plain = |whole| if let Whole::Plain(stored) = whole { stored } else { panic!("it is not encrypted") };
+    Recording {
+        entries: entries(&ledger.records).0.into_iter().map(|(_, entry)| entry).collect(),
+        fragments: found.fragments.into_iter().map(plain).collect(),
+        video,
+    }
+}
+
+/// An MP4 of the fragments `from` to `to` without some groups, its manifest
+/// inside.
+fn exported(from: u64, to: u64, without: u8) -> Vec<u8> {
+    let (recording, owner, key) = (recording(), Owner::new("porto", "gate"), SealingKey::from_seed(&[1; 32]));
+    let mut unsealed = Unsealed::after(&owner, 0, None, vms_format::fragment::first_chain("gate", 0));
+    let about = About { file: "clip.mp4".into(), by: "ana".into(), why: "é \"\\".into(), ..About::default() };
+    let mut maker = Maker::new(&owner, 0, about);
+    for entry in &recording.entries {
+        unsealed.add_entry(entry);
+    }
+    recording.fragments.iter().for_each(|stored| unsealed.add_fragment(stored));
+    for entry in &recording.entries {
+        match &entry.body {
+            Body::Seal(seal) => maker.seal(seal, unsealed.leaves()).expect("all leaves"),
+            Body::Key(_) => maker.key(entry),
+            _ => {}
+        }
+    }
+    for entry in &recording.entries {
+        match &entry.body {
+            Body::Config(_) => maker.entry(entry).expect("sealed"),
+            Body::Gap(gap) => {
+                maker.entry(entry).expect("sealed");
+                maker.gap(gap);
+            }
+            _ => {}
+        }
+    }
+    let part = PartId { hour: 498_826, part: 0, stream: 0 };
+    let tracks: Vec<TrackConfig> = Vec::new();
+    let mut writer = PartWriter::new(&owner, part, 1, &tracks, None);
+    let mut file = writer.init().to_vec();
+    for stored in recording.fragments.iter().filter(|stored| (from..=to).contains(&stored.core.sequence)) {
+        let range = stored.place.offset..stored.place.offset + u64::from(stored.place.size);
+        let found = walk::fragment_at(&recording.video, range.start, range.end).expect("whole");
+        let samples = thinned(&found.read_samples(&recording.video).expect("reads"), Some(1), without);
+        let written = writer.again(stored.core.clone(), stored.chain, &samples).expect("fits");
+        written.slices().for_each(|slice| file.extend(slice));
+        maker.fragment(stored, 7 & !without, None).expect("sealed");
+    }
+    let manifest = maker.sign(&key, Some(vms_format::sha256(&[&file]))).expect("JSON");
+    file.extend(uuid_box(&uuid::MANIFEST, &manifest.to_json().expect("JSON")));
+    file
+}
+
+#[test]
+fn an_export_made_here_proves_itself() {
+    let report = verify_export(&exported(2, 4, 0), None, pinned()).expect("a manifest");
+    assert!(report.genuine, "{:?}", report.findings);
+    assert_eq!(report.findings.iter().map(|f| (f.state, f.first, f.last)).collect::<Vec<_>>(), [(State::Intact, 2, 4)]);
+}
+
+#[test]
+fn sound_that_was_left_out_is_said_and_the_rest_is_intact() {
+    let audio = Group::Audio.bit();
+    let report = verify_export(&exported(1, 2, audio), None, pinned()).expect("a manifest");
+    let found: std::collections::BTreeSet<_> = report.findings.iter().map(|f| (f.state, f.groups)).collect();
+    assert_eq!(found, [(State::Intact, 3), (State::Missing, audio)].into());
+}
+
+#[test]
+fn a_seal_takes_only_its_own_leaves() {
+    let recording = recording();
+    let mut maker = Maker::new(&Owner::new("porto", "gate"), 0, About::default());
+    let seal =
+        recording.entries.iter().find_map(|entry| if let Body::Seal(seal) = &entry.body { Some(seal) } else { None });
+    assert!(maker.seal(seal.expect("a seal"), vec![[1; 32]]).is_err());
+    assert!(maker.fragment(&recording.fragments[0], 7, None).is_err(), "no seal is over it");
 }

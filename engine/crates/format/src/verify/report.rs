@@ -64,7 +64,6 @@ pub enum Why {
     RemovedBy,
     TimesOther,
     ProofWrong,
-    ManifestOther,
     LeftOut,
     BlocksOther,
     Derived,
