@@ -14,6 +14,8 @@ mod config;
 mod event;
 pub mod io;
 pub mod keep;
+#[cfg(test)]
+mod powercut;
 pub mod read;
 mod service;
 pub mod write;

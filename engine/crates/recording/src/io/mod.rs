@@ -2,6 +2,8 @@
 //! the place of the real one.
 
 mod real;
+#[cfg(test)]
+pub mod sim;
 
 use std::io::{self, IoSlice};
 use std::path::Path;

@@ -203,6 +203,7 @@ impl Found {
         let mut head = [0; HEAD];
         let read = file.read_at(0, &mut head)?;
         let header = head[..read].strip_prefix(MAGIC).and_then(Record::decode);
+        let head_end = header.as_ref().map_or(0, |(_, len)| (MAGIC.len() + len) as u64);
         let header = header.and_then(|(record, _)| Header::parse(&record).ok());
         if header.is_none_or(|header| header.part.is_some() || header.owner != *owner) {
             return Err(io::Error::other("it does not begin as this camera's ledger"));
@@ -211,21 +212,40 @@ impl Found {
         let mut want = TAIL;
         loop {
             let (scan, whole) = read_tail(&*file, len, want)?;
-            let last = entries(&scan.records).0.pop();
-            if last.is_none() && !whole {
-                want *= 4;
-                continue;
-            }
-            // What follows the last whole record is torn, and cut.
             let start = len - want.min(len);
-            let end = scan.records.last().map(|(at, record)| start + at + record.encode().len() as u64);
-            return Ok(Self { size: end.unwrap_or(MAGIC.len() as u64), last: last.map(|(_, entry)| entry) });
+            match last_linked(&scan, start == 0) {
+                None if !whole => want *= 4,
+                Some((end, entry)) => return Ok(Self { size: start + end, last: Some(entry) }),
+                // Only the HEADER is whole.
+                None => return Ok(Self { size: head_end, last: None }),
+            }
         }
     }
 
     fn number(&self) -> u64 {
         self.last.as_ref().map_or(0, |entry| entry.number)
     }
+}
+
+/// The last entry of the unbroken chain from the window's first one on, and
+/// where its record ends. What a crash tore, and what follows it, was never
+/// durable: no record is acknowledged before the ones before it are.
+fn last_linked(scan: &Scan, from_start: bool) -> Option<(u64, Entry)> {
+    // The window begins anywhere in a record.
+    let tolerated = usize::from(!from_start && scan.torn.first().is_some_and(|torn| torn.start == 0));
+    let torn = scan.torn.get(tolerated).map_or(u64::MAX, |torn| torn.start);
+    let mut last: Option<(u64, Entry)> = None;
+    for (at, record) in scan.records.iter().take_while(|(at, _)| *at < torn) {
+        let Ok(entry) = Entry::parse(record) else { continue };
+        let linked = last.as_ref().is_none_or(|(_, before)| {
+            entry.number == before.number + 1 && entry.chain == entry.chain_after(&before.chain)
+        });
+        if !linked {
+            break;
+        }
+        last = Some((at + record.encode().len() as u64, entry));
+    }
+    last
 }
 
 /// The records in the last `want` bytes, offsets counted from there; true

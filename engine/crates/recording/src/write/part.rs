@@ -1,14 +1,14 @@
 //! A part that is being written: its video file, its index, its checksum.
 
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sha2::{Digest, Sha256};
 use vms_format::names::FileKind;
 use vms_format::part::{PartWriter, StreamState, Written};
-use vms_format::{FormatError, Fragment, PartId, Stored};
+use vms_format::{FormatError, Fragment, Hash, PartId, Stored};
 
 use crate::io::DiskFile;
 
@@ -21,7 +21,8 @@ pub struct OpenPart {
     kind: FileKind,
     /// Made with the first fragment: a part exists from that on.
     files: Option<Files>,
-    checksum: Sha256,
+    /// Of the video, and of the index, so far.
+    checksums: [Sha256; 2],
 }
 
 struct Files {
@@ -43,7 +44,7 @@ impl OpenPart {
     /// `camera` is the camera's folder on `volume`.
     pub fn new(volume: Arc<Volume>, camera: PathBuf, writer: PartWriter, encrypted: bool) -> Self {
         let kind = if encrypted { FileKind::Sealed } else { FileKind::Video };
-        Self { volume, writer, folder: camera, kind, files: None, checksum: Sha256::new() }
+        Self { volume, writer, folder: camera, kind, files: None, checksums: Default::default() }
     }
 
     #[must_use]
@@ -71,9 +72,11 @@ impl OpenPart {
         *stream = after;
         let init = self.writer.init();
         if self.writer.count() == 1 {
-            self.checksum.update(&init);
+            self.checksums[0].update(&init);
+            self.checksums[1].update(self.writer.index_head());
         }
-        written.slices().for_each(|slice| self.checksum.update(slice));
+        written.slices().for_each(|slice| self.checksums[0].update(slice));
+        self.checksums[1].update(&written.record);
         let bytes = written.record.len() as u64 + u64::from(written.stored.place.size);
         volume.figures.bytes_written.fetch_add(bytes, Ordering::Relaxed);
         volume.figures.recorded.fetch_add(bytes, Ordering::Relaxed);
@@ -146,17 +149,24 @@ impl OpenPart {
         let Some(files) = &self.files else { return Ok(()) };
         let volume = self.volume.clone();
         volume.busy(|| {
-            let sum = self.checksum.clone().finalize();
-            let record = self.writer.close(sum.into());
+            let [video_sum, mut index_sum] = self.checksums.clone();
+            let video_sum = video_sum.finalize().into();
+            let record = self.writer.close(video_sum);
+            index_sum.update(&record);
             files.index.write_at(files.index_size, &[IoSlice::new(&record)])?;
             volume.commits.touch(&files.index);
-            let video = self.path(self.kind);
-            let name = video.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let text = format!("{}  {name}\n", hex(&sum));
+            let text = sums(&self.path(self.kind), video_sum, &self.path(FileKind::Index), index_sum.finalize().into());
             let file = volume.disk.create(&self.path(FileKind::Checksum))?;
             file.write_at(0, &[IoSlice::new(text.as_bytes())])?;
             volume.commits.touch(&file);
             Ok(())
         })
     }
+}
+
+/// What `sha256sum -c` reads in a part's folder.
+#[must_use]
+pub fn sums(video: &Path, video_sum: Hash, index: &Path, index_sum: Hash) -> String {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    format!("{}  {}\n{}  {}\n", hex(&video_sum), name(video), hex(&index_sum), name(index))
 }

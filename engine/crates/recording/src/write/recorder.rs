@@ -61,6 +61,8 @@ pub struct Recorder {
     last_fragment: Instant,
     hour: u32,
     clock: Option<ClockStep>,
+    /// Why there is no part to put pictures into, until a key frame comes.
+    waits: Option<Reason>,
     /// Event mode: what came before a trigger, and how long it lasts.
     before: VecDeque<Arc<HubFrame>>,
     before_bytes: usize,
@@ -109,6 +111,7 @@ impl Recorder {
             last_fragment: around.now,
             hour: hour_of(around.now_us),
             clock: None,
+            waits: None,
             before: VecDeque::new(),
             before_bytes: 0,
             active_until_us: i64::MIN,
@@ -202,8 +205,12 @@ impl Recorder {
         self.meet_epoch(frame, tracks, around);
         self.look_at_part(frame, around);
         if self.cutting.is_none() && !self.begin_cutting(frame, tracks, around) {
+            if let Some(reason) = self.waits.filter(|_| frame.kind == TrackKind::Video) {
+                self.lose(reason, 1);
+            }
             return;
         }
+        self.waits = None;
         self.last_frame = Some((around.now, frame.timing.utc_us));
         self.learn(frame, tracks, around);
         let placed = continuous(frame);
@@ -213,6 +220,7 @@ impl Recorder {
             Step::Closed(fragment) => self.emit(fragment, around),
             Step::Jumped => {
                 self.end_cutting(around);
+                self.waits = Some(Reason::Network);
                 if self.begin_cutting(frame, tracks, around)
                     && let Some(cutting) = &mut self.cutting
                 {
@@ -349,6 +357,7 @@ impl Recorder {
             // Its part has not begun: the next one that is taken begins it.
             self.clock = self.clock.or(begin.clock);
             self.cutting = None;
+            self.waits = Some(reason);
         }
     }
 
@@ -356,7 +365,11 @@ impl Recorder {
     fn pump(&mut self, around: &Around<'_>) {
         let Some(stream) = self.handle.clone() else { return };
         if stream.broken.swap(false, Ordering::AcqRel) {
+            if let Some(fragment) = self.cutting.as_mut().and_then(|cutting| cutting.fragmenter.flush()) {
+                self.lose(around.lanes.reason(), count(&fragment));
+            }
             self.cutting = None;
+            self.waits = Some(around.lanes.reason());
             let waiting = std::mem::take(&mut self.waiting);
             self.waiting_bytes = 0;
             for waiting in waiting {
@@ -412,6 +425,7 @@ impl Recorder {
         }
         if self.cutting.is_some() && self.lane.is_some_and(|lane| !around.lanes.goes_on(lane)) {
             self.end_part(around);
+            self.waits = Some(around.lanes.reason());
         }
         self.look_at_gap(around);
         self.look_at_hour(around);

@@ -93,7 +93,12 @@ impl Logs {
         ledgers.iter().try_for_each(|ledger| announce_key(context, ledger))
     }
 
-    fn open(&self, context: &Context, owner: &Owner, key: &StreamKey) -> Result<Arc<StreamHandle>, WriteError> {
+    pub(crate) fn open(
+        &self,
+        context: &Context,
+        owner: &Owner,
+        key: &StreamKey,
+    ) -> Result<Arc<StreamHandle>, WriteError> {
         if let Some(open) = self.stream(key) {
             return Ok(open);
         }

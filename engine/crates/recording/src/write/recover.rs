@@ -3,30 +3,38 @@
 //! a GAP. Only the ends of files are read, but for the indexes of the hour
 //! that was open.
 
+use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vms_format::crypt::{DataKey, PartKey};
 use vms_format::ledger::{Config, Gap, Reason};
 use vms_format::mp4::walk;
+use vms_format::names::FileKind;
 use vms_format::part::StreamState;
-use vms_format::record::{Header, REBUILT, Scan, kind, scan};
+use vms_format::record::{Close, Header, Scan, kind, scan};
 use vms_format::recover::{HashFrom, Recovered, Whole, free_head, recover_from};
 use vms_format::seal::{AFTER_CRASH, INTERIM, Seal, Unsealed};
 use vms_format::time::hour_of;
-use vms_format::{Body, Entry, PartId, Source, SourceError, Stored};
+use vms_format::{Body, Entry, FormatError, PartId, Source, SourceError, Stored};
 use vms_hub::{StreamKey, StreamName};
 
-use crate::io::DiskFile;
+use crate::io::{Disk, DiskFile};
 
-use super::find::{PartFiles, find_part};
+use super::find::{PartFiles, find_part, parts_from};
 use super::ledger::Ledger;
-use super::part::WriteError;
+use super::part::{WriteError, sums};
 use super::stream::{Context, GAP_FROM_US, Resumed, StreamLog};
+use super::volume::Volume;
 
 /// Fragments at the end of a part whose samples are hashed again: more than
 /// any disk keeps back without being asked.
 const PROVED_AT_END: usize = 64;
+/// Fragments that may wait for a commit: seven seconds.
+const NOT_DURABLE: usize = 16;
+/// An index whose video is gone is looked at for its HEADER up to this size.
+const LONGEST_HEAD: u64 = 16 << 10;
 
 /// The number of a stream in the format.
 #[must_use]
@@ -67,11 +75,17 @@ impl Source for FileSource {
 /// What the end of a ledger says of one stream.
 struct Before {
     seal: Option<Seal>,
+    /// The last fragment that any seal covers.
+    sealed: u64,
+    /// Fragments before which a GAP says that something is missing.
+    explained: BTreeSet<u64>,
     /// The part that was open when that seal was written, and all since.
     configs: Vec<Config>,
     since: Vec<Entry>,
     reserved: u64,
     gap_end_us: Option<i64>,
+    /// When the stream was first heard of, as far back as was read.
+    first_us: Option<i64>,
 }
 
 impl Before {
@@ -79,7 +93,9 @@ impl Before {
         let enough = |entries: &[Entry]| {
             let sealed = last_seal(entries, stream);
             let config = sealed.is_some_and(|at| entries[..at].iter().any(|entry| is_config(entry, stream)));
-            config && entries.iter().any(|entry| entry.stream == stream && matches!(entry.body, Body::Reserve { .. }))
+            config
+                && last_fragment(entries, stream).is_some()
+                && entries.iter().any(|entry| entry.stream == stream && matches!(entry.body, Body::Reserve { .. }))
         };
         let entries = ledger.tail(enough)?.entries;
         let at = last_seal(&entries, stream);
@@ -103,18 +119,46 @@ impl Before {
             Body::Gap(gap) => Some(gap.to_us),
             _ => None,
         });
+        let explained = entries.iter().filter(of_stream).filter_map(|entry| match &entry.body {
+            Body::Gap(gap) => Some(gap.before_sequence),
+            _ => None,
+        });
         Ok(Self {
             seal,
+            sealed: last_fragment(&entries, stream).unwrap_or(0),
+            explained: explained.collect(),
             configs: configs.collect(),
             since: entries[since..].iter().filter(of_stream).cloned().collect(),
             reserved: reserved.unwrap_or(0),
             gap_end_us: gap_end_us.next_back(),
+            first_us: entries.iter().find(of_stream).map(|entry| entry.utc_us),
         })
+    }
+
+    /// The parts in which unsealed fragments can lie, oldest first.
+    fn parts(&self, stream: u8) -> impl Iterator<Item = PartId> {
+        self.configs.iter().map(move |config| PartId { hour: config.hour, part: config.part, stream })
+    }
+
+    /// The stream as its last seal left it.
+    fn resumed(&self, ledger: &Ledger, number: u8, covered_us: i64) -> Resumed {
+        let first = vms_format::fragment::first_chain(&ledger.owner().camera, number);
+        let chain = self.seal.as_ref().map_or(first, |seal| seal.chain);
+        let mut unsealed = Unsealed::after(ledger.owner(), number, self.seal.as_ref(), chain);
+        self.since.iter().for_each(|entry| unsealed.add_entry(entry));
+        Resumed {
+            state: StreamState { next_sequence: self.reserved + 1, chain, key_sequence: 0 },
+            epoch: self.configs.last().map_or(0, |config| config.epoch),
+            unsealed,
+            reserved: self.reserved,
+            covered_us,
+            last_part: self.parts(number).last(),
+        }
     }
 
     /// Whether a GAP says already that what lies before `sequence` is missing.
     fn names(&self, sequence: u64) -> bool {
-        self.since.iter().any(|entry| matches!(&entry.body, Body::Gap(gap) if gap.before_sequence == sequence))
+        self.explained.contains(&sequence)
     }
 }
 
@@ -142,6 +186,14 @@ fn is_config(entry: &Entry, stream: u8) -> bool {
     entry.stream == stream && matches!(entry.body, Body::Config(_))
 }
 
+/// The last fragment that a seal covers; empty hours have none.
+fn last_fragment(entries: &[Entry], stream: u8) -> Option<u64> {
+    entries.iter().rev().filter(|entry| entry.stream == stream).find_map(|entry| match &entry.body {
+        Body::Seal(seal) if seal.kind != INTERIM && seal.fragments > 0 => Some(seal.last_sequence),
+        _ => None,
+    })
+}
+
 fn last_seal(entries: &[Entry], stream: u8) -> Option<usize> {
     entries
         .iter()
@@ -153,58 +205,121 @@ pub fn open_stream(context: &Context, ledger: &Arc<Ledger>, key: &StreamKey) -> 
     let number = number_of(key.stream);
     let camera = &ledger.owner().camera;
     let before = Before::read(ledger, number)?;
-    let sealed = before.seal.as_ref().map_or(0, |seal| seal.last_sequence);
-    let first_chain = vms_format::fragment::first_chain(camera, number);
-    let chain = before.seal.as_ref().map_or(first_chain, |seal| seal.chain);
-    let mut unsealed = Unsealed::after(ledger.owner(), number, before.seal.as_ref(), chain);
-    before.since.iter().for_each(|entry| unsealed.add_entry(entry));
-    let mut state = StreamState { next_sequence: before.reserved + 1, chain, key_sequence: 0 };
-    let (mut end_us, mut hour, mut last_sequence) = (None, None, sealed);
-    let mut holes = Vec::new();
-    let last = before.configs.len().saturating_sub(1);
-    for (at, config) in before.configs.iter().enumerate() {
-        let id = PartId { hour: config.hour, part: config.part, stream: number };
-        let Some(files) = find_part(&context.volumes, camera, id) else { continue };
-        for stored in open_part(context, ledger, id, &files, at == last)? {
-            let previous_end = end_us.unwrap_or(stored.core.utc_us);
-            end_us = end_us.max(Some(stored.core.end_us()));
-            if stored.core.sequence <= last_sequence {
-                continue;
-            }
-            if last_sequence > 0 && stored.core.sequence > last_sequence + 1 && !before.names(stored.core.sequence) {
-                holes.push(Hole { from_us: previous_end, to_us: stored.core.utc_us, before: stored.core.sequence });
-            }
-            last_sequence = stored.core.sequence;
-            hour = Some(hour_of(stored.core.utc_us));
-            state.chain = stored.chain;
-            state.key_sequence = stored.core.key_sequence;
-            unsealed.add_fragment(&stored);
+    let sealed = before.sealed;
+    let mut parts = Vec::new();
+    for id in before.parts(number) {
+        if let Some(files) = find_part(&context.volumes, camera, id) {
+            parts.extend(Found::look(context, ledger, id, files)?);
         }
     }
-    state.next_sequence = state.next_sequence.max(last_sequence + 1);
+    let kept = keep(&before, sealed, &mut parts);
+    for part in &parts {
+        part.mend()?;
+    }
     let now_us = (context.now_us)();
-    let end_us = end_us.max(before.gap_end_us);
-    let last_part = before.configs.last().map(|config| PartId { hour: config.hour, part: config.part, stream: number });
-    let resumed = Resumed {
-        state,
-        epoch: before.configs.last().map_or(0, |config| config.epoch),
-        unsealed,
-        reserved: before.reserved,
-        covered_us: end_us.unwrap_or(now_us),
-        last_part,
-    };
-    let in_order = before.reserved == last_sequence && resumed.unsealed.is_empty();
-    let mut log = StreamLog::new(key.clone(), number, ledger.clone(), resumed);
-    for hole in holes {
+    let last = parts.iter().rev().find_map(|part| part.fragments.last());
+    let end_us = last.map(|stored| stored.core.end_us()).max(before.gap_end_us).or(before.first_us);
+    let mut log =
+        StreamLog::new(key.clone(), number, ledger.clone(), before.resumed(ledger, number, end_us.unwrap_or(now_us)));
+    for hole in &kept.holes {
         log.record(context, Body::Gap(hole.gap()))?;
     }
+    log.hour = before.configs.last().map_or(log.hour, |config| config.hour);
+    let fresh = parts.iter().flat_map(|part| &part.fragments).filter(|stored| stored.core.sequence > sealed);
+    let mut last_sequence = sealed;
+    for stored in fresh {
+        let hour = hour_of(stored.core.utc_us);
+        if hour != log.hour && log.unsealed.fragments() > 0 {
+            log.seal_as(context, AFTER_CRASH, 1)?;
+        }
+        log.hour = hour;
+        log.unsealed.add_fragment(stored);
+        log.state.chain = stored.chain;
+        log.state.key_sequence = stored.core.key_sequence;
+        last_sequence = stored.core.sequence;
+    }
+    log.state.next_sequence = log.state.next_sequence.max(last_sequence + 1);
+    remove_unannounced(context, ledger, &before, number, last_sequence);
+    let in_order = before.reserved == last_sequence && log.unsealed.is_empty();
     if !log.unsealed.is_empty() {
-        log.hour = hour.or(before.configs.last().map(|config| config.hour)).unwrap_or(log.hour);
         log.seal_as(context, AFTER_CRASH, 1)?;
     }
     log.hour = hour_of(now_us);
     explain(context, &mut log, in_order, end_us, now_us)?;
+    // A stream that never was is heard of from now on.
+    log.reserve_ahead(context)?;
     Ok(log)
+}
+
+/// What of the unsealed fragments stays.
+struct Kept {
+    holes: Vec<Hole>,
+}
+
+/// A power cut may tear one fragment and keep the next, which hangs on it in
+/// the chain. All from the torn one on was not durable yet, so it goes; what
+/// lies further back than anything that waits for a commit is damage of
+/// another kind, and stays as it is.
+fn keep(before: &Before, sealed: u64, parts: &mut [Found]) -> Kept {
+    let mut kept = Kept { holes: Vec::new() };
+    let mut previous: Option<(u64, i64)> = None;
+    let total: usize = parts.iter().map(|part| part.fragments.len()).sum();
+    let mut seen = 0;
+    let mut cut = false;
+    for part in parts.iter_mut() {
+        let mut stays = 0;
+        for stored in &part.fragments {
+            let core = &stored.core;
+            let last = previous.map_or(sealed, |(sequence, _)| sequence);
+            let hole = core.sequence > last + 1 && core.sequence > sealed && !before.names(core.sequence);
+            cut |= hole && (previous.is_some() || sealed > 0) && total - seen <= NOT_DURABLE;
+            if cut {
+                break;
+            }
+            if let Some((_, end_us)) = previous
+                && core.sequence > sealed
+                && core.utc_us > end_us + GAP_FROM_US
+                && !before.names(core.sequence)
+            {
+                kept.holes.push(Hole { from_us: end_us, to_us: core.utc_us, before: core.sequence });
+            }
+            previous = Some((core.sequence, core.end_us()));
+            seen += 1;
+            stays += 1;
+        }
+        part.cut |= stays < part.fragments.len();
+        part.fragments.truncate(stays);
+    }
+    kept
+}
+
+/// A part whose CONFIG did not reach the disk was not durable either.
+fn remove_unannounced(context: &Context, ledger: &Ledger, before: &Before, number: u8, last_sequence: u64) {
+    let camera = &ledger.owner().camera;
+    let Some(last) = before.configs.last() else { return };
+    let last = PartId { hour: last.hour, part: last.part, stream: number };
+    let known: Vec<PartId> = before.parts(number).collect();
+    for volume in context.volumes.iter().filter(|volume| volume.is_there()) {
+        for id in parts_from(volume, camera, last) {
+            let Some(files) = find_part(&context.volumes, camera, id) else {
+                remove_lone_index(ledger, volume, id, before.sealed);
+                continue;
+            };
+            if known.contains(&id) {
+                continue;
+            }
+            match Found::look(context, ledger, id, files) {
+                // Parts of earlier hours and runs have lower numbers.
+                Ok(Some(found))
+                    if found.fragments.first().is_some_and(|stored| stored.core.sequence <= last_sequence) => {}
+                Ok(Some(found)) if found.fragments.len() <= NOT_DURABLE => found.remove(),
+                Ok(_) => {
+                    tracing::error!(part = id.name(), camera, "a part that the ledger does not know is left alone")
+                }
+                Err(error) => tracing::error!(part = id.name(), camera, %error, "a part cannot be read"),
+            }
+        }
+    }
 }
 
 /// The time since the stream was recorded last, and the numbers that a crash
@@ -227,63 +342,180 @@ fn explain(context: &Context, log: &mut StreamLog, in_order: bool, end_us: Optio
         log.record(context, Body::Gap(gap))?;
     }
     log.covered_us = now_us.max(end_us);
+    log.started = Some(reason);
     Ok(())
 }
 
-/// The fragments of a part, after what is torn was taken out of it.
-fn open_part(
-    context: &Context,
-    ledger: &Ledger,
+/// A part as a crash left it.
+struct Found {
     id: PartId,
-    files: &PartFiles,
-    last: bool,
-) -> Result<Vec<Stored>, WriteError> {
-    let disk = &*files.volume.disk;
-    let video = FileSource::new(disk.open(&files.video)?)?;
-    let index = read_index(ledger, id, files);
-    let closed = index.as_ref().is_some_and(|index| index.closed);
-    let known = index.as_ref().map(|index| index.fragments.clone()).unwrap_or_default();
-    if closed && known.last().is_some_and(|stored| end_of(stored) == video.len()) {
-        return Ok(known);
-    }
-    // What lies before the last few fragments was durable long ago.
-    let proved = known.len().saturating_sub(PROVED_AT_END);
-    let (settled, doubtful) = known.split_at(proved);
-    let from = settled.last().map(end_of);
-    let key = part_key(context, ledger, &video, files.encrypted);
-    let found = match recover_from(&video, key.as_ref(), HashFrom::START, from) {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::error!(part = id.name(), camera = ledger.owner().camera, %error, "a part holds nothing that can be read");
-            return Ok(Vec::new());
+    files: PartFiles,
+    video: FileSource,
+    index: Option<Index>,
+    /// All of them that are whole and stay.
+    fragments: Vec<Stored>,
+    /// How many of those the index has and nobody doubts.
+    settled: usize,
+    /// What the end of the video holds; absent for a part that was closed.
+    recovered: Option<Recovered>,
+    /// Fragments at the end go.
+    cut: bool,
+}
+
+impl Found {
+    /// `None` where the video cannot be read at all.
+    fn look(context: &Context, ledger: &Ledger, id: PartId, files: PartFiles) -> Result<Option<Self>, WriteError> {
+        let video = FileSource::new(files.volume.disk.open(&files.video)?)?;
+        let index = read_index(ledger, id, &files);
+        let known = index.as_ref().map(|index| index.fragments.clone()).unwrap_or_default();
+        let whole_file = known.last().is_some_and(|stored| end_of(stored) == video.len());
+        if whole_file && index.as_ref().is_some_and(|index| index.closed.is_some() && !index.torn) {
+            let settled = known.len();
+            return Ok(Some(Self { id, files, video, index, fragments: known, settled, recovered: None, cut: false }));
         }
-    };
-    let whole: Vec<Stored> = found
-        .fragments
-        .iter()
-        .filter_map(|whole| match whole {
+        // What lies before the last few fragments was durable long ago.
+        let settled = known.len().saturating_sub(PROVED_AT_END);
+        let from = known[..settled].last().map(end_of);
+        let key = part_key(context, ledger, &video, files.encrypted);
+        let recovered = match recover_from(&video, key.as_ref(), HashFrom::START, from) {
+            Ok(recovered) => recovered,
+            Err(FormatError::Source(error)) => return Err(io::Error::other(error).into()),
+            Err(error) if known.len() > NOT_DURABLE => {
+                tracing::error!(part = id.name(), camera = ledger.owner().camera, %error, "the head of a part is damaged");
+                let settled = known.len();
+                return Ok(Some(Self {
+                    id,
+                    files,
+                    video,
+                    index,
+                    fragments: known,
+                    settled,
+                    recovered: None,
+                    cut: false,
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(part = id.name(), camera = ledger.owner().camera, %error, "a part did not become one");
+                let found =
+                    Self { id, files, video, index, fragments: Vec::new(), settled: 0, recovered: None, cut: true };
+                return Ok(Some(found));
+            }
+        };
+        let whole = recovered.fragments.iter().filter_map(|whole| match whole {
             Whole::Plain(stored) => Some(stored.clone()),
             Whole::Encrypted { sequence, .. } => {
-                doubtful.iter().find(|known| known.core.sequence == *sequence).cloned()
+                known[settled..].iter().find(|known| known.core.sequence == *sequence).cloned()
             }
-        })
-        .collect();
-    mend_video(files, &found, &video)?;
-    if last && settled.is_empty() && whole.is_empty() {
-        // It never became a part: no whole fragment of it reached the disk.
-        disk.remove(&files.video)?;
-        if index.is_some() {
-            disk.remove(&files.index)?;
+        });
+        let fragments = known[..settled].iter().cloned().chain(whole).collect();
+        Ok(Some(Self { id, files, video, index, fragments, settled, recovered: Some(recovered), cut: false }))
+    }
+
+    /// Takes out what is torn or goes, and brings the index to the same state.
+    fn mend(&self) -> io::Result<()> {
+        let Some(last) = self.fragments.last() else {
+            self.remove();
+            return Ok(());
+        };
+        if self.recovered.is_none() && !self.cut {
+            return self.mend_sums();
         }
-        return Ok(Vec::new());
+        remove(&*self.files.volume.disk, &self.sums());
+        let len = self.video.len();
+        let end = end_of(last);
+        let torn = self.recovered.as_ref().map(|found| found.torn.as_slice()).unwrap_or_default();
+        for torn in torn.iter().filter(|torn| torn.end <= end) {
+            if let Some(head) = free_head(torn) {
+                self.video.file.write_at(torn.start, &[IoSlice::new(&head)])?;
+            }
+        }
+        if len > end {
+            tracing::warn!(part = self.id.name(), bytes = len - end, "what a crash tore was cut off");
+            self.video.file.set_len(end)?;
+        }
+        if len > end || !torn.is_empty() {
+            self.video.file.sync()?;
+        }
+        let whole = &self.fragments[self.settled.min(self.fragments.len())..];
+        match &self.index {
+            Some(index) if index.torn || index.fragments != self.fragments => {
+                mend_index(&self.files, index, self.settled, whole)
+            }
+            Some(_) => Ok(()),
+            None => match &self.recovered {
+                Some(found) => rebuild_index(&self.files, found, self.fragments.len()),
+                None => Ok(()),
+            },
+        }
     }
-    let all: Vec<Stored> = settled.iter().chain(&whole).cloned().collect();
-    match index {
-        Some(index) if whole != doubtful || index.torn => mend_index(files, &index, settled.len(), &whole)?,
-        Some(_) => {}
-        None => rebuild_index(files, &found, from.is_none())?,
+
+    /// It holds nothing: no whole fragment of it stays.
+    fn remove(&self) {
+        tracing::warn!(part = self.id.name(), "a part without a durable fragment goes");
+        let disk = &*self.files.volume.disk;
+        remove(disk, &self.files.video);
+        remove(disk, &self.sums());
+        if self.index.is_some() {
+            remove(disk, &self.files.index);
+        }
     }
-    Ok(all)
+
+    fn sums(&self) -> PathBuf {
+        self.files.video.with_extension("sha256")
+    }
+
+    /// The checksums of a part that was closed may have been torn alone.
+    fn mend_sums(&self) -> io::Result<()> {
+        let Some(closed) = self.index.as_ref().and_then(|index| index.closed) else { return Ok(()) };
+        let disk = &*self.files.volume.disk;
+        let index_sum = vms_format::sha256(&[&disk.read(&self.files.index)?]);
+        let wanted = sums(&self.files.video, closed.sha256, &self.files.index, index_sum);
+        match disk.read(&self.sums()) {
+            Ok(there) if there == wanted.as_bytes() => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => disk.replace(&self.sums(), wanted.as_bytes()),
+        }
+    }
+}
+
+/// The name of a video may be lost in a power cut and that of its index kept.
+fn remove_lone_index(ledger: &Ledger, volume: &Arc<Volume>, id: PartId, sealed: u64) {
+    let folder = volume.camera(&ledger.owner().camera);
+    let path = |kind| folder.join(id.path(kind));
+    let (video, index) = (path(FileKind::Video), path(FileKind::Index));
+    let files = PartFiles { volume: volume.clone(), video, index, encrypted: false };
+    let young = match volume.disk.open(&files.index) {
+        Err(_) => true,
+        // Not even its HEADER is whole, or all of it is younger than any seal.
+        Ok(file) if file.size().is_ok_and(|size| size < LONGEST_HEAD) && !has_header(&*volume.disk, &files.index) => {
+            true
+        }
+        Ok(_) => read_index(ledger, id, &files).is_some_and(|index| {
+            index.fragments.len() <= NOT_DURABLE && index.fragments.iter().all(|stored| stored.core.sequence > sealed)
+        }),
+    };
+    if young {
+        remove(&*volume.disk, &files.index);
+        remove(&*volume.disk, &path(FileKind::Checksum));
+    }
+}
+
+fn has_header(disk: &dyn Disk, path: &Path) -> bool {
+    let records = disk.read(path).ok().and_then(|bytes| scan(&bytes).ok()).map(|scan| scan.records);
+    records.is_some_and(|records| records.iter().any(|(_, record)| Header::parse(record).is_ok()))
+}
+
+/// Removes what holds nothing; it may be gone already.
+fn remove(disk: &dyn Disk, path: &Path) {
+    if let Err(error) = disk.remove(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::error!(path = %path.display(), %error, "a file that holds nothing stays");
+    }
+    // It must not come back with the next power cut.
+    if let Some(Err(error)) = path.parent().map(|folder| disk.sync_folder(folder)) {
+        tracing::warn!(path = %path.display(), %error, "a folder is not durable");
+    }
 }
 
 fn end_of(stored: &Stored) -> u64 {
@@ -308,7 +540,7 @@ struct Index {
     offsets: Vec<u64>,
     /// Where the last whole record ends.
     end: u64,
-    closed: bool,
+    closed: Option<Close>,
     torn: bool,
 }
 
@@ -330,7 +562,7 @@ fn read_index(ledger: &Ledger, id: PartId, files: &PartFiles) -> Option<Index> {
         return None;
     }
     let end = records.last().map_or(0, |(at, record)| at + record.encode().len() as u64);
-    let mut index = Index { fragments: Vec::new(), offsets: Vec::new(), end, closed: false, torn: !torn.is_empty() };
+    let mut index = Index { fragments: Vec::new(), offsets: Vec::new(), end, closed: None, torn: !torn.is_empty() };
     for (at, record) in &records {
         match record.kind {
             kind::FRAGMENT => {
@@ -339,35 +571,18 @@ fn read_index(ledger: &Ledger, id: PartId, files: &PartFiles) -> Option<Index> {
                     index.offsets.push(*at);
                 }
             }
-            kind::CLOSE => index.closed = true,
+            kind::CLOSE => index.closed = Close::parse(record).ok(),
             _ => {}
         }
     }
     Some(index)
 }
 
-/// Cuts a torn tail off, and makes torn bytes before whole fragments `free`.
-fn mend_video(files: &PartFiles, found: &Recovered, video: &FileSource) -> io::Result<()> {
-    if found.torn.is_empty() {
-        return Ok(());
-    }
-    let len = video.len();
-    for torn in found.to_free(len) {
-        if let Some(head) = free_head(torn) {
-            video.file.write_at(torn.start, &[IoSlice::new(&head)])?;
-        }
-    }
-    if let Some(at) = found.cut_at(len) {
-        video.file.set_len(at)?;
-    }
-    tracing::warn!(path = %files.video.display(), torn = ?found.torn, "what a crash tore was taken out");
-    video.file.sync()
-}
-
 /// The index's end is written again: each whole fragment of the video has its
 /// record, and nothing else has one.
 fn mend_index(files: &PartFiles, index: &Index, settled: usize, whole: &[Stored]) -> io::Result<()> {
     let file = files.volume.disk.open(&files.index)?;
+    // A CLOSE at the end goes too: the part was not ended in order.
     let at = index.offsets.get(settled).copied().unwrap_or(index.end);
     let bytes: Vec<u8> = whole.iter().flat_map(|stored| stored.record(0).encode()).collect();
     file.set_len(at)?;
@@ -377,12 +592,13 @@ fn mend_index(files: &PartFiles, index: &Index, settled: usize, whole: &[Stored]
 
 /// An index that was lost is made again, and says so. One that is another's
 /// is left where it is.
-fn rebuild_index(files: &PartFiles, found: &Recovered, whole_file: bool) -> io::Result<()> {
+fn rebuild_index(files: &PartFiles, found: &Recovered, stay: usize) -> io::Result<()> {
     let disk = &*files.volume.disk;
-    if !whole_file || disk.open(&files.index).is_ok() {
+    if disk.open(&files.index).is_ok() {
         return Ok(());
     }
-    let bytes = vms_format::recover::rebuilt_index(found).map_err(io::Error::other)?;
-    debug_assert!(found.init.header.as_ref().is_none_or(|header| header.flags & REBUILT == 0));
+    let mut found = found.clone();
+    found.fragments.truncate(stay);
+    let bytes = vms_format::recover::rebuilt_index(&found).map_err(io::Error::other)?;
     disk.replace(&files.index, &bytes)
 }

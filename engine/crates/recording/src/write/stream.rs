@@ -97,6 +97,8 @@ pub struct StreamLog {
     /// The last part's hour and number, wherever it was.
     pub(super) last_part: Option<PartId>,
     lost: Option<Hint>,
+    /// Why there was nothing before the start, until the first fragment.
+    pub(super) started: Option<Reason>,
     told_us: i64,
     /// GAP records written since the start.
     pub gaps: Arc<AtomicU64>,
@@ -129,6 +131,7 @@ impl StreamLog {
             part: None,
             last_part,
             lost: None,
+            started: None,
             told_us: 0,
             gaps: Arc::default(),
         }
@@ -298,12 +301,13 @@ impl StreamLog {
     /// Writes the GAP between what is covered and `until_us`, if that is one.
     fn explain(&mut self, context: &Context, until_us: i64, hint: Option<&Hint>) -> io::Result<()> {
         let lost = self.lost.take();
+        let started = self.started.take();
         let pause_us = until_us - self.covered_us;
-        let always = lost.is_some() || hint.is_some_and(|hint| hint.always);
+        let always = lost.is_some() || hint.is_some_and(|hint| hint.always) || (started.is_some() && pause_us > 0);
         if pause_us <= GAP_FROM_US && !always {
             return Ok(());
         }
-        let said = lost.or_else(|| hint.cloned()).unwrap_or_else(|| Hint::of(Reason::NoVideo));
+        let said = lost.or_else(|| hint.cloned()).unwrap_or_else(|| Hint::of(started.unwrap_or(Reason::NoVideo)));
         let result = self.gap(context, self.covered_us.min(until_us), until_us, self.state.next_sequence, &said);
         if result.is_err() {
             self.lost = Some(said);
@@ -361,18 +365,20 @@ impl StreamLog {
         Ok(())
     }
 
-    /// Reserves ahead, and waits only where the reserve is not durable yet.
-    fn reserve(&mut self, context: &Context) -> io::Result<()> {
+    /// Reserves numbers before they are needed: the record becomes durable
+    /// meanwhile.
+    pub(super) fn reserve_ahead(&mut self, context: &Context) -> io::Result<()> {
         if self.state.next_sequence + RESERVE / 2 > self.reserved {
             let up_to = self.state.next_sequence + RESERVE;
             self.reserve_round = self.record(context, Body::Reserve { up_to })?;
-            if self.state.next_sequence <= self.reserved {
-                // The old one still holds; the new one becomes durable meanwhile.
-                self.reserved = up_to;
-                return Ok(());
-            }
             self.reserved = up_to;
         }
+        Ok(())
+    }
+
+    /// Waits only where the reserve is not durable yet.
+    fn reserve(&mut self, context: &Context) -> io::Result<()> {
+        self.reserve_ahead(context)?;
         match self.reserve_round.take() {
             Some((volume, round)) if !volume.commits.is_durable(round) => {
                 if volume.commits.wait(round, DURABLE_LIMIT, &*volume.disk) {
