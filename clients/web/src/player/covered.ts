@@ -26,6 +26,8 @@ export type Look =
   /** Not fetched yet. */
   | { readonly kind: 'unknown' }
 
+/** Where a hole begins that nothing is recorded before. */
+export const BEGINNING = 0
 /** Groups end where the next begins, or some microseconds beside it. */
 const TOUCH = 1000
 
@@ -63,6 +65,10 @@ export function makeCover(): Cover {
     }
     const hole = holes.find((one) => one.from <= us && us < (one.to ?? Infinity))
     if (hole !== undefined) return { kind: 'gap', hole }
+    const after = list[index + 1]
+    if (at === undefined && after !== undefined && after.previous === undefined) {
+      return { kind: 'gap', hole: { from: BEGINNING, to: after.from, reason: undefined } }
+    }
     if (end !== undefined && us >= end) return { kind: 'end' }
     return { kind: 'unknown' }
   }

@@ -67,6 +67,8 @@ export function makeDesk(clock: Clock, now: () => number = () => performance.now
   return {
     add(id, playback) {
       all.set(id, playback)
+      playback.jumpTo(moment())
+      wait()
       return () => {
         if (all.get(id) === playback) all.delete(id)
       }

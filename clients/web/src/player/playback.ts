@@ -4,7 +4,7 @@ import { makeBackoff } from '../lib/backoff'
 import { hideTracks, mimeOf, readFrames, readTracks, type Frame, type Track } from '../lib/mp4'
 import { SECOND } from '../lib/zone'
 import { byKeys } from './clock'
-import { makeCover, type Covered, type Hole } from './covered'
+import { BEGINNING, makeCover, type Covered, type Hole } from './covered'
 import type { Group, Groups } from './groups'
 import type { Sink } from './sink'
 
@@ -92,7 +92,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
   let closed = false
   let count = 0
   let bytes = 0
-  let begun: true | undefined
+  let begun = false
 
   function set(next: PlaybackState): void {
     const same = next.kind === state.kind && JSON.stringify(next) === JSON.stringify(state)
@@ -205,6 +205,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
 
   function fetchBehind(at: number, reach: number, chunk: number): void {
     const found = cover.earliest(at)
+    if (found === undefined && cover.look(at).kind === 'gap') return
     if (found === undefined) {
       // The group that this moment is in, or the next one, tells where it goes on.
       fetchAt(at, 1)
@@ -280,6 +281,8 @@ export function makePlayback(options: PlaybackOptions): Playback {
     sought = undefined
     const fits = byKeys(moment.rate) === keys && cover.look(moment.at).kind !== 'unknown'
     keys = byKeys(moment.rate)
+    backwards = moment.rate < 0
+    begun = true
     if (!fits) {
       restart(moment.at)
       set({ kind: 'loading' })
@@ -289,12 +292,10 @@ export function makePlayback(options: PlaybackOptions): Playback {
 
   function turn(moment: Moment): void {
     if (closed) return
-    if (begun === undefined || byKeys(moment.rate) !== keys) {
-      begun = true
+    if (!begun || byKeys(moment.rate) !== keys || moment.rate < 0 !== backwards) {
       jumpTo(moment)
       return
     }
-    backwards = moment.rate < 0
     if (!fetching && now() >= notBefore) fetchAhead(moment)
     show(moment)
     evict(moment)
@@ -313,7 +314,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
         return
       case 'gap':
         sink.setRate(0)
-        set({ kind: 'gap', hole: found.hole })
+        set(backwards && found.hole.from === BEGINNING ? { kind: 'end' } : { kind: 'gap', hole: found.hole })
         return
       case 'end':
         sink.setRate(0)
