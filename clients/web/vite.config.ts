@@ -20,8 +20,8 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
-    // A test reads the engine's reason codes from where they are written.
-    fs: { allow: ['.', ...['access', 'front', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
+    // A test reads the reasons of streams and of gaps from where they are written.
+    fs: { allow: ['.', '../../docs/design', ...['access', 'front', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
     proxy: {
       '/api': { target: server, headers: { origin: server } },
       '/ws': { target: server, ws: true, headers: { origin: server } },

@@ -1,6 +1,7 @@
 import { render } from 'solid-js/web'
 import './ui/theme.css'
 import './ui/pages.css'
+import './ui/recordings.css'
 import { App } from './App'
 
 const root = document.getElementById('root')

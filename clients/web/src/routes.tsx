@@ -57,5 +57,7 @@ export const ROUTES: readonly Route[] = [
   { pattern: '/cameras/import', screen: later(async () => (await import('./cameras/ImportScreen')).ImportScreen) },
   { pattern: '/cameras/:id', screen: CameraScreen },
   { pattern: '/cameras/:id/history', screen: HistoryScreen },
+  { pattern: '/playback', screen: later(async () => (await import('./playback/Playback')).Playback) },
+  { pattern: '/storage', screen: later(async () => (await import('./storage/Storage')).Storage) },
   { pattern: '/audit', screen: later(async () => (await import('./audit/Audit')).Audit) },
 ]

@@ -6,6 +6,7 @@ import { AskedButton } from '../ui/Dialog'
 import { Refusal } from '../ui/Form'
 import { Page, Panel } from '../ui/Page'
 import { CameraForm } from './CameraForm'
+import { Recording } from './Recording'
 import { StatusTag } from './StatusTag'
 
 /** One camera, or a new one. */
@@ -17,7 +18,17 @@ export function CameraScreen(props: { readonly id?: string }): JSX.Element {
   )
   const title = () => data.value()?.name ?? (props.id === undefined ? app.text('cameras.new') : '')
   return (
-    <Page title={title()} back={{ to: '/cameras', label: app.text('nav.cameras') }}>
+    <Page
+      title={title()}
+      back={{ to: '/cameras', label: app.text('nav.cameras') }}
+      actions={
+        <Show when={props.id !== undefined && app.may('playback.view')}>
+          <a class="button" href={`/playback?cameras=${props.id ?? ''}`}>
+            {app.text('cameras.recordings')}
+          </a>
+        </Show>
+      }
+    >
       <Refusal error={data.error()} />
       <Show when={props.id === undefined}>
         <CameraForm camera={undefined} onSaved={(camera) => { app.router.go(`/cameras/${camera.id}`) }} />
@@ -27,6 +38,7 @@ export function CameraScreen(props: { readonly id?: string }): JSX.Element {
           <>
             <Status camera={camera} />
             <CameraForm camera={camera} onSaved={data.set} onReload={data.reload} />
+            <Recording camera={camera.id} />
             <Areas title={app.text('cameras.masks')} areas={camera.masks} />
             <Areas title={app.text('cameras.zones')} areas={camera.zones} />
             <Show when={app.may('camera.manage')}>

@@ -101,6 +101,15 @@ export function Cameras(): JSX.Element {
             class: 'time',
             cell: (camera) => (camera.status.since_us === null ? '–' : app.t().time(camera.status.since_us)),
           },
+          {
+            title: '',
+            class: 'actions',
+            cell: (camera) => (
+              <Show when={app.may('playback.view')}>
+                <a href={`/playback?cameras=${camera.id}`}>{app.text('cameras.recordings')}</a>
+              </Show>
+            ),
+          },
         ]}
       />
     </Page>

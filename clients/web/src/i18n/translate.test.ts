@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import source from '../../../../engine/crates/sources/src/reason.rs?raw'
 import denied from '../../../../engine/crates/access/src/denied.rs?raw'
 import whep from '../../../../engine/crates/front/src/whep.rs?raw'
+import format from '../../../../docs/design/recording-format.md?raw'
 import { en, type Key } from './en'
 import { catalogues, chooseLanguage, languages, makeTranslator } from './translate'
 
@@ -10,6 +11,11 @@ const CODES = [
   ...[source, denied].flatMap((text) => [...text.matchAll(/Self::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)",/g)]),
   ...whep.matchAll(/StatusCode::\w+, "(\w+)"/g),
 ].map((match) => match[1] ?? '')
+
+/** Why there is a gap is written down in the recording format: `1 camera off, 2 network, ...`. */
+const GAPS = (/\nReasons: ([^.]+)\./.exec(format)?.[1] ?? '').split(',').map((reason) =>
+  reason.replace(/\d+/, '').trim().replaceAll(/\W+/g, '_'),
+)
 
 const keys = Object.keys(en) as Key[]
 const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort()
@@ -32,6 +38,16 @@ describe.each(languages)('the catalogue in %s', (language) => {
     expect(CODES.length).toBeGreaterThan(30)
   })
 
+  it('knows every reason of a gap', () => {
+    expect(GAPS).toHaveLength(18)
+    expect(GAPS).toContain('disk_full_held')
+    for (const code of GAPS) {
+      const said = makeTranslator(language).gap({ code, values: {} })
+      expect(said, code).toBe(catalogue[`gap.${code}` as Key])
+      expect(said, code).not.toContain('{')
+    }
+  })
+
   it.each(CODES)('has words for %s', (code) => {
     const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X', camera: 'H.265', limit: 4, of: 'the stream' } })
     expect(said).not.toContain('the stream')
@@ -50,7 +66,7 @@ describe('the catalogue', () => {
     })
     const all = Object.values(sources).join('\n')
     // These are put together from what the server says.
-    const made = /^(state|reason|problem|function|camera|quota|outcome|fault|row|limit|stream)\./
+    const made = /^(state|reason|problem|function|camera|quota|outcome|fault|row|limit|stream|gap|mark|mode|thin|manual|by_hand|export_state|clip_reason|rule)\./
     const fixed = keys.filter((key) => !made.test(key))
     expect(fixed.filter((key) => key !== 'page.title' && !all.includes(`'${key}'`))).toEqual([])
   })
@@ -64,6 +80,12 @@ describe('makeTranslator', () => {
     )
     expect(portuguese.text('wall.count', { live: 3, all: 4 })).toBe('3 de 4 ao vivo')
     expect(portuguese.number(1234.5, 1)).toBe('1.234,5')
+  })
+
+  it('tells sizes', () => {
+    const english = makeTranslator('en')
+    expect([0, 999, 1500, 4.2e9, 7e15].map((bytes) => english.size(bytes))).toEqual(['0 B', '999 B', '1.5 kB', '4.2 GB', '7 PB'])
+    expect(makeTranslator('pt').size(4.2e9)).toBe('4,2 GB')
   })
 
   it('names a code that it has no words for', () => {

@@ -19,6 +19,10 @@ export interface Translator {
   reason(reason: Reason): string
   /** Why something was refused. */
   problem(error: unknown): string
+  /** Why nothing was recorded, or why a recording failed. */
+  gap(reason: Reason): string
+  /** A number of bytes. */
+  size(bytes: number): string
   /** A number as this language writes it. */
   number(value: number, digits?: number): string
   /** How long something lasted, in the two largest units, told in microseconds. */
@@ -43,6 +47,12 @@ export function makeTranslator(language: Language): Translator {
     language,
     text,
     reason: (reason) => said(['reason', 'problem'], reason),
+    gap: (reason) => said(['gap', 'problem', 'reason'], reason),
+    size(bytes) {
+      const power = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)))
+      const value = (bytes / 1000 ** power).toLocaleString(language, { maximumFractionDigits: power === 0 ? 0 : 1 })
+      return `${value} ${SIZES[power] ?? 'B'}`
+    },
     problem(error) {
       if (error instanceof Problem) return said(['problem', 'reason'], error.reason)
       return text('problem.unknown', { detail: error instanceof Error ? error.message : String(error) })
@@ -53,6 +63,8 @@ export function makeTranslator(language: Language): Translator {
       value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
   }
 }
+
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
 const UNITS = [
   ['day', 86_400],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { hideTracks, mimeOf, readFrames, readTracks } from './mp4'
+import { segment } from '../player/recorded/testing'
+import { hideTracks, joinFrames, mimeOf, readFrames, readTracks } from './mp4'
 
 /** Two seconds of 10 frames a second, two groups with B frames, and sound. Made by ffmpeg, as is the other. */
 const sound = () => new Uint8Array(readFileSync(`${import.meta.dirname}/fixtures/sound.mp4`))
@@ -47,4 +48,20 @@ it('a track that is hidden is gone, and all else stays where it was', () => {
   expect(readFrames(bytes, { id: 2, timescale: 16000 })).toEqual([])
   expect(readFrames(bytes, { id: 1, timescale: 10240 })).toHaveLength(20)
   expect(bytes).toHaveLength(sound().length)
+})
+
+it('key frames that stand alone are made to last until the next one', () => {
+  const track = { id: 1, timescale: 1_000_000 }
+  const one = segment(5_000_000, 1)
+  const other = segment(7_000_000, 1)
+  const bytes = new Uint8Array([...one, ...other])
+  joinFrames(bytes, track, 9_000_000)
+  expect(readFrames(bytes, track)).toMatchObject([
+    { at_us: 5_000_000, to_us: 7_000_000, key: true },
+    { at_us: 7_000_000, to_us: 9_000_000, key: true },
+  ])
+  // Of several frames with one duration for all there is no last one to change.
+  const whole = sound()
+  joinFrames(whole, { id: 1, timescale: 10240 }, 5_000_000)
+  expect(whole).toEqual(sound())
 })

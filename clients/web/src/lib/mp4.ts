@@ -247,6 +247,45 @@ function readRun(read: Reader, run: Box, standard: Defaults, begin: number, time
   return decode
 }
 
+/**
+ * Makes key frames that stand alone follow one another: the last frame of each
+ * fragment lasts until the next fragment begins, that of the last one until
+ * `to_us`. A decoder gives no picture out while nothing comes after it.
+ * Changes `bytes`.
+ */
+export function joinFrames(bytes: Uint8Array, track: Pick<Track, 'id' | 'timescale'>, to_us: number): void {
+  const read = new Reader(bytes)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const found: { readonly decode: number; readonly standard: Defaults; readonly header: Box; readonly run: Box }[] = []
+  for (const traf of read.all('traf')) {
+    const header = read.first('tfhd', traf)
+    const time = read.first('tfdt', traf)
+    const run = [...read.all('trun', traf.from, traf.to)].at(-1)
+    if (!header || !time || !run || read.u32(header.from + 4) !== track.id) continue
+    const decode = read.u8(time.from) === 1 ? read.u64(time.from + 4) : read.u32(time.from + 4)
+    found.push({ decode, standard: defaultsOf(read, header), header, run })
+  }
+  for (const [index, { decode, standard, header, run }] of found.entries()) {
+    const end = found[index + 1]?.decode ?? Math.round((to_us / 1e6) * track.timescale)
+    const begin = readRun(read, run, standard, decode, track.timescale, [])
+    const at = durationPlace(read, header, run)
+    if (at !== undefined) view.setUint32(at, Math.max(1, read.u32(at) + end - begin))
+  }
+}
+
+/** Where the duration of a run's last frame stands: with the frame, or for all of a run of one. */
+function durationPlace(read: Reader, header: Box, run: Box): number | undefined {
+  const present = read.u32(run.from) & 0xffffff
+  const count = read.u32(run.from + 4)
+  if (present & 0x100 && count > 0) {
+    const sample = [0x100, 0x200, 0x400, 0x800].filter((bit) => present & bit).length * 4
+    return run.from + 8 + (present & 0x1 ? 4 : 0) + (present & 0x4 ? 4 : 0) + (count - 1) * sample
+  }
+  const flags = read.u32(header.from) & 0xffffff
+  if (count !== 1 || !(flags & 0x8)) return undefined
+  return header.from + 8 + (flags & 0x1 ? 8 : 0) + (flags & 0x2 ? 4 : 0)
+}
+
 /** What MSE is told of tracks that play together. */
 export function mimeOf(tracks: readonly Track[]): string {
   const codecs = tracks.map((track) => track.codec).join(', ')

@@ -1,6 +1,7 @@
 import { SECOND } from '../lib/zone'
 import type { Clock } from './clock'
 import type { Moment, Playback } from './playback'
+import type { PlaybackEntry } from './registry'
 
 /** Several pictures on one clock. */
 export interface Desk {
@@ -14,6 +15,8 @@ export interface Desk {
   turn(): void
   /** Where a gap was jumped over last. */
   onJump(told: (from: number, to: number) => void): void
+  /** Where every picture is, for tests and benchmarks. */
+  marks(): readonly PlaybackEntry[]
 }
 
 /** One picture that does not come holds the others no longer than this. */
@@ -98,5 +101,6 @@ export function makeDesk(clock: Clock, now: () => number = () => performance.now
     onJump: (told) => {
       jumped = told
     },
+    marks: () => [...all].map(([id, playback]) => ({ id, state: playback.state().kind, ...playback.marks() })),
   }
 }

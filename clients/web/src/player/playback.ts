@@ -1,7 +1,7 @@
 import { Problem } from '../api/problem'
 import type { Reason } from '../api/reason'
 import { makeBackoff } from '../lib/backoff'
-import { hideTracks, mimeOf, readFrames, readTracks, type Frame, type Track } from '../lib/mp4'
+import { hideTracks, joinFrames, mimeOf, readFrames, readTracks, type Frame, type Track } from '../lib/mp4'
 import { SECOND } from '../lib/zone'
 import { byKeys } from './clock'
 import { BEGINNING, makeCover, type Covered, type Hole } from './covered'
@@ -84,6 +84,9 @@ export function makePlayback(options: PlaybackOptions): Playback {
   let failure: Reason | undefined
   let init: string | undefined
   let picture: Track | undefined
+  let heard: Track | undefined
+  /** What was thinned has no sound, and key frames never do: a track without samples would hold the others up. */
+  let silent = false
   let hidden: ReadonlySet<number> = new Set()
   let groupUs = GROUP_US
   let sought: number | undefined
@@ -93,12 +96,26 @@ export function makePlayback(options: PlaybackOptions): Playback {
   let count = 0
   let bytes = 0
   let begun = false
+  let last = 0
 
   function set(next: PlaybackState): void {
     const same = next.kind === state.kind && JSON.stringify(next) === JSON.stringify(state)
     if (same || closed) return
     state = next
     options.onState(next)
+  }
+
+  /** The tracks of a player are what its first init segment says: others want another one. */
+  function changeSound(wanted: boolean): void {
+    if (silent === !wanted) return
+    silent = !wanted
+    if (heard === undefined && silent) return
+    sink.close()
+    sink = options.makeSink()
+    init = undefined
+    cover.clear()
+    void sink.reset(last).catch(failed)
+    sink.seek(last)
   }
 
   /** Starts anew near a moment: nothing held can be used there. */
@@ -110,6 +127,8 @@ export function makePlayback(options: PlaybackOptions): Playback {
     failure = undefined
     cover.clear()
     sought = undefined
+    last = at
+    if (options.sound) changeSound(!keys)
     void sink.reset(at).catch(failed)
     sink.seek(at)
   }
@@ -134,7 +153,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
     const segment = await groups.init(group.from, signal)
     const tracks = readTracks(segment)
     const video = tracks.find((track) => track.kind === 'video')
-    const heard = tracks.find((track) => track.kind === 'audio' && options.sound && sink.canPlay(mimeOf([track])))
+    heard = tracks.find((track) => track.kind === 'audio' && options.sound && !silent && sink.canPlay(mimeOf([track])))
     const used = [video, heard].filter((track) => track !== undefined)
     if (video === undefined || !sink.canPlay(mimeOf([video]))) {
       throw new Problem(0, { code: 'no_common_codec', values: { camera: video?.codec ?? '–' } })
@@ -149,7 +168,12 @@ export function makePlayback(options: PlaybackOptions): Playback {
   }
 
   async function take(group: Group, signal: AbortSignal): Promise<void> {
-    const video = await ready(group, signal)
+    let video = await ready(group, signal)
+    if (heard !== undefined && readFrames(group.bytes, heard).length === 0) {
+      changeSound(false)
+      video = await ready(group, signal)
+    }
+    if (keys) joinFrames(group.bytes, video, group.to)
     const frames = readFrames(group.bytes, video)
     hideTracks(group.bytes, hidden)
     count += 1
@@ -232,7 +256,8 @@ export function makePlayback(options: PlaybackOptions): Playback {
   function showKeys(covered: Covered, at: number): void {
     const frame = keyAt(covered, at)
     sink.setRate(0)
-    if (frame === undefined || sought === frame.at_us || sink.seeking()) return
+    // The first look-up was for a moment of which there may be no picture: it is not waited for.
+    if (frame === undefined || sought === frame.at_us || (sought !== undefined && sink.seeking())) return
     sought = frame.at_us
     sink.seek(frame.at_us + INSIDE)
   }
@@ -292,6 +317,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
 
   function turn(moment: Moment): void {
     if (closed) return
+    last = moment.at
     if (!begun || byKeys(moment.rate) !== keys || moment.rate < 0 !== backwards) {
       jumpTo(moment)
       return

@@ -1,3 +1,4 @@
+import type { PlaybackMarks, PlaybackState } from './playback'
 import type { Marks, Phase } from './player'
 import type { PlayerStats } from './stats'
 
@@ -20,8 +21,15 @@ export interface PageStatistics {
   stats(): Promise<readonly EntryStats[]>
 }
 
+export interface PlaybackEntry extends PlaybackMarks {
+  readonly id: string
+  readonly state: PlaybackState['kind']
+}
+
 declare global {
   interface Window {
+    /** Where recorded pictures are, beside their clock. */
+    __vmsPlayback?: () => { readonly at: number; readonly tiles: readonly PlaybackEntry[] }
     /** Statistics of every player: what browser tests and benchmarks read. */
     __vms?: PageStatistics
   }
@@ -41,4 +49,12 @@ export function register(entry: Entry): () => void {
 async function read(entry: Entry): Promise<EntryStats> {
   const stats = await entry.stats()
   return { camera: entry.camera, stream: entry.stream, phase: entry.phase(), ...entry.marks(), ...stats }
+}
+
+/** Makes the pictures of a desk visible in `window.__vmsPlayback`; the returned function takes them out again. */
+export function showPlayback(at: () => number, tiles: () => readonly PlaybackEntry[]): () => void {
+  window.__vmsPlayback = () => ({ at: at(), tiles: tiles() })
+  return () => {
+    delete window.__vmsPlayback
+  }
 }

@@ -41,6 +41,9 @@ export function makeSink(video: HTMLVideoElement): Sink {
   let buffer: SourceBuffer | undefined
   let mimeNow = ''
   let closed = false
+  /** Where to go once what is there is gone: a look-up among what is being removed would never end. */
+  let goal: number | undefined
+  let resets = 0
   /** What is done to the buffer is done one after the other. */
   let queue: Promise<unknown> = Promise.resolve()
 
@@ -110,18 +113,26 @@ export function makeSink(video: HTMLVideoElement): Sink {
       // At once: who resets seeks next.
       const next = Math.floor((near - BEFORE) / SECOND) * SECOND
       origin = next
+      resets += 1
       return enqueue(async () => {
-        if (buffer === undefined) return
-        if (buffer.buffered.length > 0) await update((target) => { target.remove(0, Infinity) })
-        buffer.timestampOffset = -next / SECOND
+        try {
+          if (buffer === undefined) return
+          if (buffer.buffered.length > 0) await update((target) => { target.remove(0, Infinity) })
+          buffer.timestampOffset = -next / SECOND
+        } finally {
+          resets -= 1
+          if (resets === 0 && goal !== undefined) video.currentTime = seconds(goal)
+          if (resets === 0) goal = undefined
+        }
       })
     },
-    position: () => Math.round(origin + video.currentTime * SECOND),
+    position: () => goal ?? Math.round(origin + video.currentTime * SECOND),
     seek(us) {
-      video.currentTime = seconds(us)
+      if (resets > 0) goal = us
+      else video.currentTime = seconds(us)
     },
-    seeking: () => video.seeking,
-    hasPicture: () => !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA,
+    seeking: () => resets > 0 || video.seeking,
+    hasPicture: () => resets === 0 && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA,
     setRate(rate) {
       if (rate <= 0) {
         if (!video.paused) video.pause()

@@ -30,7 +30,7 @@ export function Field(props: FieldProps): JSX.Element {
           if (props.focus === true) takeFocus(input)
         }}
         type={props.type ?? 'text'}
-        step={props.type === 'number' ? 'any' : undefined}
+        step={props.type === 'number' || props.type === 'datetime-local' ? 'any' : undefined}
         value={props.value}
         required={props.required}
         disabled={props.disabled}

@@ -13,11 +13,13 @@ interface Link {
 
 const LINKS: readonly Link[] = [
   { to: '/', text: 'nav.wall', functions: [] },
+  { to: '/playback', text: 'nav.playback', functions: ['playback.view'] },
   { to: '/cameras', text: 'nav.cameras', functions: ['camera.read', 'camera.manage'] },
   { to: '/places', text: 'nav.places', functions: ['group.manage'] },
   { to: '/users', text: 'nav.users', functions: ['user.read', 'user.manage'] },
   { to: '/roles', text: 'nav.roles', functions: ['role.manage', 'user.manage'] },
   { to: '/cities', text: 'nav.cities', functions: ['city.read', 'city.manage'] },
+  { to: '/storage', text: 'nav.storage', functions: ['system.read', 'system.manage'] },
   { to: '/audit', text: 'nav.audit', functions: ['audit.read'] },
 ]
 

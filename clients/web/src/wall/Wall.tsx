@@ -60,6 +60,8 @@ export function Wall(props: WallProps): JSX.Element {
     if (focused() >= ids.length) setFocused(Math.max(0, ids.length - 1))
   })
 
+  const nameOf = (id: string) => cameras.all.find((camera) => camera.id === id)?.name ?? id
+
   function focus(index: number): void {
     const id = cameras.ids()[index]
     if (id === undefined) return
@@ -165,6 +167,13 @@ export function Wall(props: WallProps): JSX.Element {
             )}
           </For>
         </div>
+        <Show when={open() || app.may('playback.view') ? enlarged() : undefined}>
+          {(id) => (
+            <a class="button recordings" href={`/playback?cameras=${encodeURIComponent(id())}`} aria-label={text('tile.recordings', { name: nameOf(id()) })}>
+              {text('nav.playback')}
+            </a>
+          )}
+        </Show>
         <Show when={cameras.all.length === 0}>
           <div class="empty">
             <Show when={cameras.listed()} fallback={<p>{text('wall.loading')}</p>}>

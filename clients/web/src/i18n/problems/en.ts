@@ -73,4 +73,12 @@ export const en = {
   'limit.city': 'this city',
   'limit.machine': 'this server',
   'problem.stream_key_wrong': 'The stream key is unknown, has run out or its password is wrong',
+  'problem.playback_headers': 'The server answered without the times of the video.',
+  'problem.quota_retention_days': 'The plan keeps recordings for at most {limit} days.',
+  'problem.period_invalid': 'This time cannot be: its end lies before its beginning, or too far away.',
+  'problem.export_unknown': 'There is no such export.',
+  'problem.volume_failed': 'The disk of this recording does not work.',
+  'problem.disk_full': 'The disk is too full for that.',
+  'problem.recording_held': 'This recording is kept for a case.',
+  'problem.no_recording': 'Nothing was recorded at that time.',
 } as const

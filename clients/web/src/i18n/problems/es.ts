@@ -74,4 +74,12 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'limit.city': 'de esta ciudad',
   'limit.machine': 'de este servidor',
   'problem.stream_key_wrong': 'La clave de flujo es desconocida, venció o su contraseña es incorrecta',
+  'problem.playback_headers': 'El servidor respondió sin los horarios del video.',
+  'problem.quota_retention_days': 'El plan conserva grabaciones por un máximo de {limit} días.',
+  'problem.period_invalid': 'Este período no es posible: el fin viene antes del inicio o está demasiado lejos.',
+  'problem.export_unknown': 'No existe esa exportación.',
+  'problem.volume_failed': 'El disco de esta grabación no funciona.',
+  'problem.disk_full': 'El disco está demasiado lleno para eso.',
+  'problem.recording_held': 'Esta grabación está retenida para un caso.',
+  'problem.no_recording': 'No se grabó nada en ese horario.',
 }

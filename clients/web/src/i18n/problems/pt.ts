@@ -74,4 +74,12 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'limit.city': 'desta cidade',
   'limit.machine': 'deste servidor',
   'problem.stream_key_wrong': 'A chave de fluxo é desconhecida, venceu ou a senha está errada',
+  'problem.playback_headers': 'O servidor respondeu sem os horários do vídeo.',
+  'problem.quota_retention_days': 'O plano mantém gravações por no máximo {limit} dias.',
+  'problem.period_invalid': 'Este período não é possível: o fim vem antes do início ou está longe demais.',
+  'problem.export_unknown': 'Não há essa exportação.',
+  'problem.volume_failed': 'O disco desta gravação não funciona.',
+  'problem.disk_full': 'O disco está cheio demais para isso.',
+  'problem.recording_held': 'Esta gravação está retida para um caso.',
+  'problem.no_recording': 'Nada foi gravado nesse horário.',
 }

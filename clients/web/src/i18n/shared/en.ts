@@ -4,6 +4,8 @@ export const en = {
   'nav.menu': 'Menu',
   'nav.wall': 'Wall',
   'nav.cameras': 'Cameras',
+  'nav.storage': 'Storage',
+  'nav.playback': 'Recordings',
   'nav.places': 'Sites and groups',
   'nav.users': 'Users',
   'nav.roles': 'Roles',

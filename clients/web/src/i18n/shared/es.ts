@@ -5,6 +5,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'nav.menu': 'Menú',
   'nav.wall': 'Mosaico',
   'nav.cameras': 'Cámaras',
+  'nav.storage': 'Almacenamiento',
+  'nav.playback': 'Grabaciones',
   'nav.places': 'Sitios y grupos',
   'nav.users': 'Usuarios',
   'nav.roles': 'Roles',

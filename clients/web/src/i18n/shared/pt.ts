@@ -5,6 +5,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'nav.menu': 'Menu',
   'nav.wall': 'Mosaico',
   'nav.cameras': 'Câmeras',
+  'nav.storage': 'Armazenamento',
+  'nav.playback': 'Gravações',
   'nav.places': 'Locais e grupos',
   'nav.users': 'Usuários',
   'nav.roles': 'Perfis',

@@ -1,0 +1,358 @@
+import { cleanup } from '@solidjs/testing-library'
+import axe from 'axe-core'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Export, Timeline } from '../api/recording'
+import { SECOND } from '../lib/zone'
+import type { Moment, Playback as Player, PlaybackOptions, PlaybackState } from '../player/playback'
+import { control, fakeServer, page, press, refusal, show, somebody, submit, type, type FakeServer } from '../ui/testing'
+import { placeOf, playbackAddress } from './address'
+import { Playback } from './Playback'
+
+const AT = Date.parse('2026-11-20T12:00:00Z') * 1000
+const FUNCTIONS = ['playback.view', 'clip.export', 'camera.read', 'camera.manage', 'recording.hold']
+const timeline: Timeline = {
+  camera: 'c1',
+  stream: 'main',
+  from_us: AT - 3600 * SECOND,
+  to_us: AT + 3600 * SECOND,
+  spans: [{ from_us: AT - 3600 * SECOND, to_us: AT + 60 * SECOND, keys: 100, bytes: 1, error_us: 0, camera_offset_ms: 0, rebuilt: false, held: false }],
+  gaps: [{ from_us: AT + 60 * SECOND, to_us: AT + 600 * SECOND, reason: { code: 'disk_full', values: {} } }],
+  marks: [],
+  days: ['2026-11-20'],
+  time_zone: 'America/Sao_Paulo',
+}
+const exported: Export = {
+  id: 'e1', kind: 'export', name: '', why: 'Theft', parts: [], locked: false, state: 'processing', done_bytes: 1, total_bytes: 4,
+  error: null, gaps: [], file: null, bytes: null, sha256: null, created_us: AT, expires_us: null, version: 2,
+}
+
+interface FakePlayer {
+  readonly options: PlaybackOptions
+  readonly moments: Moment[]
+  closed: boolean
+  tell(state: PlaybackState): void
+}
+
+let server: FakeServer
+let players: FakePlayer[]
+let turn: () => void
+
+function make(options: PlaybackOptions): Player {
+  let state: PlaybackState = { kind: 'showing' }
+  const fake: FakePlayer = {
+    options,
+    moments: [],
+    closed: false,
+    tell(next) {
+      state = next
+      options.onState(next)
+    },
+  }
+  players.push(fake)
+  return {
+    turn: (moment) => fake.moments.push(moment),
+    jumpTo: (moment) => fake.moments.push(moment),
+    state: () => state,
+    frameBeside: (us, forward) => Promise.resolve(us + (forward ? 40_000 : -40_000)),
+    marks: () => ({ shown: 0, groups: 0, bytes: 0, jump: 0, held_s: 0 }),
+    close: () => (fake.closed = true),
+  }
+}
+
+const turns = (next: () => void) => {
+  turn = next
+  return () => undefined
+}
+
+function open(query = `?cameras=c1,c2&at=${new Date(AT / 1000).toISOString()}`, functions: readonly string[] = FUNCTIONS) {
+  const me = somebody({ home: 'sp', allowed: [{ scope: 'city:sp', functions }] })
+  return show(() => <Playback make={make} turns={turns} />, { server, address: `/playback${query}`, state: { kind: 'in', me } })
+}
+
+const text = (container: HTMLElement, wanted: string) =>
+  vi.waitFor(() => {
+    expect(container.textContent).toContain(wanted)
+  })
+/** Names, times of the city and rules are there. */
+const loaded = async (container: HTMLElement) => {
+  await text(container, 'Yard')
+  await text(container, '11/20/26, 9:00:00')
+}
+const labelled = (container: HTMLElement, label: string) => {
+  const found = container.querySelector<HTMLElement>(`[aria-label="${label}"]`)
+  if (found === null) throw new Error(`nothing is labelled ${label}`)
+  return found
+}
+const key = (name: string, target: EventTarget = document.body) => target.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true, cancelable: true }))
+const last = () => players.at(-1)?.moments.at(-1)
+
+beforeEach(() => {
+  vi.stubGlobal('scrollTo', () => undefined)
+  HTMLDialogElement.prototype.showModal = vi.fn(function (this: HTMLDialogElement) {
+    this.open = true
+  })
+  vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(null)
+  players = []
+  server = fakeServer({
+    'GET /cameras': page({ id: 'c1', name: 'Gate', city: 'sp' }, { id: 'c2', name: 'Yard', city: 'sp' }),
+    'GET /timelines': { items: [timeline, { ...timeline, camera: 'c2' }] },
+    'GET /cameras/c1/recording': { camera: 'c1', rule: {}, manual: null, now: { main: 'continuous' }, version: 1 },
+    'GET /exports': page(exported, { ...exported, id: 'e2', state: 'completed', name: 'Night', bytes: 81e6, file: 'night.mp4' }),
+    'GET /cases': page({ id: 'k1', title: 'Theft', number: '12', state: 'open' }),
+  })
+})
+
+afterEach(() => {
+  cleanup()
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+})
+
+describe('the playback screen', () => {
+  it('plays the cameras of its address from its moment, each by its small picture', async () => {
+    const { container } = open()
+    await text(container, 'Gate')
+    expect(players).toHaveLength(2)
+    expect(players[0]?.moments[0]).toMatchObject({ at: AT, rate: 1, running: false })
+    expect(players.every((player) => !player.options.sound)).toBe(true)
+    await text(container, '11/20/26, 9:00:00')
+  })
+
+  it('is nothing for who may not watch recordings', () => {
+    const { container } = open('?cameras=c1', ['live.view'])
+    expect(container.textContent).toContain('You may not watch recordings.')
+    expect(players).toEqual([])
+  })
+
+  it('offers what one may do', async () => {
+    const { container } = open(undefined, ['playback.view'])
+    await text(container, 'Range')
+    for (const missing of ['Export…', 'Keep this…', 'Stop recording']) expect(container.textContent).not.toContain(missing)
+  })
+
+  it('is led by its buttons and keys', async () => {
+    const { container, app } = open()
+    await text(container, 'Gate')
+    labelled(container, 'Play').click()
+    turn()
+    expect(last()?.running).toBe(true)
+    labelled(container, 'Pause').click()
+    turn()
+    expect(last()?.running).toBe(false)
+    labelled(container, 'Play backwards').click()
+    turn()
+    expect(last()?.rate).toBe(-1)
+    key(' ')
+    labelled(container, '10 seconds back').click()
+    expect(last()?.at).toBeLessThan(AT - 9 * SECOND)
+    const before = last()?.at ?? 0
+    key('.')
+    await vi.waitFor(() => {
+      expect(last()?.at).toBe(before + 40_000)
+    })
+    key(',')
+    await vi.waitFor(() => {
+      expect(last()?.at).toBe(before)
+    })
+    key('l')
+    key('j')
+    const speed = labelled(container, 'Speed') as HTMLSelectElement
+    speed.value = '8'
+    speed.dispatchEvent(new Event('change', { bubbles: true }))
+    turn()
+    expect(Math.abs(last()?.rate ?? 0)).toBe(8)
+    expect(app.router.address()).toContain('/playback?cameras=c1,c2&at=2026-11-20T11:59:')
+  })
+
+  it('says why there is no picture', async () => {
+    const { container } = open()
+    await text(container, 'Gate')
+    await vi.waitFor(() => {
+      expect(server.last('GET /timelines')).toBeDefined()
+    })
+    players[0]?.tell({ kind: 'gap', hole: { from: AT, to: AT + 90 * SECOND, reason: 'power_or_crash' } })
+    await text(container, 'Power failed or the recorder stopped · 1m 30s')
+    players[0]?.tell({ kind: 'gap', hole: { from: 0, to: AT, reason: undefined } })
+    await text(container, 'Nothing recorded here')
+    players[0]?.tell({ kind: 'failed', reason: { code: 'no_common_codec', values: { camera: 'hev1' } } })
+    await text(container, 'The camera sends hev1; this browser cannot play it')
+    players[0]?.tell({ kind: 'loading' })
+    await text(container, 'Looking for the picture…')
+  })
+
+  it('shows the large picture where the small one was not recorded, and of one that is enlarged', async () => {
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'end' })
+    await vi.waitFor(() => {
+      expect(players).toHaveLength(3)
+    })
+    expect(players[0]?.closed).toBe(true)
+    container.querySelector('[data-camera=c2]')?.dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))
+    await text(container, 'All cameras')
+    expect(players.at(-1)?.options.sound).toBe(true)
+    press(container, 'All cameras')
+    await vi.waitFor(() => {
+      expect(container.querySelectorAll('video')).toHaveLength(2)
+    })
+  })
+
+  it('goes to a day that has recordings', async () => {
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Fri, Nov 20, 2026')
+    const day = await vi.waitFor(() => labelled(container, 'Friday, November 20, 2026, has recordings'))
+    labelled(container, 'Month before').click()
+    labelled(container, 'Next month').click()
+    expect(day.textContent).toBe('20')
+    labelled(container, 'Friday, November 20, 2026, has recordings').click()
+    // Midnight in the city.
+    expect(last()?.at).toBe(Date.parse('2026-11-20T03:00:00Z') * 1000)
+  })
+
+  it('asks for cameras where the address names none', async () => {
+    const { container } = open('')
+    await text(container, '0 of at most 16 chosen')
+    await vi.waitFor(() => {
+      control(container, 'Gate').click()
+    })
+    await text(container, '1 of at most 16 chosen')
+    press(container, 'Close')
+    expect(players).toHaveLength(1)
+    expect(players[0]?.options.sound).toBe(true)
+  })
+
+  it('has no faults that axe finds', async () => {
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Export…')
+    await text(container, 'Password of the file')
+    const { violations } = await axe.run(container, { rules: { 'color-contrast': { enabled: false } } })
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join()}`)).toEqual([])
+  })
+})
+
+describe('what is taken away', () => {
+  it('is exported with a reason, and followed', async () => {
+    server.answers['POST /exports'] = exported
+    server.answers['POST /exports/e1/cancel'] = { ...exported, state: 'cancelled' }
+    server.answers['POST /exports/e2/link'] = { path: '/api/v1/exports/e2/file?x', expires_us: AT }
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Export…')
+    const start = container.querySelector<HTMLButtonElement>('dialog button[type=submit]')
+    expect(start?.disabled).toBe(true)
+    type(container, 'Reason', 'Theft')
+    type(container, 'Password of the file', 'short')
+    expect(start?.disabled).toBe(true)
+    type(container, 'Password of the file', 'long enough')
+    type(container, 'To', '2026-11-20T08:00:00')
+    await text(container, 'The end comes before the beginning')
+    type(container, 'To', '2026-11-20T09:02:00')
+    control(container, 'Yard').click()
+    submit(container)
+    await text(container, 'The export has begun.')
+    expect(server.last('POST /exports')?.body).toEqual({
+      parts: [{ camera: 'c1', from_us: AT, to_us: AT + 120 * SECOND, streams: ['main'] }],
+      why: 'Theft',
+      container: 'mp4',
+      audio: true,
+      password: 'long enough',
+    })
+    await text(container, 'In progress · 25 %')
+    press(container, 'Cancel')
+    const clicked = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    press(container, 'Download')
+    await vi.waitFor(() => {
+      expect(server.last('POST /exports/e1/cancel')?.headers.get('If-Match')).toBe('"2"')
+      expect(clicked).toHaveBeenCalled()
+    })
+  })
+
+  it('is a clip of one camera', async () => {
+    server.answers['POST /clips'] = exported
+    const { container } = open('?cameras=c1')
+    await text(container, 'Gate')
+    press(container, 'Export…')
+    const kind = control(container, 'What') as unknown as HTMLSelectElement
+    kind.value = 'clip'
+    kind.dispatchEvent(new Event('change', { bubbles: true }))
+    type(container, 'Name', 'Night')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('POST /clips')?.body).toMatchObject({ camera: 'c1', name: 'Night', reason: 'evidence' })
+    })
+  })
+
+  it('is kept for a new case, which is opened once', async () => {
+    server.answers['POST /cases'] = { id: 'k2', title: 'Fire', number: '', state: 'open' }
+    server.answers['POST /holds'] = refusal(503, 'unavailable')
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Keep this…')
+    await text(container, '12 · Theft')
+    const of = control(container, 'Case') as unknown as HTMLSelectElement
+    of.value = 'new'
+    of.dispatchEvent(new Event('change', { bubbles: true }))
+    type(container, 'Title of the case', 'Fire')
+    type(container, 'Reason', 'Asked by the court')
+    submit(container)
+    await text(container, 'The server cannot serve video at the moment')
+    server.answers['POST /holds'] = { id: 'h1' }
+    submit(container)
+    await text(container, 'It is kept.')
+    const asked = server.asked.filter((one) => one.method === 'POST').map((one) => one.path)
+    expect(asked.filter((path) => path === '/cases')).toHaveLength(1)
+    expect(server.last('POST /holds')?.body).toMatchObject({ camera: 'c2', case: 'k2', why: 'Asked by the court' })
+  })
+
+  it('is marked', async () => {
+    server.answers['POST /bookmarks'] = { id: 'b1' }
+    const { container } = open()
+    await text(container, 'Gate')
+    press(container, 'Bookmark…')
+    type(container, 'What is to be seen', 'White van')
+    submit(container)
+    await text(container, 'The moment is marked.')
+    expect(server.last('POST /bookmarks')?.body).toEqual({ camera: 'c1', at_us: AT, text: 'White van' })
+  })
+
+  it('is recorded by hand, or not', async () => {
+    server.answers['POST /cameras/c1/recording/manual'] = { camera: 'c1', rule: {}, manual: { action: 'stop', until_us: null }, now: { main: 'off' }, version: 2 }
+    const { container } = open()
+    await text(container, 'Stop recording')
+    press(container, 'Stop recording')
+    await text(container, 'Back to the rules')
+    expect(server.last('POST /cameras/c1/recording/manual')?.body).toEqual({ action: 'stop', until_us: null })
+  })
+})
+
+describe('a file that is dropped', () => {
+  it('is handed to the verifier once that is ready', async () => {
+    const posted = vi.fn()
+    const other = { postMessage: posted } as unknown as Window
+    const opened = vi.spyOn(window, 'open').mockReturnValueOnce(null).mockReturnValueOnce(other)
+    const { container } = open()
+    await text(container, 'Gate')
+    const file = new File(['x'], 'evidence.mp4')
+    const drop = new Event('drop', { bubbles: true, cancelable: true })
+    Object.defineProperty(drop, 'dataTransfer', { value: { files: [file], types: ['Files'] } })
+    container.querySelector('main')?.dispatchEvent(drop)
+    await text(container, 'evidence.mp4 is checked on this machine')
+    container.querySelector<HTMLButtonElement>('dialog button')?.click()
+    expect(opened).toHaveBeenLastCalledWith('/verify.html', '_blank')
+    const ready = new MessageEvent('message', { data: 'vms-verify-ready', origin: location.origin })
+    Object.defineProperty(ready, 'source', { value: other })
+    dispatchEvent(ready)
+    expect(posted).toHaveBeenCalledWith({ kind: 'vms-verify-file', file }, location.origin)
+  })
+})
+
+describe('an address', () => {
+  it('names cameras and a moment', () => {
+    expect(playbackAddress(['a', 'b'], AT)).toBe('/playback?cameras=a,b&at=2026-11-20T12:00:00.000Z')
+    expect(placeOf(new URLSearchParams('cameras=a,b,a&at=2026-11-20T09:00:00-03:00'))).toEqual({ cameras: ['a', 'b'], at: AT })
+    expect(placeOf(new URLSearchParams(`at=${AT}`))).toEqual({ cameras: [], at: AT })
+    expect(placeOf(new URLSearchParams('at=yesterday'))).toEqual({ cameras: [], at: undefined })
+  })
+})
