@@ -84,6 +84,9 @@ class FakeRecorder:
     refuse: dict[str, VmsError] = field(default_factory=dict)
     # Whether exports are done as soon as they are started.
     quick: bool = True
+    # By camera and instant: what is answered, and its data.
+    pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
+    _data: bytes = b""
 
     async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
         """See ``RecordingControl``."""
@@ -94,8 +97,16 @@ class FakeRecorder:
         self.asked.append(call.name)
         answer: Callable[[Q], msgspec.Struct] = getattr(self, f"_{call.name}")
         # As over the wire: through JSON and back.
+        self._data = b""
         told = msgspec.json.encode(answer(request))
-        return cast("A", msgspec.json.decode(told, type=call.answer)), b""
+        return cast("A", msgspec.json.decode(told, type=call.answer)), self._data
+
+    def _picture(self, asked: calls.PictureRequest) -> calls.Picture:
+        found = self.pictures.get((asked.camera, asked.at_us))
+        if found is None:
+            raise NotFoundError("nothing was recorded then", code="no_recording")
+        told, self._data = found
+        return told
 
     def _inventory(self, asked: calls.InventoryRequest) -> calls.Inventory:
         self.inventories.append(asked)

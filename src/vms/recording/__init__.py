@@ -23,6 +23,7 @@ from vms.recording.model import (
     ThinStep,
     Timeline,
 )
+from vms.recording.pictures import PictureFormat, Pictures, PictureView
 from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import Orders, Plan, RecordingRules, recorded
 from vms.recording.services import Recordings
@@ -46,6 +47,9 @@ __all__ = [
     "Mark",
     "MarkKind",
     "Orders",
+    "PictureFormat",
+    "PictureView",
+    "Pictures",
     "Plan",
     "PolicyView",
     "Reader",

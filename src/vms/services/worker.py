@@ -46,6 +46,7 @@ async def closed_worker(
     house = House.open(orders.launch, clock, media)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.close)
+        stack.push_async_callback(house.recordings.pictures.close)
         shared = None if alone else await stack.enter_async_context(_bus(house.data))
         bus = shared or MemoryBus()
         limiter = None if shared is None else SharedLimits(shared, clock)
