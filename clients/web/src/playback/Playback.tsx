@@ -1,11 +1,10 @@
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
 import type { CameraItem } from '../api/cameras'
-import { listStreams } from '../api/streams'
 import { fitGrid } from '../lib/grid'
 import { around, showing, spanOf, type View } from '../lib/timeline'
 import { HOUR, MINUTE, SECOND } from '../lib/zone'
 import type { Playback as Player, PlaybackOptions } from '../player/playback'
-import { useApp, type App } from '../ui/app'
+import { useApp } from '../ui/app'
 import { createData } from '../ui/createData'
 import { createSize } from '../ui/createSize'
 import { Refusal } from '../ui/Form'
@@ -45,10 +44,9 @@ export interface PlaybackProps {
 /** Recorded video of up to sixteen cameras, on one clock and one line of time. */
 export function Playback(props: PlaybackProps): JSX.Element {
   const app = useApp()
-  const allowed = () => app.state().kind === 'open' || app.may('playback.view')
   return (
     <Show
-      when={allowed()}
+      when={app.may('playback.view')}
       fallback={
         <>
           <Header />
@@ -63,14 +61,6 @@ export function Playback(props: PlaybackProps): JSX.Element {
   )
 }
 
-/** The cameras one may see; where nobody is asked for a name, those that have streams. */
-async function allCameras(app: App): Promise<readonly CameraItem[]> {
-  if (app.state().kind !== 'open') return app.client.all<CameraItem>('/cameras')
-  const streams = await listStreams(app.client.send)
-  const named = new Map(streams.map(({ camera, name }) => [camera, name ?? camera]))
-  return [...named].map(([id, name]) => ({ id, name, city: '' }) as CameraItem)
-}
-
 function Screen(props: PlaybackProps): JSX.Element {
   const app = useApp()
   const text = app.text
@@ -78,7 +68,7 @@ function Screen(props: PlaybackProps): JSX.Element {
   const start = first.at ?? Date.now() * 1000 - BEFORE_NOW
   const all = createData(
     () => undefined,
-    () => allCameras(app),
+    () => app.client.all<CameraItem>('/cameras'),
   )
   const [chosen, setChosen] = createSignal<readonly string[]>(first.cameras.slice(0, MOST_TILES))
   const [focused, setFocused] = createSignal(first.cameras[0] ?? '')
@@ -215,7 +205,7 @@ function Screen(props: PlaybackProps): JSX.Element {
         verify(file)
       }}
     >
-      <Header open={app.state().kind === 'open'} />
+      <Header />
       <main class="playback-main">
         <h1 class="unseen">{text('play.title')}</h1>
         <Refusal error={all.error() ?? recorded.error() ?? failed()} />
@@ -288,11 +278,9 @@ function Screen(props: PlaybackProps): JSX.Element {
                 {text('export.open')}
               </button>
             </Show>
-            <Show when={app.me() !== undefined}>
-              <button type="button" class="button" disabled={chosen().length === 0} onClick={() => setOpen('bookmark')}>
-                {text('bookmark.open')}
-              </button>
-            </Show>
+            <button type="button" class="button" disabled={chosen().length === 0} onClick={() => setOpen('bookmark')}>
+              {text('bookmark.open')}
+            </button>
             <Show when={mayHold()}>
               <button type="button" class="button" disabled={chosen().length === 0} onClick={() => { withRange('hold') }}>
                 {text('hold.open')}

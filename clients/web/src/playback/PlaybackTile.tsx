@@ -16,7 +16,7 @@ export interface PlaybackTileProps {
   readonly small: boolean
   readonly focused: boolean
   readonly muted: boolean
-  readonly token: (stream: StreamName) => PlaybackToken | undefined
+  readonly token: (stream: StreamName) => PlaybackToken
   readonly known: (us: number) => Known
   readonly make?: ((options: PlaybackOptions) => Playback) | undefined
   onFocus(): void

@@ -8,9 +8,8 @@ import type { App } from '../ui/app'
 const BACK = 366 * DAY
 const AHEAD = DAY / 24
 
-/** The addresses by which recordings are opened; none where the server asks nobody for a name. */
-export function makeTokens(app: App): (camera: string, stream: StreamName) => PlaybackToken | undefined {
-  if (app.state().kind === 'open') return () => undefined
+/** The addresses by which recordings are opened */
+export function makeTokens(app: App): (camera: string, stream: StreamName) => PlaybackToken {
   const held = new Map<string, PlaybackToken>()
   return (camera, stream) => {
     const name = `${camera}/${stream}`

@@ -167,7 +167,7 @@ export function Wall(props: WallProps): JSX.Element {
             )}
           </For>
         </div>
-        <Show when={open() || app.may('playback.view') ? enlarged() : undefined}>
+        <Show when={app.may('playback.view') ? enlarged() : undefined}>
           {(id) => (
             <a class="button recordings" href={`/playback?cameras=${encodeURIComponent(id())}`} aria-label={text('tile.recordings', { name: nameOf(id()) })}>
               {text('nav.playback')}
