@@ -84,6 +84,7 @@ class FakeRecorder:
     refuse: dict[str, VmsError] = field(default_factory=dict)
     # Whether exports are done as soon as they are started.
     quick: bool = True
+    triggers: list[calls.TriggerRequest] = field(default_factory=list)
     # By camera and instant: what is answered, and its data.
     pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
     _data: bytes = b""
@@ -100,6 +101,10 @@ class FakeRecorder:
         self._data = b""
         told = msgspec.json.encode(answer(request))
         return cast("A", msgspec.json.decode(told, type=call.answer)), self._data
+
+    def _trigger(self, asked: calls.TriggerRequest) -> calls.Triggered:
+        self.triggers.append(asked)
+        return calls.Triggered(asked.until_us)
 
     def _picture(self, asked: calls.PictureRequest) -> calls.Picture:
         found = self.pictures.get((asked.camera, asked.at_us))

@@ -23,6 +23,7 @@ from vms.recording.model import (
     ThinStep,
     Timeline,
 )
+from vms.recording.motion import MotionWatch
 from vms.recording.pictures import PictureFormat, Pictures, PictureView
 from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import Orders, Plan, RecordingRules, recorded
@@ -46,6 +47,7 @@ __all__ = [
     "ManualOrder",
     "Mark",
     "MarkKind",
+    "MotionWatch",
     "Orders",
     "PictureFormat",
     "PictureView",

@@ -20,13 +20,14 @@ from vms.engine import DesiredState, EngineClient
 from vms.ingest import Bystander, Director, IngestWatch, Roster, StatusRecorder
 from vms.nodes import add_nodes_service
 from vms.proto import ApiLaunch
-from vms.recording import CatalogueRecorder, ScheduleTimer
+from vms.recording import CatalogueRecorder, MotionWatch, ScheduleTimer
 from vms.services.first_start import prepare
 from vms.services.house import House
 from vms.services.keeper import Ear, Work, again, chores, duties
-from vms.services.paths import bus_socket
+from vms.services.paths import bus_socket, frames_socket
 from vms.services.places import WallPlaces
 from vms.streaming import StreamRevoker
+from vms.transcode import MotionWorker
 from vms.trust import Identity, serve_nodes
 
 FIRST = 0
@@ -53,7 +54,14 @@ async def closed_worker(
         await house.people.start()
         first = orders.worker == FIRST
         timer = ScheduleTimer(clock, lambda: director.wake())  # noqa: PLW0108 - the director comes next
-        director = Director(media, lambda: house.desired(timer.set))
+        motion = MotionWatch(MotionWorker(frames_socket(house.data)), media)
+
+        async def desired() -> DesiredState:
+            found = await house.desired(timer.set)
+            motion.want(found)
+            return found
+
+        director = Director(media, desired)
         recorder = StatusRecorder(house.history, lambda camera: _city_of(roster, camera))
         watch = IngestWatch(
             media,
@@ -71,7 +79,7 @@ async def closed_worker(
             work += duties(house, bus, director, recorder, revoker)
             if orders.launch.nodes.listen:
                 work += (await control_door(house, orders.launch.nodes.listen, stack),)
-            work += (timer.run, _catalogue(house, media).run)
+            work += (timer.run, _catalogue(house, media).run, motion.run)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))
