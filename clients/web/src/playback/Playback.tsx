@@ -23,8 +23,7 @@ import './playback.css'
 import type { Range } from './range'
 import { BookmarkDialog, ExportDialog, HoldDialog } from './TakeAway'
 import { TimelineBar } from './TimelineBar'
-import { VERIFIER, verifyFile } from './verify'
-import { VerifyDialog } from './VerifyDialog'
+import { VerifyDialog, VERIFIER } from './VerifyDialog'
 
 /** Between tiles, in CSS pixels. */
 const GAP = 6
@@ -81,7 +80,7 @@ function Screen(props: PlaybackProps): JSX.Element {
   const [failed, setFailed] = createSignal<unknown>()
   const [exports, setExports] = createSignal(0)
   const [listed, setListed] = createSignal(false)
-  const [dropped, setDropped] = createSignal<File>()
+  const [dropped, setDropped] = createSignal('')
   // eslint-disable-next-line solid/reactivity -- fixed for the life of the screen
   const desk = createDesk(start, props.turns)
   const recorded = createRecorded(chosen, view)
@@ -152,8 +151,7 @@ function Screen(props: PlaybackProps): JSX.Element {
     recorded.reload()
   }
   function verify(file: File): void {
-    if (verifyFile(file)) return
-    setDropped(() => file)
+    setDropped(file.name)
     setOpen('verify')
   }
 
@@ -294,7 +292,7 @@ function Screen(props: PlaybackProps): JSX.Element {
                 {text('export.list')}
               </button>
             </Show>
-            <a class="button" href={VERIFIER} target="_blank" rel="noopener">
+            <a class="button" href={VERIFIER} download="verify.html">
               {text('play.verify')}
             </a>
           </div>
@@ -352,8 +350,8 @@ function Screen(props: PlaybackProps): JSX.Element {
           <BookmarkDialog camera={tile} at={untrack(desk.position)} time={untrack(timeText)} onClose={close} onDone={() => { finish(text('bookmark.done')) }} />
         )}
       </Show>
-      <Show when={open() === 'verify' && dropped()}>
-        {(file) => <VerifyDialog file={file()} onClose={close} />}
+      <Show when={open() === 'verify'}>
+        <VerifyDialog file={dropped()} onClose={close} />
       </Show>
     </div>
   )

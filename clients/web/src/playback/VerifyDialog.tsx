@@ -1,24 +1,22 @@
 import type { JSX } from 'solid-js'
 import { useApp } from '../ui/app'
 import { Dialog } from '../ui/Dialog'
-import { verifyFile } from './verify'
 
-/** Where the browser opens no window by itself, a button does. */
-export function VerifyDialog(props: { readonly file: File; onClose(): void }): JSX.Element {
+/** The page that verifies files without a server: the server gives it as a file to keep. */
+export const VERIFIER = '/verify.html'
+
+/** Where a file that was dropped here is verified: by a page of its own, which sends it nowhere. */
+export function VerifyDialog(props: { readonly file: string; onClose(): void }): JSX.Element {
   const app = useApp()
   return (
     <Dialog title={app.text('play.verify')} onClose={() => { props.onClose() }}>
-      <p>{app.text('play.verify.hint', { name: props.file.name })}</p>
+      <p>{app.text('play.verify.hint', { name: props.file })}</p>
       <div class="buttons">
-        <button
-          type="button"
-          class="button primary"
-          onClick={() => {
-            verifyFile(props.file)
-            props.onClose()
-          }}
-        >
-          {app.text('play.verify')}
+        <a class="button primary" href={VERIFIER} download="verify.html">
+          {app.text('play.verify.save')}
+        </a>
+        <button type="button" class="button plain" onClick={() => { props.onClose() }}>
+          {app.text('help.close')}
         </button>
       </div>
     </Dialog>

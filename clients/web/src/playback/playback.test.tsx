@@ -328,23 +328,19 @@ describe('what is taken away', () => {
 })
 
 describe('a file that is dropped', () => {
-  it('is handed to the verifier once that is ready', async () => {
-    const posted = vi.fn()
-    const other = { postMessage: posted } as unknown as Window
-    const opened = vi.spyOn(window, 'open').mockReturnValueOnce(null).mockReturnValueOnce(other)
+  it('leads to the page that verifies it', async () => {
     const { container } = open()
     await text(container, 'Gate')
-    const file = new File(['x'], 'evidence.mp4')
     const drop = new Event('drop', { bubbles: true, cancelable: true })
-    Object.defineProperty(drop, 'dataTransfer', { value: { files: [file], types: ['Files'] } })
+    Object.defineProperty(drop, 'dataTransfer', { value: { files: [new File(['x'], 'evidence.mp4')], types: ['Files'] } })
     container.querySelector('main')?.dispatchEvent(drop)
-    await text(container, 'evidence.mp4 is checked on this machine')
-    container.querySelector<HTMLButtonElement>('dialog button')?.click()
-    expect(opened).toHaveBeenLastCalledWith('/verify.html', '_blank')
-    const ready = new MessageEvent('message', { data: 'vms-verify-ready', origin: location.origin })
-    Object.defineProperty(ready, 'source', { value: other })
-    dispatchEvent(ready)
-    expect(posted).toHaveBeenCalledWith({ kind: 'vms-verify-file', file }, location.origin)
+    await text(container, 'evidence.mp4 is verified by a page that needs no server')
+    expect(drop.defaultPrevented).toBe(true)
+    expect(container.querySelector('dialog a')?.getAttribute('href')).toBe('/verify.html')
+    press(container, 'Close')
+    await vi.waitFor(() => {
+      expect(container.querySelector('dialog')).toBeNull()
+    })
   })
 })
 
