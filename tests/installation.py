@@ -14,12 +14,14 @@ from fastapi import FastAPI
 
 from doubles import FakeMedia
 from people import PASSWORD, SYSTEM, TownHall
+from recorder import BEGIN_US, HOUR_US, FakeRecorder, part
 from vms.admin import People, Principal
 from vms.api import create_app, running
 from vms.bus import MemoryBus
 from vms.cities import UNLIMITED_PLAN, CityDraft
 from vms.common import ManualClock
 from vms.engine import DesiredState
+from vms.engine.recording import Inventory
 from vms.ingest import Bystander, IngestWatch
 from vms.outbox import Relay
 from vms.proto import DatabaseSettings, Launch
@@ -41,6 +43,7 @@ class Installation:
     app: FastAPI
     clock: ManualClock
     bus: MemoryBus
+    recorder: FakeRecorder
 
     @property
     def client(self) -> httpx.AsyncClient:
@@ -98,7 +101,8 @@ async def installation(data: Path, url: str) -> AsyncIterator[Installation]:
     """Put an installation together over a database with every table."""
     clock = ManualClock()
     launch = Launch(data=str(data), database=DatabaseSettings(url=url, threads=2))
-    house = House.open(launch, clock)
+    recorder = FakeRecorder()
+    house = House.open(launch, clock, recorder)
     hall = TownHall(house.database, clock)
     hall.people.close()
     hall.people = house.people
@@ -108,7 +112,7 @@ async def installation(data: Path, url: str) -> AsyncIterator[Installation]:
         bus = MemoryBus()
         wiring = wiring_of(house, bus, watch, b"k" * 32)
         app = create_app(dataclasses.replace(wiring, gate=GenerousGate(house.people)))
-        yield Installation(house, hall, app, clock, bus)
+        yield Installation(house, hall, app, clock, bus, recorder)
     finally:
         house.close()
 
@@ -175,7 +179,40 @@ async def furnish(place: Installation, client: httpx.AsyncClient, city: str, nam
         },
     )
     town.keep("camera", camera["id"])
+    await record(place, client, town, name, camera["id"])
     sessions = await client.get(f"{API}/auth/sessions", headers=town.manager)
     town.keep("session", sessions.json()["items"][0]["id"])
     town.keep("stream", "main")
     return town
+
+
+async def record(
+    place: Installation, client: httpx.AsyncClient, town: Town, name: str, camera: str
+) -> None:
+    """Let a camera have been recorded for an hour, with all that one can make of it."""
+    hour = part(camera, city=town.city)
+    place.recorder.parts.append(hour)
+    catalogue = place.house.recordings.catalogue
+    time = (BEGIN_US, BEGIN_US + HOUR_US)
+    await catalogue.put(town.city, camera, time, Inventory((hour,)), announce=False)
+    when = {"camera": camera, "from_us": time[0], "to_us": time[1]}
+
+    async def make(path: str, body: Json) -> Json:
+        answer = await client.post(f"{API}/{path}", json=body, headers=town.manager)
+        assert answer.status_code == 201, (path, answer.text)
+        found: Json = answer.json()
+        return found
+
+    case = await make("cases", {"title": name, "number": name})
+    town.keep("case", case["id"])
+    await make(f"cases/{case['id']}/notes", {"text": name})
+    hold = await make("holds", {**when, "why": name, "case": case["id"]})
+    town.keep("hold", hold["id"])
+    mark = {"camera": camera, "at_us": BEGIN_US + 1, "text": name}
+    town.keep("bookmark", (await make("bookmarks", mark))["id"])
+    clip = await make("clips", {**when, "reason": "evidence", "name": name, "case": case["id"]})
+    town.keep("export", clip["id"])
+    while await place.house.recordings.exporter.make_next():
+        pass
+    link = await make(f"exports/{clip['id']}/link", {})
+    town.keep("token", link["path"].rpartition("/")[2])

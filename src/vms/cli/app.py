@@ -16,6 +16,7 @@ from vms.cli.config import config_app
 from vms.cli.db import db_app
 from vms.cli.node import node_app
 from vms.cli.options import Options
+from vms.cli.recording import recording_app
 from vms.cli.scenes import MOST_CAMERAS, farm, make_scenes
 from vms.cli.settings import Flags, launch_of
 from vms.cli.simulate import simulate_app
@@ -47,6 +48,7 @@ def build_app(texts: Texts) -> typer.Typer:
     app.add_typer(audit_app(texts, options), name="audit")
     app.add_typer(config_app(texts, options), name="config")
     app.add_typer(db_app(texts, options), name="db")
+    app.add_typer(recording_app(texts, options), name="recording")
     app.add_typer(stream_app(texts, options), name="stream")
     app.add_typer(admin_app(texts, options), name="admin")
     app.add_typer(token_app(texts, options), name="token")

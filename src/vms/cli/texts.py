@@ -8,7 +8,7 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_audit, texts_db, texts_node, texts_people, texts_stream
+from vms.cli import texts_audit, texts_db, texts_node, texts_people, texts_recording, texts_stream
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
@@ -16,6 +16,7 @@ EN: Mapping[str, str] = {
     **texts_db.EN,
     **texts_node.EN,
     **texts_people.EN,
+    **texts_recording.EN,
     **texts_stream.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
     "up.help": "Run everything on this machine: media, API and web page.",
@@ -122,6 +123,7 @@ PT: Mapping[str, str] = {
     **texts_db.PT,
     **texts_node.PT,
     **texts_people.PT,
+    **texts_recording.PT,
     **texts_stream.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
     "up.help": "Roda tudo nesta máquina: mídia, API e página.",
@@ -230,6 +232,7 @@ ES: Mapping[str, str] = {
     **texts_db.ES,
     **texts_node.ES,
     **texts_people.ES,
+    **texts_recording.ES,
     **texts_stream.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
     "up.help": "Ejecuta todo en esta máquina: medios, API y página.",

@@ -39,8 +39,10 @@ from vms.engine.model import (
 from vms.engine.ports import LocalEngine, MediaControl, RecordingControl
 from vms.engine.server import EngineServicer, MediaService, serve, serve_far
 from vms.engine.snapshot import SnapshotStore
+from vms.engine.sockets import MAX_SOCKET_PATH, media_socket, runtime_folder
 
 __all__ = [
+    "MAX_SOCKET_PATH",
     "AccessRules",
     "Addresses",
     "Applied",
@@ -77,6 +79,8 @@ __all__ = [
     "TlsConfig",
     "VerifyKey",
     "WebRtcConfig",
+    "media_socket",
+    "runtime_folder",
     "serve",
     "serve_far",
 ]

@@ -8,7 +8,13 @@ from typing import Self
 from vms.common import Clock
 from vms.database import Database, Vault
 from vms.engine import RecordingControl
+from vms.recording.bookmarks import Bookmarks
+from vms.recording.cases import Cases, Holds
 from vms.recording.catalogue import Catalogue
+from vms.recording.evidence import Evidence
+from vms.recording.exporter import Exporter
+from vms.recording.exports import Exports
+from vms.recording.packing import VERIFIER, Packing
 from vms.recording.pictures import Pictures, Workers
 from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import RecordingRules
@@ -21,6 +27,11 @@ def cores() -> int:
     return min(4, os.cpu_count() or 1)
 
 
+EXPORTS = "exports"
+# Built with the web client.
+WEB_FOLDER = Path(__file__).parent.parent / "web"
+
+
 @dataclass(frozen=True, slots=True)
 class Recordings:
     """The services of recordings."""
@@ -29,24 +40,38 @@ class Recordings:
     timelines: Timelines
     catalogue: Catalogue
     pictures: Pictures
+    cases: Cases
+    holds: Holds
+    exports: Exports
+    exporter: Exporter
+    bookmarks: Bookmarks
+    evidence: Evidence
 
     @classmethod
     def open(
         cls,
         database: Database,
-        vault: Vault,  # noqa: ARG003
+        vault: Vault,
         clock: Clock,
         *,
         cities: Cities,
-        clips: ClipQuota,  # noqa: ARG003
+        clips: ClipQuota,
         engine: RecordingControl,
-        data: Path,  # noqa: ARG003
+        data: Path,
         workers: Workers | None = None,
     ) -> Self:
         """Return the services over a database; ``data`` is the folder of the installation."""
+        exports = data.absolute() / EXPORTS
+        packing = Packing(WEB_FOLDER / VERIFIER)
         return cls(
             rules=RecordingRules(database, cities, clock),
             timelines=Timelines(database, cities),
             catalogue=Catalogue(database, clock),
             pictures=Pictures(database, engine, workers or WorkerPool(cores(), clock), clock),
+            cases=Cases(database, clock),
+            holds=Holds(database, engine, clock),
+            exports=Exports(database, vault, clips, exports, clock),
+            exporter=Exporter(database, vault, engine, cities, exports, clock, packing),
+            bookmarks=Bookmarks(database, clock),
+            evidence=Evidence(database, engine, clock),
         )

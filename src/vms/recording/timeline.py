@@ -26,6 +26,8 @@ from vms.recording.store import catalogue as store
 # A year, and a day for the clocks.
 MOST_DAYS = 367
 MOST_CAMERAS = 200
+# A part waits so long for a key frame after its hour.
+_ROLLING_US = 60 * SECOND_US
 # Parts that follow one another this closely are one span at any zoom.
 JOINED_US = SECOND_US
 
@@ -138,29 +140,30 @@ def merge(
     for row in rows:
         if run and (row[0] - last > near_us or not (coarse or row[6] == run[-1][6])):
             found.append(_span(run, last, held))
-            run = []
-            last = 0
-        run.append(row)
-        last = max(last, row[1])
+            run = [row]
+            last = row[1]
+        else:
+            run.append(row)
+            if row[1] > last:
+                last = row[1]
     if run:
         found.append(_span(run, last, held))
     return found
 
 
 def _span(run: Sequence[store.SpanRow], end: int, held: Sequence[tuple[int, int]]) -> SpanView:
+    keys, sizes, errors, offsets, rebuilt = zip(*(row[2:7] for row in run), strict=True)
+    known = [offset for offset in offsets if offset is not None]
     begin = run[0][0]
-    errors = [row[4] for row in run]
-    known = [error for error in errors if error is not None]
-    offsets = [row[5] for row in run if row[5] is not None]
     return SpanView(
         from_us=begin,
         to_us=end,
-        keys=sum(row[2] for row in run),
-        bytes=sum(row[3] for row in run),
+        keys=sum(keys),
+        bytes=sum(sizes),
         # One part whose times are uncertain makes the whole so.
-        error_us=max(known) if len(known) == len(errors) else None,
-        camera_offset_ms=round(offsets[-1]) if offsets else None,
-        rebuilt=any(row[6] for row in run),
+        error_us=None if None in errors else max(errors),
+        camera_offset_ms=round(known[-1]) if known else None,
+        rebuilt=any(rebuilt),
         held=any(at < end and to > begin for at, to in held),
     )
 
@@ -178,19 +181,34 @@ def _gaps(rows: Iterable[store.GapRow], pixel_us: int) -> list[GapView]:
 
 
 def _triggers(rows: Iterable[store.SpanRow], time: tuple[int, int], pixel_us: int) -> list[Mark]:
+    """Return when something was triggered; what is closer than a pixel is one mark."""
     found: list[Mark] = []
+    begun, ended = 0, -1
     for row in rows:
-        if row[7] == "[]":
+        text = row[7]
+        if text == "[]":
             continue
-        for begin, end in _events.decode(row[7]):
+        # Of a part that is no wider than three pixels all events are one mark.
+        wide = row[1] - row[0] > 3 * pixel_us + _ROLLING_US
+        for begin, end in _events.decode(text) if wide else _ends(text):
             if end <= time[0] or begin >= time[1]:
                 continue
-            last = found[-1] if found else None
-            if last is not None and last.to_us is not None and begin - last.to_us <= pixel_us:
-                found[-1] = Mark(last.at_us, max(last.to_us, end), MarkKind.TRIGGER, "", "")
-            else:
-                found.append(Mark(begin, end, MarkKind.TRIGGER, "", ""))
+            if ended >= 0 and begin - ended <= pixel_us:
+                ended = max(ended, end)
+                continue
+            if ended >= 0:
+                found.append(Mark(begun, ended, MarkKind.TRIGGER, "", ""))
+            begun, ended = begin, end
+    if ended >= 0:
+        found.append(Mark(begun, ended, MarkKind.TRIGGER, "", ""))
     return found
+
+
+def _ends(text: str) -> tuple[tuple[int, int], ...]:
+    """Return all events of a part as one, without reading those between first and last."""
+    first = text[2 : text.index("]")].split(",")
+    last = text[text.rindex("[") + 1 : -2].split(",")
+    return ((int(first[0]), int(last[1])),)
 
 
 def days_of(spans: Iterable[tuple[int, int]], time: tuple[int, int], zone: tzinfo) -> list[str]:

@@ -133,6 +133,8 @@ def duties(
 
     async def keep_house() -> None:
         await house.people.maintain()
+        await house.recordings.exports.maintain()
+        await house.recordings.holds.finish()
         if await house.address_keys.maintain():
             director.wake()
 

@@ -79,7 +79,8 @@ async def closed_worker(
             work += duties(house, bus, director, recorder, revoker)
             if orders.launch.nodes.listen:
                 work += (await control_door(house, orders.launch.nodes.listen, stack),)
-            work += (timer.run, _catalogue(house, media).run, motion.run)
+            recordings = house.recordings
+            work += (timer.run, _catalogue(house, media).run, motion.run, recordings.exporter.run)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))

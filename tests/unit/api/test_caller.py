@@ -9,6 +9,8 @@ from vms.api import Wiring, caller, create_app, rest, visit
 
 # Whatever is not here asks who calls; each has a reason to be open.
 PUBLIC = {
+    # The secret in the address is the right to it.
+    "GET /api/v1/downloads/{token}",
     "GET /api/v1/openapi-3.0.json",
     "GET /api/v1/openapi.json",
     "GET /api/v1/version",

@@ -23,6 +23,8 @@ MARK = "riosecret"
 Json = dict[str, Any]
 # What needs no id of a thing and tells nothing of any: signing in and links.
 WITHOUT_CALLER = {"sign-in", "second-factor", "refresh", "setup", "invitations", "password-reset"}
+# A link opens for whoever has it, of whatever city.
+PUBLIC = {"downloads"}
 # They never end.
 STREAMS = {"stream_events"}
 
@@ -38,6 +40,8 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if operation["operationId"] in STREAMS or not path.startswith(API):
+                continue
+            if path.split("/")[3] in PUBLIC:
                 continue
             if path.split("/")[3] == "auth" and path.split("/")[4] in WITHOUT_CALLER:
                 continue

@@ -31,8 +31,8 @@ _encode = msgspec.json.Encoder().encode
 PartKey = tuple[str, str, str, str]
 GapKey = tuple[str, str, str, int]
 Row = tuple[Any, ...]
-# from, to, keys, bytes, error, offset, rebuilt, events
-SpanRow = tuple[int, int, int, int, int | None, float | None, int, str]
+# from, to, keys, bytes, error, offset, rebuilt, events, camera
+SpanRow = tuple[int, int, int, int, int | None, float | None, int, str, str]
 # from, to, reason, values, open
 GapRow = tuple[int, int, str, str, int]
 
@@ -200,8 +200,8 @@ def spans(
     for some in _some(names):
         places, values = _places(some)
         rows = unit.rows(
-            "SELECT camera, from_us, to_us, key_count, bytes, error_us, camera_offset_ms, "  # noqa: S608 - places
-            f"rebuilt, events FROM recorded_parts WHERE city = :city AND camera IN ({places}) "
+            "SELECT from_us, to_us, key_count, bytes, error_us, camera_offset_ms, rebuilt, "  # noqa: S608 - places
+            f"events, camera FROM recorded_parts WHERE city = :city AND camera IN ({places}) "
             "AND stream = :stream AND from_us > :early AND from_us < :to_us AND to_us > :from_us "
             "ORDER BY camera, from_us",
             {
@@ -213,8 +213,9 @@ def spans(
                 "to_us": to_us,
             },
         )
-        for camera, *row in rows:
-            found[camera].append(tuple(row))
+        # The camera stands last, so that a row is used as it comes.
+        for row in rows:
+            found[row[8]].append(row)
     return found
 
 
