@@ -116,7 +116,7 @@ impl Engine {
         let recording = start_recording(config, &hub, &clock, &journal)?;
         let inner = Arc::new(Inner {
             sources: shared(config, hub, clock, journal.clone(), recording.clone()),
-            recordings: Recordings::of(recording.as_ref()),
+            recordings: Recordings::of(recording.as_ref())?,
             recording,
             access,
             journal,
@@ -209,6 +209,7 @@ impl Engine {
                 tracing::warn!("some cameras did not take their TEARDOWN in time");
             }
         });
+        self.inner.recordings.stop();
         if let Some(recording) = &self.inner.recording {
             recording.stop();
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vms_front::{NotRecorded, Recorded, Wanted};
 use vms_hub::StreamKey;
+use vms_recording::export::Exports;
 use vms_recording::read::{Amount, Archive, Segment, stream_number};
 use vms_recording::{Answer, CallError, CallKind, Recording};
 
@@ -12,30 +13,44 @@ use crate::config::{Error, Kind};
 
 /// Answers calls about recordings, whatever else the engine does meanwhile.
 #[derive(Clone, Default)]
-pub struct Recordings(pub(crate) Option<(Arc<Recording>, Arc<Archive>)>);
+pub struct Recordings(Option<Parts>);
+
+#[derive(Clone)]
+struct Parts {
+    recording: Arc<Recording>,
+    archive: Arc<Archive>,
+    exports: Arc<Exports>,
+}
 
 impl Recordings {
-    pub(crate) fn of(recording: Option<&Arc<Recording>>) -> Self {
-        Self(recording.map(|recording| {
-            let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
-            (recording.clone(), Arc::new(Archive::new(recording.volumes().to_vec(), masters)))
-        }))
+    pub(crate) fn of(recording: Option<&Arc<Recording>>) -> Result<Self, Error> {
+        let Some(recording) = recording.cloned() else { return Ok(Self(None)) };
+        let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
+        let archive = Arc::new(Archive::new(recording.volumes().to_vec(), masters));
+        let exports = Exports::start(&recording, archive.clone())
+            .map_err(|error| Error::new(Kind::Internal, format!("no threads: {error}")))?;
+        Ok(Self(Some(Parts { recording, archive, exports: Arc::new(exports) })))
     }
 
     /// JSON in, JSON and bytes out.
     pub fn call(&self, call: &str, request: &[u8]) -> Result<Answer, Error> {
-        match &self.0 {
-            Some((recording, archive)) => Ok(match archive.call(call, request) {
-                Some(answer) => answer?,
-                None => recording.call(call, request)?,
-            }),
-            None => Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured")),
+        let Some(Parts { recording, archive, exports }) = &self.0 else {
+            return Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured"));
+        };
+        let read = archive.call(call, request).or_else(|| exports.call(call, request));
+        Ok(read.unwrap_or_else(|| recording.call(call, request))?)
+    }
+
+    /// Ends exports, which seal and read while recording goes on.
+    pub(crate) fn stop(&self) {
+        if let Some(parts) = &self.0 {
+            parts.exports.stop();
         }
     }
 
     /// Answers players.
     pub(crate) fn for_players(&self) -> Option<vms_front::Recordings> {
-        let (_, archive) = self.0.clone()?;
+        let archive = self.0.as_ref()?.archive.clone();
         Some(Arc::new(move |key, wanted| found(&archive, key, wanted).map_err(|error| refusal(&error))))
     }
 }

@@ -3,7 +3,8 @@
 //! Data flow: a recorder a stream takes frames from a queue of its own in the
 //! hub and closes fragments (`write::recorder`); the writer thread of a volume
 //! hashes and writes them (`write::writer`), a second thread makes them
-//! durable, twice a second. `read` finds and plays, `keep` makes room.
+//! durable, twice a second. `read` finds and plays, `export` takes away with
+//! proof, `keep` makes room.
 //!
 //! Invariants: no disk is touched and nothing is hashed on a packet thread;
 //! no sequence number is used twice, crash or not; what is lost is a GAP with
@@ -12,6 +13,7 @@
 mod calls;
 mod config;
 mod event;
+pub mod export;
 pub mod io;
 pub mod keep;
 #[cfg(test)]

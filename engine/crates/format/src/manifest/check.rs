@@ -173,7 +173,10 @@ impl<'a> Export<'a> {
             let mut reader = Reader::new(&raw, "a fragment");
             let (core, chain) = (Core::read(&mut reader)?, reader.hash()?);
             let leaf = [&[crate::record::kind::FRAGMENT], raw.as_slice()].concat();
-            let proved = self.proves(&each.proof, &leaf)?;
+            let proved = match &each.proof {
+                Some(proof) => self.proves(proof, &leaf)?,
+                None => true,
+            };
             self.fragments.push(Named { core, chain, of: each, proved });
         }
         self.check_order();
@@ -239,8 +242,11 @@ impl<'a> Export<'a> {
 
     fn derived(&mut self) {
         for named in std::mem::take(&mut self.fragments) {
-            let (state, why) =
-                if named.proved { (State::Intact, Why::Derived) } else { (State::Changed, Why::ProofWrong) };
+            let (state, why) = match (&named.of.proof, named.proved) {
+                (None, _) => (State::Unsealed, Why::NoSeal),
+                (Some(_), true) => (State::Intact, Why::Derived),
+                (Some(_), false) => (State::Changed, Why::ProofWrong),
+            };
             self.of_fragment(&named.core, state, why, named.of.groups, String::new());
         }
     }
@@ -309,7 +315,11 @@ impl<'a> Export<'a> {
             self.of_fragment(core, State::Changed, Why::SamplesOther, left, String::new());
             return Ok(());
         }
-        self.of_fragment(core, State::Intact, Why::None, left, String::new());
+        let (state, why) = match named.of.proof {
+            Some(_) => (State::Intact, Why::None),
+            None => (State::Unsealed, Why::NoSeal),
+        };
+        self.of_fragment(core, state, why, left, String::new());
         for group in Group::ALL.into_iter().filter(|group| core.recorded_groups() & !left & group.bit() != 0) {
             let (state, why, detail) = match self.removal(core.sequence, core.sequence, group.bit()) {
                 Some(why) => (State::Removed, Why::RemovedBy, why),

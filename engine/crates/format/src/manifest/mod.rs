@@ -3,6 +3,8 @@
 mod check;
 mod json;
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use crate::merkle::{self, Tree};
 use crate::names::Owner;
 use crate::seal::{Seal, SealingKey};
 use crate::verify::hex;
-use crate::{FormatError, Stored};
+use crate::{FormatError, Hash, Stored};
 
 pub const FORMAT: &str = "vms manifest 1";
 pub const ORIGINAL: &str = "original";
@@ -30,8 +32,9 @@ pub type SampleRow = (u8, u32, i32, u8, u32);
 pub struct ManifestFragment {
     /// Base64 of `core ‖ chain`.
     pub record: String,
+    /// Absent where leaves of its seal are not there any more.
     #[serde(flatten)]
-    pub proof: Proof,
+    pub proof: Option<Proof>,
     pub groups: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<Vec<SampleRow>>,
@@ -107,6 +110,8 @@ pub struct Maker {
     manifest: Manifest,
     owner: Owner,
     trees: Vec<Tree>,
+    /// Which seal a leaf is under, and where.
+    places: HashMap<Hash, (usize, usize)>,
 }
 
 impl Maker {
@@ -134,11 +139,11 @@ impl Maker {
             gaps: Vec::new(),
             signature: String::new(),
         };
-        Self { manifest, owner: owner.clone(), trees: Vec::new() }
+        Self { manifest, owner: owner.clone(), trees: Vec::new(), places: HashMap::new() }
     }
 
     /// A seal with the hashes of all its leaves, in their order.
-    pub fn seal(&mut self, seal: &Seal, leaves: Vec<crate::Hash>) -> Result<(), FormatError> {
+    pub fn seal(&mut self, seal: &Seal, leaves: Vec<Hash>) -> Result<(), FormatError> {
         let tree = Tree::new(leaves);
         if tree.root() != seal.root {
             return Err(FormatError::Missing { what: "a leaf of the seal" });
@@ -146,29 +151,35 @@ impl Maker {
         let mut signed = seal.signed_bytes(&self.owner, self.manifest.stream);
         signed.extend(seal.signature);
         self.manifest.seals.push(STANDARD.encode(signed));
+        let seal = self.trees.len();
+        for (at, leaf) in tree.leaves().iter().enumerate() {
+            self.places.entry(*leaf).or_insert((seal, at));
+        }
         self.trees.push(tree);
         Ok(())
     }
 
     /// A fragment of the export; `samples` where the container rounds times.
-    pub fn fragment(&mut self, stored: &Stored, groups: u8, samples: Option<&[SampleHead]>) -> Result<(), FormatError> {
+    /// One that is under no seal that was given has no proof but its chain.
+    pub fn fragment(&mut self, stored: &Stored, groups: u8, samples: Option<&[SampleHead]>) {
         let mut record = stored.core.encode();
         record.extend(stored.chain);
         let row = |head: &SampleHead| (head.track, head.since_first, head.composition, u8::from(head.key), head.len);
         self.manifest.fragments.push(ManifestFragment {
             record: STANDARD.encode(record),
-            proof: self.prove(&merkle::leaf(&stored.leaf()))?,
+            proof: self.prove(&merkle::leaf(&stored.leaf())),
             groups,
             samples: samples.map(|samples| samples.iter().map(row).collect()),
         });
-        Ok(())
     }
 
-    /// A CONFIG or GAP of the stream, or a REMOVED.
-    pub fn entry(&mut self, entry: &Entry) -> Result<(), FormatError> {
-        let proof = if entry.body.is_sealed() { Some(self.prove(&merkle::leaf(&entry.leaf))?) } else { None };
-        self.manifest.ledger.push(ManifestEntry { record: encoded(entry), proof });
-        Ok(())
+    /// A CONFIG or GAP of the stream, or a REMOVED. False where it is under no
+    /// seal that was given: then it is left out.
+    pub fn entry(&mut self, entry: &Entry) -> bool {
+        let proof = self.prove(&merkle::leaf(&entry.leaf)).filter(|_| entry.body.is_sealed());
+        let fits = proof.is_some() || !entry.body.is_sealed();
+        self.manifest.ledger.extend(fits.then(|| ManifestEntry { record: encoded(entry), proof }));
+        fits
     }
 
     pub fn key(&mut self, entry: &Entry) {
@@ -180,29 +191,31 @@ impl Maker {
         self.manifest.gaps.push(ManifestGap { from_us, to_us, reason, values: gap.values.clone() });
     }
 
-    fn prove(&self, leaf: &crate::Hash) -> Result<Proof, FormatError> {
-        let found = self.trees.iter().enumerate().find_map(|(seal, tree)| {
-            let index = tree.leaves().iter().position(|own| own == leaf)?;
-            Some((seal, index, tree.proof(index)?))
-        });
-        let (seal, index, path) = found.ok_or(FormatError::Missing { what: "a seal over it" })?;
+    fn prove(&self, leaf: &Hash) -> Option<Proof> {
+        let &(seal, index) = self.places.get(leaf)?;
+        let path = self.trees.get(seal)?.proof(index)?;
         let proof = path.iter().map(|hash| STANDARD.encode(hash)).collect();
-        Ok(Proof { seal: seal as u32, leaf: index as u64, proof })
+        Some(Proof { seal: seal as u32, leaf: index as u64, proof })
     }
 
-    /// Signs; `sha256` is that of the file, where the manifest is not in
-    /// Matroska.
-    pub fn sign(mut self, key: &SealingKey, sha256: Option<crate::Hash>) -> Result<Manifest, FormatError> {
-        self.manifest.sha256 = sha256.map_or_else(String::new, |hash| hex(&hash));
-        self.manifest.key_id = hex(&key.id());
-        self.manifest.public_key = STANDARD.encode(key.public());
-        let value = serde_json::to_value(&self.manifest).map_err(|_| FormatError::Text { what: "a manifest" })?;
-        self.manifest.signature = STANDARD.encode(key.sign(&json::signed_bytes(&value)?));
-        Ok(self.manifest)
+    /// Signs, as [`Manifest::signed`].
+    pub fn sign(self, key: &SealingKey, sha256: Option<Hash>) -> Result<Manifest, FormatError> {
+        self.manifest.signed(key, sha256)
     }
 }
 
 impl Manifest {
+    /// Signs; `sha256` is that of the file, or of what is before the manifest
+    /// in it; none where that is inside Matroska.
+    pub fn signed(mut self, key: &SealingKey, sha256: Option<Hash>) -> Result<Self, FormatError> {
+        self.sha256 = sha256.map_or_else(String::new, |hash| hex(&hash));
+        self.key_id = hex(&key.id());
+        self.public_key = STANDARD.encode(key.public());
+        let value = serde_json::to_value(&self).map_err(|_| FormatError::Text { what: "a manifest" })?;
+        self.signature = STANDARD.encode(key.sign(&json::signed_bytes(&value)?));
+        Ok(self)
+    }
+
     /// As it is written into a file.
     pub fn to_json(&self) -> Result<Vec<u8>, FormatError> {
         serde_json::to_vec(self).map_err(|_| FormatError::Text { what: "a manifest" })

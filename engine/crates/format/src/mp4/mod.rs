@@ -1,5 +1,6 @@
 //! Boxes of ISO/IEC 14496-12, as far as the format uses them.
 
+pub mod export;
 pub mod init;
 pub mod moof;
 pub mod walk;

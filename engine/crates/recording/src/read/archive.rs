@@ -125,6 +125,11 @@ impl Archive {
         Ok(part)
     }
 
+    /// The records of a part's fragments, with their proofs.
+    pub fn records(&self, place: &PartPlace) -> Result<Vec<vms_format::Stored>, CallError> {
+        super::part::records(&*self.disk_of(place), place).map_err(|error| unreadable(place, &error))
+    }
+
     pub fn open(&self, part: &Part) -> Result<PartFile, CallError> {
         PartFile::open(&*self.disk_of(&part.place), &part.place, &self.masters)
             .map_err(|error| unreadable(&part.place, &error))

@@ -252,24 +252,46 @@ impl PartFile {
         self.init.video_track()
     }
 
-    /// A fragment with its samples, decrypted where it must be.
-    pub fn fragment(&self, fragment: &Frag) -> Result<(Stored, Vec<Sample>), FormatError> {
+    /// The boxes of a fragment, decrypted where they must be.
+    pub fn boxes(&self, fragment: &Frag) -> Result<Vec<u8>, FormatError> {
         const MOST: u64 = 256 << 20;
         let bytes = vms_format::source::read(&self.source, fragment.offset, fragment.size.into(), MOST, "a fragment")?;
-        let plain = match &self.key {
-            Some(key) => {
-                let found = walk::box_at(&bytes, 0, bytes.len() as u64)?;
-                let contents = found.ok_or(FormatError::Missing { what: "an encrypted fragment" })?.contents;
-                key.open_fragment(&bytes[contents as usize..])?
-            }
-            None => bytes,
-        };
+        let Some(key) = &self.key else { return Ok(bytes) };
+        let found = walk::box_at(&bytes, 0, bytes.len() as u64)?;
+        let contents = found.ok_or(FormatError::Missing { what: "an encrypted fragment" })?.contents;
+        key.open_fragment(&bytes[contents as usize..])
+    }
+
+    /// A fragment with its samples.
+    pub fn fragment(&self, fragment: &Frag) -> Result<(Stored, Vec<Sample>), FormatError> {
+        let plain = self.boxes(fragment)?;
         let found = walk::fragment_at(&plain, 0, plain.len() as u64)?;
         let samples = found.read_samples(&plain)?;
         if found.stored.core.sequence == fragment.sequence {
             Ok((found.stored, samples))
         } else {
             Err(FormatError::Value { what: "a fragment's sequence", value: found.stored.core.sequence })
+        }
+    }
+}
+
+/// The records of a part's fragments, with their proofs.
+pub fn records(disk: &dyn Disk, place: &PartPlace) -> Result<Vec<Stored>, FormatError> {
+    let open = |path| FileSource::open(disk, path).map_err(|error| FormatError::Source(SourceError(error.to_string())));
+    let listed = open(&place.index).and_then(|source| {
+        let found = scan(&source)?;
+        let fragments = found.records.iter().filter(|(_, record)| record.kind == kind::FRAGMENT);
+        fragments.map(|(_, record)| Stored::parse(record)).collect::<Result<Vec<_>, _>>()
+    });
+    match listed {
+        Ok(listed) if !listed.is_empty() => Ok(listed),
+        _ => {
+            let found = recover(&open(&place.video)?, None, HashFrom(u64::MAX))?;
+            let plain = |whole: &Whole| match whole {
+                Whole::Plain(stored) => Some(stored.clone()),
+                Whole::Encrypted { .. } => None,
+            };
+            Ok(found.fragments.iter().filter_map(plain).collect())
         }
     }
 }

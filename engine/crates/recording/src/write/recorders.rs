@@ -54,6 +54,8 @@ pub struct Logs {
     ledgers: Mutex<HashMap<String, Arc<Ledger>>>,
     streams: Mutex<HashMap<StreamKey, Arc<StreamHandle>>>,
     views: Mutex<HashMap<StreamKey, Arc<Mutex<SourceView>>>>,
+    /// A log that two opened at once would use its numbers twice.
+    opening: Mutex<()>,
 }
 
 impl Logs {
@@ -93,12 +95,14 @@ impl Logs {
         ledgers.iter().try_for_each(|ledger| announce_key(context, ledger))
     }
 
+    /// A stream's log, opened as a start does where it is not.
     pub(crate) fn open(
         &self,
         context: &Context,
         owner: &Owner,
         key: &StreamKey,
     ) -> Result<Arc<StreamHandle>, WriteError> {
+        let _one_at_a_time = self.opening.lock();
         if let Some(open) = self.stream(key) {
             return Ok(open);
         }

@@ -1,0 +1,219 @@
+//! One file of an export: fragments copied with new decode times, nothing
+//! else of them changed.
+//!
+//! Decode times count from the first fragment; seconds in the file are seconds
+//! of the world, so a gap in the recording is one in the file. Where a clock
+//! jumped back, what follows comes right behind what was before.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use vms_format::fragment::{Group, SampleHead};
+use vms_format::mp4::export::{self, ticks};
+use vms_format::mp4::walk::{self, InitTrack, SampleAt};
+use vms_format::mp4::{moof, uuid};
+use vms_format::record::Record;
+use vms_format::{Core, FormatError, Sample, Stored};
+
+use super::output::Output;
+use super::plan::Piece;
+use super::worker::{Stop, Work};
+use crate::read::part::PartFile;
+
+/// A fragment that is in a file.
+pub struct Exported {
+    pub stored: Stored,
+    pub groups: u8,
+    /// Where the container rounds times.
+    pub samples: Option<Vec<SampleHead>>,
+}
+
+/// What came into a file, and what the disk did not give.
+#[derive(Default)]
+pub struct Copied {
+    pub exported: Vec<Exported>,
+    pub unread: Vec<i64>,
+}
+
+/// A fragment's boxes, taken apart.
+struct Taken {
+    stored: Stored,
+    samples: Vec<SampleAt>,
+    boxes: Vec<u8>,
+    /// Where `moof` begins, and the end of its contents; none where all samples
+    /// were removed.
+    moof: Option<(usize, usize)>,
+}
+
+impl Taken {
+    fn parse(boxes: Vec<u8>) -> Result<Self, FormatError> {
+        const RECORD: FormatError = FormatError::Missing { what: "FRAGMENT" };
+        let end = boxes.len() as u64;
+        let (mut at, mut stored, mut samples, mut place) = (0, None, Vec::new(), None);
+        while let Some(found) = walk::box_at(&boxes, at, end)? {
+            let inside = &boxes[found.contents as usize..found.range.end as usize];
+            if found.is_uuid(&uuid::FRAGMENT) {
+                let (record, _) = Record::decode(inside).ok_or(RECORD)?;
+                stored = Some(Stored::parse(&record)?);
+            } else if &found.name == b"moof" {
+                samples = walk::parse_moof(inside, found.range.start)?;
+                place = Some((found.range.start as usize, found.range.end as usize));
+            }
+            at = found.range.end;
+        }
+        if samples.iter().any(|sample| sample.range().end > end) {
+            return Err(FormatError::Short { what: "mdat" });
+        }
+        Ok(Self { stored: stored.ok_or(RECORD)?, samples, boxes, moof: place })
+    }
+
+    /// Groups that are there, or never were.
+    fn groups(&self, video: Option<u8>, tracks: &[InitTrack]) -> u8 {
+        let kept = self.samples.iter().filter(|sample| is_kept(tracks, sample.head.track));
+        let there = kept.fold(0, |bits, s| bits | Group::of(Some(s.head.track) == video, s.head.key).bit());
+        7 & !(self.stored.core.recorded_groups() & !there)
+    }
+}
+
+fn is_kept(tracks: &[InitTrack], track: u8) -> bool {
+    tracks.iter().any(|kept| kept.id == track)
+}
+
+/// Where decode times of a file are.
+#[derive(Default)]
+struct Timeline {
+    /// UTC of decode time 0.
+    zero_us: Option<i64>,
+    /// Of the part's decode time 0.
+    offset_us: i64,
+    /// Of the last sample of each track.
+    ends_us: BTreeMap<u8, i64>,
+}
+
+fn timescale(tracks: &[InitTrack], track: u8) -> i64 {
+    tracks.iter().find(|own| own.id == track).map_or(1, |own| own.timescale.max(1).into())
+}
+
+fn micros(ticks: i64, timescale: i64) -> i64 {
+    (i128::from(ticks) * 1_000_000 / i128::from(timescale)) as i64
+}
+
+impl Timeline {
+    /// A part goes on where its first fragment's clock says, but never before
+    /// what is in the file already.
+    fn begin_part(&mut self, core: &Core, tracks: &[InitTrack]) {
+        let of = |id: u8, dts: i64| micros(dts, timescale(tracks, id));
+        let part_zero_us = core.tracks.first().map_or(core.utc_us, |clock| core.utc_us - of(clock.id, clock.first_dts));
+        let starts =
+            || core.tracks.iter().filter(|track| is_kept(tracks, track.id)).map(|t| (t.id, of(t.id, t.first_dts)));
+        let first_us = starts().map(|(_, us)| part_zero_us + us).min().unwrap_or(core.utc_us);
+        let zero_us = *self.zero_us.get_or_insert(first_us);
+        let behind = starts().filter_map(|(id, us)| Some(self.ends_us.get(&id)? - us)).max();
+        self.offset_us = (part_zero_us - zero_us).max(behind.unwrap_or(i64::MIN));
+    }
+
+    fn shift(&self, tracks: &[InitTrack], track: u8) -> i64 {
+        ticks(self.offset_us, timescale(tracks, track))
+    }
+
+    fn passed(&mut self, samples: &[SampleAt], tracks: &[InitTrack]) {
+        for sample in samples {
+            let end = micros(sample.dts + i64::from(sample.duration), timescale(tracks, sample.head.track));
+            self.ends_us.insert(sample.head.track, self.offset_us + end);
+        }
+    }
+}
+
+/// Copies fragments into an MP4 of their own.
+pub fn mp4(work: &Work<'_>, pieces: &[Piece], period: (i64, i64), output: &mut Output) -> Result<Copied, Stop> {
+    let mut copied = Copied::default();
+    let mut timeline = Timeline::default();
+    for piece in pieces {
+        let file = match work.archive().open(&piece.part) {
+            Ok(file) => file,
+            Err(error) => {
+                tracing::warn!(code = error.code, detail = error.message, "a part is not exported");
+                copied.unread.extend(piece.fragments().iter().map(|fragment| fragment.utc_us));
+                continue;
+            }
+        };
+        let tracks: Vec<InitTrack> =
+            file.tracks().iter().filter(|track| work.audio() || track.is_video).cloned().collect();
+        if tracks.is_empty() {
+            continue;
+        }
+        let mut is_first = true;
+        for fragment in piece.fragments() {
+            work.go_on()?;
+            let taken = match file.boxes(fragment).and_then(Taken::parse) {
+                Ok(taken) => taken,
+                Err(error) => {
+                    tracing::warn!(part = piece.part.place.id.name(), %error, "a fragment is not exported");
+                    copied.unread.push(fragment.utc_us);
+                    continue;
+                }
+            };
+            if std::mem::take(&mut is_first) {
+                timeline.begin_part(&taken.stored.core, &tracks);
+            }
+            if output.position() == 0 {
+                let zero_us = timeline.zero_us.unwrap_or(taken.stored.core.utc_us);
+                output.write(head(&file, &tracks, pieces, zero_us, period)?)?;
+            }
+            let groups = taken.groups(file.video_track(), &tracks);
+            timeline.passed(&taken.samples, &tracks);
+            let stored = taken.stored.clone();
+            put(taken, file.tracks().len() == tracks.len(), &tracks, &timeline, output)?;
+            copied.exported.push(Exported { stored, groups, samples: None });
+            work.did(fragment.size.into());
+        }
+    }
+    Ok(copied)
+}
+
+/// Playing begins at the first instant that was asked for, and ends with the
+/// last.
+fn head(
+    file: &PartFile,
+    tracks: &[InitTrack],
+    pieces: &[Piece],
+    zero_us: i64,
+    (from_us, to_us): (i64, i64),
+) -> Result<Vec<u8>, Stop> {
+    let ends = pieces.iter().filter_map(|piece| piece.fragments().last().map(|last| last.end_us));
+    let end_us = ends.max().unwrap_or(to_us);
+    let skip_us = from_us.saturating_sub(zero_us).max(0);
+    // The edit's own length where it cuts, the whole file's where not.
+    let shown_us = if skip_us > 0 { end_us.min(to_us) - from_us } else { end_us - zero_us };
+    Ok(export::init(&file.init_segment()?, tracks, skip_us, shown_us.max(0))?)
+}
+
+fn put(taken: Taken, whole: bool, tracks: &[InitTrack], timeline: &Timeline, output: &mut Output) -> Result<(), Stop> {
+    let sequence = taken.stored.core.sequence;
+    let Taken { samples, mut boxes, moof, .. } = taken;
+    match moof {
+        Some((begins, ends)) if whole => {
+            export::shift(&mut boxes[begins + 8..ends], &|track| timeline.shift(tracks, track))?;
+            output.write(Bytes::from(boxes).slice(begins..))?;
+        }
+        _ => {
+            let boxes = Bytes::from(boxes);
+            let moved = |sample: &SampleAt| {
+                let dts = sample.dts + timeline.shift(tracks, sample.head.track);
+                Sample {
+                    track: sample.head.track,
+                    key: sample.head.key,
+                    dts,
+                    pts: dts + i64::from(sample.head.composition),
+                    duration: sample.duration,
+                    data: boxes.slice(sample.offset as usize..sample.range().end as usize),
+                }
+            };
+            let kept: Vec<Sample> =
+                samples.iter().filter(|sample| is_kept(tracks, sample.head.track)).map(moved).collect();
+            let segment = if kept.is_empty() { export::empty(sequence) } else { moof::segment(sequence, &kept) };
+            output.write(segment)?;
+        }
+    }
+    Ok(())
+}
