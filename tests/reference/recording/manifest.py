@@ -9,7 +9,7 @@ from . import boxes, ledger, mkv, records, video
 from .boxes import Sample
 from .fields import NO_HASH, Cursor, Fields, TornError, Value, Values, sha256
 from .ledger import Entry
-from .report import CHANGED, INTACT, MISSING, REMOVED, Finding, Report
+from .report import CHANGED, INTACT, MISSING, REMOVED, UNSEALED, Finding, Report
 
 GROUPS = ((ledger.KEYS, "key"), (ledger.OTHERS, "video"), (ledger.AUDIO, "audio"))
 
@@ -149,7 +149,9 @@ class Export:
         """Read a fragment's core and chain, and whether its seal proves them."""
         raw = b64decode(each["record"])
         values = Cursor(raw).values([*records.CORE_FIELDS, ("chain", "hash")])
-        return values | {"proved": self.proves(each, bytes([records.FRAGMENT]) + raw), "of": each}
+        sealed = "proof" in each
+        proved = not sealed or self.proves(each, bytes([records.FRAGMENT]) + raw)
+        return values | {"proved": proved, "sealed": sealed, "of": each}
 
     def check_order(self, fragments: list[Values]) -> None:
         """Each follows the one before, or it is said why not."""
@@ -196,7 +198,10 @@ class Export:
         if wrong:
             self.of_fragment(values, CHANGED, f"the hash of its group {wrong[0]!r} is another")
             return
-        self.of_fragment(values, INTACT, groups=left)
+        if values["sealed"]:
+            self.of_fragment(values, INTACT, groups=left)
+        else:
+            self.of_fragment(values, UNSEALED, "leaves of its seal are not there", groups=left)
         gone = [g for g, name in GROUPS if not left & g and values[name] != NO_HASH]
         for group in gone:
             covers = [
