@@ -11,10 +11,11 @@ use common::{PATIENCE, farm};
 use serde_json::{Value, json};
 use vms_camsim::Farm;
 use vms_engine::{DesiredState, Engine, EngineConfig};
-use vms_format::ledger::{Body, entries};
+use vms_format::ledger::{Body, Gap, entries};
 use vms_format::record::scan;
 use vms_format::recover::{HashFrom, Whole, recover};
-use vms_format::{Entry, Stored};
+use vms_format::verify::{Options, Report, Tree, verify};
+use vms_format::{Entry, Source, Stored};
 
 /// A folder that goes when the test is over.
 struct Folder(PathBuf);
@@ -56,6 +57,16 @@ impl Folder {
         found
     }
 
+    fn verify(&self) -> Report {
+        let root = self.0.join("recordings/cameras");
+        let mut paths = Vec::new();
+        walk(&root, &mut paths);
+        let below = |path: &PathBuf| path.strip_prefix(&root).expect("below").to_str().expect("UTF-8").to_owned();
+        let files: Vec<_> = paths.iter().map(|path| (below(path), std::fs::read(path).expect("a file"))).collect();
+        let tree: Tree<'_> = files.iter().map(|(path, bytes)| (path.clone(), bytes as &dyn Source)).collect();
+        verify("gate", &tree, &Options::default()).expect("in memory")
+    }
+
     fn ledger(&self) -> Vec<Entry> {
         let bytes = std::fs::read(self.0.join("recordings/cameras/gate/ledger.vms-idx")).expect("a ledger");
         let copy = std::fs::read(self.0.join("ledgers/gate.vms-idx")).expect("its copy");
@@ -72,7 +83,8 @@ impl Drop for Folder {
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             walk(&path, found);
@@ -82,10 +94,77 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+const FOLDER: &str = "VMS_TEST_FOLDER";
+const CAMERA: &str = "VMS_TEST_CAMERA";
+
+/// The process that is killed: this test binary again, told by its environment.
+#[test]
+fn child_that_records_until_it_is_killed() {
+    let (Ok(folder), Ok(url)) = (std::env::var(FOLDER), std::env::var(CAMERA)) else { return };
+    let folder = std::mem::ManuallyDrop::new(Folder(PathBuf::from(folder)));
+    let engine = folder.start();
+    engine.apply(&record_from(&url, "continuous")).expect("a new state");
+    std::thread::sleep(PATIENCE * 3);
+}
+
+fn now_us() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(now.as_micros()).expect("before the year 200000")
+}
+
+#[test]
+fn a_killed_process_loses_half_a_second_at_most_and_the_next_one_tells_it() {
+    let folder = Folder::new("killed");
+    let farm = farm(None);
+    let mut kills = Vec::new();
+    for round in 0..3_u64 {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "child_that_records_until_it_is_killed", "--nocapture"])
+            .env(FOLDER, &folder.0)
+            .env(CAMERA, farm.url(1, false))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("this test again");
+        let parts = folder.files("video_", ".mp4").len();
+        until("a part of this run", || folder.files("video_", ".mp4").len() > parts);
+        std::thread::sleep(Duration::from_millis(1_300 + 137 * round));
+        child.kill().expect("SIGKILL");
+        let killed_us = now_us();
+        child.wait().expect("it is dead");
+        // Torn or not, as the process left them: what is whole counts.
+        let ends = folder.files("video_", ".mp4").into_iter().flat_map(|path| whole(&path)).map(|s| s.core.end_us());
+        let lost_ms = (killed_us - ends.max().expect("fragments")) / 1_000;
+        println!("kill -9 cost {lost_ms} ms");
+        // A machine that runs other tests gives a thread its turn late.
+        assert!(lost_ms <= 500 + 250, "kill -9 cost {lost_ms} ms");
+        kills.push(killed_us);
+    }
+    let mut engine = folder.start();
+    engine.apply(&record(&farm, "continuous")).expect("a new state");
+    until("some seconds", || recorded_bytes(&engine) > 100_000);
+    engine.stop();
+    folder.files("video_", ".mp4").iter().for_each(|video| drop(probe(video)));
+    let gaps: Vec<_> = folder.ledger().into_iter().filter_map(|entry| gap_of(&entry)).collect();
+    for killed_us in kills {
+        let told = gaps.iter().any(|gap| gap.reason == 8 && (gap.from_us..=gap.to_us).contains(&killed_us));
+        assert!(told, "a crash at {killed_us} is not told: {gaps:?}");
+    }
+    let report = folder.verify();
+    assert!(report.genuine, "{:#?}", report.bad().collect::<Vec<_>>());
+}
+
+fn gap_of(entry: &Entry) -> Option<Gap> {
+    if let Body::Gap(gap) = &entry.body { Some(gap.clone()) } else { None }
+}
+
 fn record(farm: &Farm, mode: &str) -> DesiredState {
+    record_from(&farm.url(1, false), mode)
+}
+
+fn record_from(url: &str, mode: &str) -> DesiredState {
     let state = json!({"generation": 1, "cameras": [{
         "id": "gate",
-        "streams": {"main": {"url": farm.url(1, false)}},
+        "streams": {"main": {"url": url}},
         "record": {"main": {"mode": mode, "audio": true, "pre_s": 1, "post_s": 0}},
     }]});
     DesiredState::from_json(state.to_string().as_bytes()).expect("a good state")
@@ -119,6 +198,13 @@ fn fragments(path: &Path) -> Vec<Stored> {
     let bytes = std::fs::read(path).expect("a video");
     let found = recover(&bytes, None, HashFrom::START).expect("a part");
     assert!(found.torn.is_empty(), "nothing is torn");
+    whole(path)
+}
+
+/// The whole fragments of a video, whatever else it holds.
+fn whole(path: &Path) -> Vec<Stored> {
+    let bytes = std::fs::read(path).expect("a video");
+    let found = recover(&bytes, None, HashFrom::START).expect("a part");
     let plain = found.fragments.into_iter().map(|whole| match whole {
         Whole::Plain(stored) => stored,
         Whole::Encrypted { .. } => panic!("it is not encrypted"),
@@ -135,6 +221,7 @@ fn a_recording_plays_for_as_long_as_it_was_recorded() {
     until("some seconds", || recorded_bytes(&engine) > 200_000);
     engine.stop();
     let videos = folder.files("video_", ".mp4");
+    assert!(folder.verify().genuine);
     let mut told = 0;
     for video in &videos {
         let about = probe(video);

@@ -38,6 +38,7 @@ pub struct Fragmenter {
     /// The time of decode time 0, once a sample is held.
     origin_us: Option<i64>,
     held: Vec<Held>,
+    most_us: i64,
 }
 
 #[derive(Debug)]
@@ -77,10 +78,23 @@ struct Held {
 }
 
 impl Fragmenter {
+    /// Fragments as long as the format allows.
     #[must_use]
     pub fn new(tracks: &[TrackConfig]) -> Self {
+        Self::with_length(tracks, FRAGMENT_US)
+    }
+
+    /// Shorter ones, for who must have each on disk within the same time.
+    #[must_use]
+    pub fn with_length(tracks: &[TrackConfig], most_us: i64) -> Self {
         let states = tracks.iter().map(TrackState::new).collect();
-        Self { tracks: states, has_video: tracks.iter().any(TrackConfig::is_video), origin_us: None, held: Vec::new() }
+        Self {
+            tracks: states,
+            has_video: tracks.iter().any(TrackConfig::is_video),
+            origin_us: None,
+            held: Vec::new(),
+            most_us: most_us.min(FRAGMENT_US),
+        }
     }
 
     /// The time of decode time 0; `None` before the first sample.
@@ -144,7 +158,7 @@ impl Fragmenter {
             return false;
         };
         let beside_video = !state.is_video && self.held.iter().any(|held| self.tracks[held.track].is_video);
-        let most = if beside_video { BESIDE_VIDEO_US } else { FRAGMENT_US };
+        let most = if beside_video { BESIDE_VIDEO_US } else { self.most_us };
         let end = dts.saturating_add(state.duration.into());
         micros(end.saturating_sub(first.dts), state.timescale) > most
     }

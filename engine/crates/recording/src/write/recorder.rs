@@ -22,6 +22,9 @@ use super::source_view::SourceView;
 use super::stream::{Begin, ClockStep, Hint, code_of};
 use super::writer::{Job, StreamHandle};
 
+/// With the time until a recorder looks and a writer has written, no frame is
+/// in memory alone for over half a second.
+const FRAGMENT_US: i64 = 440_000;
 /// Samples that wait for another to close their fragment go to disk after so
 /// long: a crash must not take more than half a second.
 const HELD_AT_MOST: Duration = Duration::from_millis(440);
@@ -274,7 +277,7 @@ impl Recorder {
         if recorded.is_empty() || (has_video && !is_video_key(frame)) {
             return false;
         }
-        let fragmenter = Fragmenter::new(&recorded);
+        let fragmenter = Fragmenter::with_length(&recorded, FRAGMENT_US);
         let hour = hour_of(frame.timing.utc_us);
         self.cutting = Some(Cutting { described, tracks: recorded, fragmenter, hour, is_new: true });
         // Seen before the first push: its sets are the part's.
