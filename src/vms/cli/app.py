@@ -92,6 +92,7 @@ def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
         rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
         webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
         webrtc_udp_port: Annotated[int | None, options.port("webrtc_udp_port")] = None,
+        no_record: Annotated[bool, options("no_record")] = False,
         log_level: Annotated[str | None, options("log_level")] = None,
         log_format: Annotated[str | None, options("log_format")] = None,
         as_json: Annotated[bool, options("json")] = False,
@@ -102,6 +103,7 @@ def _add_up(app: typer.Typer, texts: Texts, options: Options) -> None:
             rtsp_port=rtsp_port,
             webrtc_port=webrtc_port,
             webrtc_udp_port=webrtc_udp_port,
+            record=False if no_record else None,
             log_level=log_level,
             log_format=log_format,
         )
@@ -126,6 +128,7 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
         rtsp_port: Annotated[int | None, options.port("rtsp_port")] = None,
         webrtc_port: Annotated[int | None, options.port("webrtc_port")] = None,
         webrtc_udp_port: Annotated[int | None, options.port("webrtc_udp_port")] = None,
+        no_record: Annotated[bool, options("no_record")] = False,
         # What goes on line by line would push the addresses off the screen.
         log_level: Annotated[str, options("log_level", show_default=True)] = "warning",
         log_format: Annotated[str | None, options("log_format")] = None,
@@ -136,6 +139,7 @@ def _add_demo(app: typer.Typer, texts: Texts, options: Options) -> None:
             rtsp_port=rtsp_port,
             webrtc_port=webrtc_port,
             webrtc_udp_port=webrtc_udp_port,
+            record=False if no_record else None,
             log_level=log_level,
             log_format=log_format,
         )

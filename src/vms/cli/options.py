@@ -14,6 +14,7 @@ _FLAGS = {
     "rtsp_port": "--rtsp-port",
     "webrtc_port": "--webrtc-port",
     "webrtc_udp_port": "--webrtc-udp-port",
+    "no_record": "--no-record",
     "log_level": "--log-level",
     "log_format": "--log-format",
     "json": "--json",

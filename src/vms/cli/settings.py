@@ -19,6 +19,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     rtsp_port: int | None = None
     webrtc_port: int | None = None
     webrtc_udp_port: int | None = None
+    record: bool | None = None
     log_level: str | None = None
     log_format: str | None = None
 
@@ -29,6 +30,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
             ("rtsp", "port"): self.rtsp_port,
             ("webrtc", "port"): self.webrtc_port,
             ("webrtc", "udp_port"): self.webrtc_udp_port,
+            ("recording", "enabled"): self.record,
             ("log", "level"): self.log_level,
             ("log", "format"): self.log_format,
         }

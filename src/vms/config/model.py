@@ -51,6 +51,12 @@ def _file_path(text: str) -> str:
     return text
 
 
+def _folder_path(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise ValueError("must be an absolute path, such as /mnt/disk1/recordings")
+    return text
+
+
 def _database_url(text: str) -> str:
     if not text or text.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
         return text
@@ -93,6 +99,7 @@ Network = Annotated[str, AfterValidator(_network)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
+FolderPath = Annotated[str, AfterValidator(_folder_path)]
 FilePathText = Annotated[str, AfterValidator(_file_path)]
 Port = Annotated[int, Field(ge=0, le=MOST_PORT)]
 
@@ -221,6 +228,35 @@ class Streams(Section):
     most_of_a_viewer: int = Field(0, ge=0, description="Most streams of one viewer; 0 is no limit.")
 
 
+class Recording(Section):
+    """What cameras send is kept on these disks."""
+
+    enabled: bool = Field(True, description="False records nothing; `vms up --no-record` too.")
+    volumes: tuple[FolderPath, ...] = Field(
+        (),
+        max_length=64,
+        description="Folders that are recorded to, absolute, each best a disk of its own. "
+        "Empty: DATA/recordings.",
+    )
+    reserve_bytes: int = Field(
+        2 << 30,
+        ge=1 << 20,
+        le=1 << 50,
+        description="What stays free on each of these disks, bytes.",
+    )
+    encrypt: str = Field(
+        "",
+        pattern=r"^[a-z0-9_-]{0,32}$",
+        description="Name of the key that new recordings are encrypted with, made in DATA/keys "
+        "where it is not there. Empty: they are not encrypted.",
+    )
+    ledgers: FilePathText = Field(
+        "",
+        description="Folder of the second copy of each camera's ledger, best on another disk. "
+        "Empty: DATA/ledgers.",
+    )
+
+
 class Database(Section):
     """Where people, cameras and everything else that is not video is kept."""
 
@@ -294,6 +330,7 @@ class Settings(BaseSettings):
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
     streams: Streams = Field(default_factory=Streams)
+    recording: Recording = Field(default_factory=Recording)
     database: Database = Field(default_factory=Database)
     nodes: Nodes = Field(default_factory=Nodes)
     log: Log = Field(default_factory=Log)
@@ -331,6 +368,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("source", Source),
     ("hub", HubMemory),
     ("streams", Streams),
+    ("recording", Recording),
     ("database", Database),
     ("nodes", Nodes),
     ("log", Log),

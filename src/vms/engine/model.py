@@ -74,6 +74,32 @@ class RingConfig(msgspec.Struct, frozen=True):
     process_bytes: int
 
 
+class VolumeConfig(msgspec.Struct, frozen=True):
+    """A folder that is recorded to."""
+
+    name: str
+    path: str
+    # Stays free.
+    reserve_bytes: int
+    # Most that recordings may take; None: all but the reserve.
+    max_bytes: int | None = None
+
+
+class EncryptConfig(msgspec.Struct, frozen=True):
+    """Which key new recordings are encrypted with."""
+
+    key: str
+
+
+class RecordingConfig(msgspec.Struct, frozen=True):
+    """Where is recorded, and where keys and the ledgers' copies lie."""
+
+    volumes: tuple[VolumeConfig, ...]
+    keys: str
+    ledger_copies: str
+    encrypt: EncryptConfig | None = None
+
+
 class EngineConfig(msgspec.Struct, frozen=True):
     """What an engine is started with."""
 
@@ -87,6 +113,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     allowed_networks: tuple[str, ...] | None = None
     # Where workers that decode ask for frames; None: they get none.
     frames_socket: str | None = None
+    # None: nothing is recorded.
+    recording: RecordingConfig | None = None
 
 
 class FarmConfig(msgspec.Struct, frozen=True):

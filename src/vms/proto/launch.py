@@ -106,9 +106,16 @@ class StreamSettings(Message, frozen=True):
 
 
 class RecordingSettings(Message, frozen=True):
-    """Whether cameras are recorded."""
+    """Whether cameras are recorded, and where."""
 
     enabled: bool = False
+    # Absolute; none: DATA/recordings.
+    volumes: tuple[str, ...] = ()
+    reserve_bytes: int = 2 << 30
+    # Name of a key; empty: not encrypted.
+    encrypt: str = ""
+    # Folder of the ledgers' second copies; empty: DATA/ledgers.
+    ledgers: str = ""
 
 
 class LogSettings(Message, frozen=True):

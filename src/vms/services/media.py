@@ -13,14 +13,17 @@ from pathlib import Path
 
 from vms.common import Clock, SystemClock, VmsError
 from vms.engine import (
+    EncryptConfig,
     EngineConfig,
     FrontConfig,
     Journal,
     MediaService,
+    RecordingConfig,
     RingConfig,
     RtspConfig,
     SnapshotStore,
     TlsConfig,
+    VolumeConfig,
     WebRtcConfig,
     serve,
     serve_far,
@@ -60,7 +63,31 @@ def engine_config(launch: Launch) -> EngineConfig:
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
         allowed_networks=launch.source.allowed_networks or None,
         frames_socket=str(frames_socket(Path(launch.data))),
+        recording=recording_config(launch),
     )
+
+
+def recording_config(launch: Launch) -> RecordingConfig | None:
+    """Return where is recorded; nothing where that is off, or where nothing is kept."""
+    told, data = launch.recording, Path(launch.data)
+    if not told.enabled or launch.open:
+        return None
+    folders = [Path(folder) for folder in told.volumes] or [data / "recordings"]
+    return RecordingConfig(
+        volumes=tuple(
+            VolumeConfig(_volume_name(folder), str(folder), told.reserve_bytes)
+            for folder in folders
+        ),
+        keys=str(data / "keys"),
+        ledger_copies=told.ledgers or str(data / "ledgers"),
+        encrypt=EncryptConfig(told.encrypt) if told.encrypt else None,
+    )
+
+
+def _volume_name(folder: Path) -> str:
+    """Return a name that stays with the folder, whatever its place in the list."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in str(folder))
+    return plain.strip("-") or "root"
 
 
 def tls_config(launch: Launch) -> TlsConfig | None:

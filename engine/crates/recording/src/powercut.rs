@@ -283,6 +283,35 @@ fn probe(disk: &SimDisk, what: &str) {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
+/// For who looks into a life: POWERCUT_SHOW.
+fn show(disk: &SimDisk, what: &str) {
+    println!("--- {what}");
+    for entry in ledger(disk) {
+        match entry.body {
+            Body::Gap(gap) => println!("{} {gap:?}", entry.number),
+            Body::Config(config) => {
+                println!("{} part {}/{} from {}", entry.number, config.hour, config.part, config.first_sequence);
+            }
+            Body::Seal(seal) => println!(
+                "{} seal {} kind {} hour {} {}..={} of {}",
+                entry.number,
+                seal.number,
+                seal.kind,
+                seal.hour,
+                seal.first_sequence,
+                seal.last_sequence,
+                seal.fragments
+            ),
+            other => println!("{} {other:?}", entry.number),
+        }
+    }
+    for (path, bytes) in disk.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "mp4")) {
+        let found = recover(&bytes, None, HashFrom::START).expect("a part");
+        let numbers: Vec<u64> = found.fragments.iter().map(Whole::sequence).collect();
+        println!("{} {numbers:?} torn {:?}", path.display(), found.torn);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     Kill,
@@ -345,6 +374,9 @@ fn live(seed: u64, keys: &Path, players: bool) -> u32 {
             }
         }
         (disk, now_us, number) = again.stop();
+        if std::env::var("POWERCUT_SHOW").is_ok() {
+            show(&disk, &what);
+        }
         check_explained(&look(&disk), &sent, &what);
         check_genuine(&disk, &what);
         if players {

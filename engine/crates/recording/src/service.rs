@@ -60,7 +60,8 @@ pub struct Recording {
 pub struct VolumeReport {
     pub name: String,
     pub path: String,
-    pub id: Option<String>,
+    /// Empty until the volume could be opened.
+    pub id: String,
     pub state: &'static str,
     pub reason: Option<String>,
     /// That recordings take.
@@ -68,6 +69,8 @@ pub struct VolumeReport {
     pub free: u64,
     pub commit_ms: f64,
     pub queue_bytes: u64,
+    /// Bytes a second that are written.
+    pub rate: f64,
     /// Since the process began.
     pub bytes_written: u64,
     pub commits: u64,
@@ -195,13 +198,14 @@ fn report(volume: &Volume, queue_bytes: u64) -> VolumeReport {
     VolumeReport {
         name: volume.name.clone(),
         path: volume.root.display().to_string(),
-        id: volume.id(),
+        id: volume.id().unwrap_or_default(),
         state: health.state.as_str(),
         reason: health.reason,
         bytes: volume.figures.recorded.load(Ordering::Relaxed),
         free: volume.figures.free.load(Ordering::Relaxed),
         commit_ms: volume.figures.commit_us.load(Ordering::Relaxed) as f64 / 1e3,
         queue_bytes,
+        rate: volume.figures.rate.load(Ordering::Relaxed) as f64,
         bytes_written: volume.figures.bytes_written.load(Ordering::Relaxed),
         commits: volume.figures.commits.load(Ordering::Relaxed),
         dropped_groups: volume.figures.dropped_groups.load(Ordering::Relaxed),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use vms_format::seal::{Key, SealingKey};
@@ -21,11 +21,12 @@ const SEED_BYTES: usize = 32;
 /// A sealing key as `keys` tells it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyReport {
-    pub key_id: String,
-    /// Base 64.
+    /// Key id, in hexadecimal.
+    pub key: String,
+    /// URL-safe base 64 without padding.
     pub public: String,
     pub since_us: i64,
-    /// Key id of the one before; its own for the first.
+    /// Key id of the one that vouches for it; empty for the first.
     pub signed_by: String,
 }
 
@@ -62,8 +63,8 @@ impl Keys {
         let current = Arc::new(SealingKey::from_seed(&seed));
         let keys = Self { folder: folder.to_owned(), inner: Mutex::new(Inner { current: current.clone(), history }) };
         let mut inner = keys.inner.lock();
-        if inner.history.last().is_none_or(|last| last.key_id != hex(&current.id())) {
-            let signed_by = inner.history.last().map_or_else(|| hex(&current.id()), |last| last.key_id.clone());
+        if inner.history.last().is_none_or(|last| last.key != hex(&current.id())) {
+            let signed_by = inner.history.last().map_or_else(String::new, |last| last.key.clone());
             inner.history.push(report(&current, now_us, signed_by));
             keys.save(&inner.history)?;
         }
@@ -106,15 +107,15 @@ impl Keys {
         let Some(announced) = announced else {
             return Ok(vec![Key::signed(current.public(), current, owner)]);
         };
-        let from = inner.history.iter().position(|key| key.key_id == hex(&announced));
+        let from = inner.history.iter().position(|key| key.key == hex(&announced));
         let Some(from) = from else {
             // A ledger of another installation: our key vouches for itself.
             return Ok(vec![Key::signed(current.public(), current, owner)]);
         };
         let mut keys = Vec::new();
         for pair in inner.history[from..].windows(2) {
-            let signer = SealingKey::from_seed(&read_seed(&self.retired(&pair[0].key_id))?);
-            let public = STANDARD.decode(&pair[1].public).map_err(io::Error::other)?;
+            let signer = SealingKey::from_seed(&read_seed(&self.retired(&pair[0].key))?);
+            let public = URL_SAFE_NO_PAD.decode(&pair[1].public).map_err(io::Error::other)?;
             let public = public.try_into().map_err(|_| io::Error::other("a public key is not 32 bytes"))?;
             keys.push(Key::signed(public, &signer, owner));
         }
@@ -144,7 +145,7 @@ impl Keys {
 }
 
 fn report(key: &SealingKey, since_us: i64, signed_by: String) -> KeyReport {
-    KeyReport { key_id: hex(&key.id()), public: STANDARD.encode(key.public()), since_us, signed_by }
+    KeyReport { key: hex(&key.id()), public: URL_SAFE_NO_PAD.encode(key.public()), since_us, signed_by }
 }
 
 fn read_seed(path: &Path) -> io::Result<[u8; SEED_BYTES]> {

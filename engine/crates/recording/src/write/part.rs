@@ -12,6 +12,7 @@ use vms_format::{FormatError, Fragment, Hash, PartId, Stored};
 
 use crate::io::DiskFile;
 
+use super::commit::Round;
 use super::volume::{Volume, hex};
 
 pub struct OpenPart {
@@ -23,6 +24,8 @@ pub struct OpenPart {
     files: Option<Files>,
     /// Of the video, and of the index, so far.
     checksums: [Sha256; 2],
+    /// Makes the last fragment durable.
+    round: Option<Round>,
 }
 
 struct Files {
@@ -44,12 +47,18 @@ impl OpenPart {
     /// `camera` is the camera's folder on `volume`.
     pub fn new(volume: Arc<Volume>, camera: PathBuf, writer: PartWriter, encrypted: bool) -> Self {
         let kind = if encrypted { FileKind::Sealed } else { FileKind::Video };
-        Self { volume, writer, folder: camera, kind, files: None, checksums: Default::default() }
+        Self { volume, writer, folder: camera, kind, files: None, checksums: Default::default(), round: None }
     }
 
     #[must_use]
     pub fn id(&self) -> PartId {
         self.writer.part()
+    }
+
+    /// Which round of the volume makes the last fragment durable.
+    #[must_use]
+    pub fn round(&self) -> Option<Round> {
+        self.round
     }
 
     fn path(&self, kind: FileKind) -> PathBuf {
@@ -101,7 +110,7 @@ impl OpenPart {
             return Err(error);
         }
         files.index_size += written.record.len() as u64;
-        self.volume.commits.touch(&files.video);
+        self.round = Some(self.volume.commits.touch(&files.video));
         self.volume.commits.touch(&files.index);
         Ok(())
     }
@@ -136,7 +145,7 @@ impl OpenPart {
             }
         };
         let commits = &self.volume.commits;
-        commits.touch(&video);
+        self.round = Some(commits.touch(&video));
         commits.touch(&index);
         commits.touch_folder(&day);
         commits.touch_folder(&self.folder);

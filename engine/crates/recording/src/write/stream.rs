@@ -89,6 +89,8 @@ pub struct StreamLog {
     /// No sequence above it may be used.
     pub(super) reserved: u64,
     pub(super) reserve_round: Durable,
+    /// Makes the last fragment durable.
+    written: Durable,
     /// All up to here is on disk, or explained.
     pub(super) covered_us: i64,
     /// Of what lies unsealed.
@@ -126,6 +128,7 @@ impl StreamLog {
             unsealed,
             reserved,
             reserve_round: None,
+            written: None,
             covered_us,
             hour: hour_of(covered_us),
             part: None,
@@ -226,6 +229,7 @@ impl StreamLog {
             return Err(io::Error::other("the part of this fragment has ended").into());
         };
         let stored = part.fragment(fragment, camera_offset_ms, &mut self.state)?;
+        self.written = part.round().map(|round| (volume.clone(), round));
         self.unsealed.add_fragment(&stored);
         // A clock that jumps back makes an earlier end the last one.
         self.covered_us =
@@ -379,16 +383,9 @@ impl StreamLog {
     /// Waits only where the reserve is not durable yet.
     fn reserve(&mut self, context: &Context) -> io::Result<()> {
         self.reserve_ahead(context)?;
-        match self.reserve_round.take() {
-            Some((volume, round)) if !volume.commits.is_durable(round) => {
-                if volume.commits.wait(round, DURABLE_LIMIT, &*volume.disk) {
-                    return Ok(());
-                }
-                self.reserve_round = Some((volume, round));
-                Err(io::Error::other("the reserve of numbers did not become durable"))
-            }
-            _ => Ok(()),
-        }
+        wait_for(&self.reserve_round)?;
+        self.reserve_round = None;
+        Ok(())
     }
 
     /// Seals what there is; an hour without anything gets its empty seal.
@@ -396,7 +393,10 @@ impl StreamLog {
         self.seal_as(context, FINAL, hours)
     }
 
+    /// A seal may not be on disk before what it seals.
     pub(super) fn seal_as(&mut self, context: &Context, kind: u8, hours: u32) -> io::Result<()> {
+        wait_for(&self.written)?;
+        self.written = None;
         let mut after = self.unsealed.clone();
         let seal = after.seal(&context.keys.current(), kind, self.hour, hours);
         self.ledger.append((context.now_us)(), self.number, Body::Seal(seal))?;
@@ -440,6 +440,18 @@ impl StreamLog {
             self.seal(context, 1)?;
         }
         Ok(())
+    }
+}
+
+/// Waits where something is not durable yet.
+fn wait_for(what: &Durable) -> io::Result<()> {
+    match what {
+        Some((volume, round))
+            if !volume.commits.is_durable(*round) && !volume.commits.wait(*round, DURABLE_LIMIT, &*volume.disk) =>
+        {
+            Err(io::Error::other("what comes first did not become durable"))
+        }
+        _ => Ok(()),
     }
 }
 

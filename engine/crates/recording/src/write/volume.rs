@@ -66,6 +66,8 @@ pub struct Figures {
     /// All that recordings take here, as far as it was counted.
     pub recorded: AtomicU64,
     pub dropped_groups: AtomicU64,
+    /// Bytes a second, of the last seconds.
+    pub rate: AtomicU64,
 }
 
 #[derive(Deserialize, Serialize)]

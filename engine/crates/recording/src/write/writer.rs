@@ -285,13 +285,18 @@ fn write(writer: &Writer, queue: &Queue<Job>) {
 }
 
 fn sync(writer: &Writer, owner: &str, known: Option<&str>) {
-    let mut looked = Instant::now();
+    let (mut looked, mut written) = (Instant::now(), 0);
     let mut pause = COMMIT_EVERY;
     while writer.volume.commits.next_round(pause) {
         let begun = Instant::now();
         writer.commit();
-        if looked.elapsed() >= LOOK_EVERY {
-            looked = Instant::now();
+        let since = looked.elapsed();
+        if since >= LOOK_EVERY {
+            let figures = &writer.volume.figures;
+            let bytes = figures.bytes_written.load(Ordering::Relaxed);
+            let rate = (bytes - written) as f64 / since.as_secs_f64();
+            figures.rate.store(rate as u64, Ordering::Relaxed);
+            (looked, written) = (Instant::now(), bytes);
             writer.look(owner, known);
         }
         // Rounds begin every half second, however long they take.
