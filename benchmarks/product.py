@@ -111,10 +111,26 @@ class Product:
         """How often cameras were called again, all together."""
         return sum(int(str(item["reconnects"])) for item in self.streams())
 
+    def metric(self, name: str) -> float:
+        """A metric of the media process, summed over what it is told of."""
+        lines = self.get("/metrics/media").decode().splitlines()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.startswith((f"{name} ", f"{name}{{"))
+        )
+
     def hub_bytes(self) -> int:
         """Bytes of video held for viewers who join."""
-        lines = self.get("/metrics/media").decode().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("vms_hub_bytes "))
+        return int(self.metric("vms_hub_bytes"))
+
+    def wait_metric(self, name: str, least: float) -> None:
+        """Until a metric is as high."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.metric(name) < least:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{name} is {self.metric(name)}, not {least}")
+            time.sleep(0.2)
 
     def wait_live(self, count: int) -> None:
         """Until so many streams are live."""

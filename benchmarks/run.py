@@ -119,6 +119,37 @@ def ingest(cameras: int, size: str, target: str) -> Row:
     return Row(f"ingest, {cameras} cameras {size}", measured, target, limit)
 
 
+def recording(cameras: int, size: str, target: str) -> Row:
+    """Cameras taken in and recorded, hashed and checksummed; beside it the same cameras alone."""
+    cores: dict[bool, float] = {}
+    told = ""
+    for records in (False, True):
+        flags = () if records else ("--no-record",)
+        with (
+            simulator(cameras, size=size) as (farm, farm_pid),
+            product(farm, cameras, flags=flags) as running,
+        ):
+            running.wait_metric("vms_camera_status", cameras)
+            time.sleep(3)
+            written = running.metric("vms_volume_written_bytes_total")
+            before, farm_before = Usage.of(running.media_pid), Usage.of(farm_pid)
+            time.sleep(SECONDS)
+            after, farm_after = Usage.of(running.media_pid), Usage.of(farm_pid)
+            cores[records] = after.cores_since(before)
+            if records:
+                rate = (running.metric("vms_volume_written_bytes_total") - written) / SECONDS
+                told = (
+                    f"{rate / 1e6:.1f} MB/s to disk; "
+                    f"last commit {running.metric('vms_volume_commit_ms'):.0f} ms; "
+                    f"{running.metric('vms_volume_dropped_groups_total'):.0f} groups dropped; "
+                    f"{after.rss_bytes / MEBI:.0f} MB"
+                )
+    measured = f"{cores[True]:.3f} core, without recording {cores[False]:.3f}; {told}"
+    farm_cores = farm_after.cores_since(farm_before)
+    limit = what_limits(("media", cores[True]), ("simulator", farm_cores))
+    return Row(f"ingest + record, {cameras} cameras {size}", measured, target, limit)
+
+
 def webrtc(viewers: int, size: str, target: str, watch: int | None = None) -> Row:
     """WebRTC viewers of one camera; the load client decrypts for those it watches."""
     with simulator(1, size=size) as (farm, farm_pid), product(farm, 1) as running:
@@ -292,6 +323,7 @@ ROWS: dict[str, Callable[[], Row]] = {
     "audit-postgresql": lambda: audit("postgresql"),
     "ingest": lambda: ingest(100, "1080p", "<= 0.06 core; <= 0.6 MB a camera"),
     "ingest-4k": lambda: ingest(50, "4k", "taken in without loss"),
+    "record": lambda: recording(50, "1080p", "<= 0.075 core"),
     "webrtc-200": lambda: webrtc(200, "1080p", "<= 0.30 ms; <= 0.45 MB; first key P95 <= 100 ms"),
     "webrtc-100": lambda: webrtc(100, "1080p", "latency P95 <= 4 ms"),
     "webrtc-100-watch-10": lambda: webrtc(100, "1080p", "latency P95 <= 4 ms", watch=10),

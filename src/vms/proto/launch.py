@@ -108,7 +108,7 @@ class StreamSettings(Message, frozen=True):
 class RecordingSettings(Message, frozen=True):
     """Whether cameras are recorded, and where."""
 
-    enabled: bool = False
+    enabled: bool = True
     # Absolute; none: DATA/recordings.
     volumes: tuple[str, ...] = ()
     reserve_bytes: int = 2 << 30
