@@ -84,6 +84,7 @@ class FakeRecorder:
     refuse: dict[str, VmsError] = field(default_factory=dict)
     # Whether exports are done as soon as they are started.
     quick: bool = True
+    cameras_a_page: int = 1000
     triggers: list[calls.TriggerRequest] = field(default_factory=list)
     # By camera and instant: what is answered, and its data.
     pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
@@ -120,9 +121,13 @@ class FakeRecorder:
             known = not asked.cameras or one.camera in asked.cameras
             return known and one.from_us < asked.to_us and one.to_us > asked.from_us
 
+        names = sorted({one.camera for one in (*self.parts, *self.gaps) if wanted(one)})
+        names = [name for name in names if asked.after is None or name > asked.after]
+        shown = names[: self.cameras_a_page]
         return calls.Inventory(
-            tuple(one for one in self.parts if wanted(one)),
-            tuple(one for one in self.gaps if wanted(one)),
+            tuple(one for one in self.parts if wanted(one) and one.camera in shown),
+            tuple(one for one in self.gaps if wanted(one) and one.camera in shown),
+            shown[-1] if len(names) > len(shown) else None,
         )
 
     def _volumes(self, _asked: calls.VolumeRequest) -> calls.Volumes:

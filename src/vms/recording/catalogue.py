@@ -145,8 +145,7 @@ class Reader:
     async def read(self, names: Iterable[str], from_us: int, to_us: int, *, announce: bool) -> int:
         """Bring cameras (none: all) level over a time; return how many there were."""
         asked = tuple(sorted(names))
-        request = InventoryRequest(asked, from_us, to_us)
-        found, _data = await self._engine.recording(INVENTORY, request)
+        found = await self._inventory(asked, from_us, to_us)
         homes = dict(await self._catalogue.cameras())
         homes |= {name: entry.city for name, entry in (await self._cameras()).items()}
         homes |= {part.camera: part.city for part in found.parts}
@@ -160,6 +159,20 @@ class Reader:
             time = (from_us, to_us)
             await self._catalogue.put(homes[camera], camera, time, mine, announce=announce)
         return len(wanted)
+
+    async def _inventory(self, asked: tuple[str, ...], from_us: int, to_us: int) -> Inventory:
+        """Return all pages: a camera that is missing in the whole has nothing."""
+        parts: list[Part] = []
+        gaps: list[Gap] = []
+        after: str | None = None
+        while True:
+            request = InventoryRequest(asked, from_us, to_us, after)
+            page, _data = await self._engine.recording(INVENTORY, request)
+            parts += page.parts
+            gaps += page.gaps
+            if page.next is None or page.next == after:
+                return Inventory(tuple(parts), tuple(gaps))
+            after = page.next
 
     async def everything(self) -> int:
         """Bring all cameras level over all time, one after the other."""
@@ -273,7 +286,7 @@ class CatalogueRecorder:
         for volume in found.volumes:
             state = (volume.state, volume.reason)
             before = self._volumes.get(volume.name)
-            if before != state and (before is not None or volume.state != "working"):
+            if before != state and (before is not None or volume.state != "ok"):
                 await self._catalogue.tell_volume(volume)
             self._volumes[volume.name] = state
 

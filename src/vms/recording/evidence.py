@@ -31,6 +31,7 @@ from vms.recording.keeping import checked
 from vms.recording.model import Keeping, wish_of_keep
 
 MOST_DAYS = 31
+_URL_SAFE = str.maketrans("-_", "+/")
 MOST_CAMERAS = 200
 
 
@@ -38,7 +39,7 @@ class KeyView(msgspec.Struct, frozen=True):
     """A public key that seals recordings, and what people compare it by."""
 
     key: str
-    # Ed25519 in URL-safe base 64.
+    # Ed25519 in base 64.
     public: str
     # SHA-256 of the public key, in hexadecimal.
     fingerprint: str
@@ -56,7 +57,8 @@ class ForecastView(msgspec.Struct, frozen=True):
 
 def fingerprint(public: str) -> str:
     """Return what people compare a public key by."""
-    raw = base64.urlsafe_b64decode(public + "=" * (-len(public) % 4))
+    plain = public.translate(_URL_SAFE).rstrip("=")
+    raw = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     return hashlib.sha256(raw).hexdigest()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from doubles import FakeMedia
@@ -90,6 +91,44 @@ async def test_making_it_anew_tells_nobody(studio: Studio) -> None:
     assert studio.events() == []
 
 
+async def test_a_part_with_holes_is_as_many_spans(studio: Studio) -> None:
+    half = HOUR_US // 4
+    holes = ((BEGIN_US, BEGIN_US + half), (BEGIN_US + 3 * half, BEGIN_US + HOUR_US))
+    whole = part(hour=0)
+    studio.recorder.parts = [msgspec.structs.replace(whole, spans=holes, open=True)]
+    await put(studio)
+    assert [row[2:] for row in rows(studio)] == list(holes)
+    await put(studio)
+    assert [type(one) for one in studio.events()] == [RecordingStarted]
+    studio.recorder.parts = [whole]
+    await put(studio)
+    assert [row[2:] for row in rows(studio)] == [(BEGIN_US, BEGIN_US + HOUR_US)]
+
+
+async def test_spans_beside_the_time_that_is_looked_at_are_known(studio: Studio) -> None:
+    quarter = HOUR_US // 4
+    first = (BEGIN_US, BEGIN_US + quarter)
+    found = msgspec.structs.replace(
+        part(hour=0), spans=(first, (first[1] + quarter, BEGIN_US + HOUR_US))
+    )
+    catalogue = studio.recordings.catalogue
+    for begin in (0, first[1] + quarter):
+        time = (begin, NOW)
+        await catalogue.put("sp", "gate", time, Inventory((found,)), announce=False)
+    assert len(rows(studio)) == 2
+
+
+async def test_every_page_of_an_inventory_is_read_before_anything_is_forgotten(
+    studio: Studio,
+) -> None:
+    studio.recorder.parts = [part(hour=0), part("yard", hour=0), part("pier", city="rj")]
+    studio.recorder.cameras_a_page = 1
+    reader = Reader(studio.recorder, studio.recordings.catalogue, studio.roster)
+    for _ in range(2):
+        await reader.read((), 0, NOW, announce=False)
+        assert [row[0] for row in rows(studio)] == ["gate", "pier", "yard"]
+
+
 @contextlib.asynccontextmanager
 async def following(studio: Studio, media: FakeMedia) -> AsyncIterator[CatalogueRecorder]:
     async def soon(seconds: float) -> None:
@@ -163,7 +202,7 @@ async def test_what_was_told_while_the_database_was_away_is_written_after(
 
 async def test_a_volume_that_changes_is_an_alarm(studio: Studio) -> None:
     media = FakeMedia()
-    disk = Volume(name="disk1", path="/d", id="x", state="working")
+    disk = Volume(name="disk1", path="/d", id="x", state="ok")
     studio.recorder.volumes = [disk]
     async with following(studio, media):
         await until(lambda: studio.recorder.inventories)

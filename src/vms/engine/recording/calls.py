@@ -54,6 +54,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     # Its index was made again from the video.
     rebuilt: bool = False
     encrypted: bool = False
+    # Where its fragments follow each other; none: all of it.
+    spans: tuple[Span, ...] = ()
     # When something was triggered.
     events: tuple[Span, ...] = ()
 
@@ -77,13 +79,17 @@ class InventoryRequest(msgspec.Struct, frozen=True):
     cameras: tuple[str, ...]
     from_us: int
     to_us: int
+    # Cameras up to this one were told already.
+    after: str | None = None
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """Parts and gaps that touch a time."""
+    """Parts and gaps that touch a time, whole cameras at once."""
 
     parts: tuple[Part, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    # Ask again with it as ``after``; none: that was all.
+    next: str | None = None
 
 
 class PictureRequest(msgspec.Struct, frozen=True):
@@ -302,13 +308,13 @@ class KeyRequest(msgspec.Struct, frozen=True):
     """Nothing is asked but the keys."""
 
 
-class EvidenceKey(msgspec.Struct, frozen=True):
-    """A key that seals recordings: Ed25519 in URL-safe base 64."""
+class EvidenceKey(msgspec.Struct, frozen=True, rename={"key": "key_id"}):
+    """A key that seals recordings: Ed25519 in base 64."""
 
     key: str
     public: str
     since_us: int
-    # The key that vouches for it; the first one has none.
+    # The key that vouches for it; the first one does so itself.
     signed_by: str = ""
 
 
@@ -373,7 +379,9 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     path: str
-    id: str
+    # None where it could never be opened.
+    id: str | None
+    # ``ok``, ``slow``, ``full``, ``failed`` or ``read_only``.
     state: str
     reason: str | None = None
     bytes: int = 0

@@ -74,6 +74,29 @@ def part_row(part: Part) -> Row:
     )
 
 
+def part_rows(part: Part) -> list[Row]:
+    """Return a part as it is kept: a row for each of its spans, with its share of the bytes."""
+    if len(part.spans) < 2:
+        return [part_row(part)]
+    whole = max(1, sum(end - begin for begin, end in part.spans))
+    rows = []
+    for number, (begin, end) in enumerate(part.spans):
+        share = end - begin
+        one = msgspec.structs.replace(
+            part,
+            part=part.part if number == 0 else f"{part.part}#{number}",
+            from_us=begin,
+            to_us=end,
+            bytes=part.bytes * share // whole,
+            fragments=part.fragments * share // whole,
+            keys=part.keys * share // whole,
+            open=part.open and number == len(part.spans) - 1,
+            events=part.events if number == 0 else (),
+        )
+        rows.append(part_row(one))
+    return rows
+
+
 def gap_row(gap: Gap, city: str) -> Row:
     """Return a gap as it is kept."""
     return (
@@ -102,10 +125,16 @@ def replace(
     Only what differs is written, so doing it again changes nothing.
     """
     parts, gaps = list(parts), list(gaps)
-    old_parts = _old_parts(unit, city, camera, from_us, to_us)
-    new_parts = {row[:4]: (row, part) for part in parts for row in (part_row(part),)}
+    # A part that touches the time is told whole: its spans may lie beside it.
+    wide = (from_us - LONGEST_PART_US, to_us + LONGEST_PART_US)
+    old_parts = _old_parts(unit, city, camera, *wide)
+    new_parts = {row[:4]: (row, part) for part in parts for row in part_rows(part)}
     changed = [key for key, (row, _) in new_parts.items() if old_parts.get(key) != row]
-    gone = [key for key in old_parts if key not in new_parts]
+    gone = [
+        key
+        for key, row in old_parts.items()
+        if key not in new_parts and row[6] > from_us and row[5] < to_us
+    ]
     _remove(unit, tables.parts, ("city", "camera", "stream", "part"), [*changed, *gone])
     _insert(unit, tables.parts, _PART, [new_parts[key][0] for key in changed])
 
@@ -116,7 +145,9 @@ def replace(
     _remove(unit, tables.gaps, ("city", "camera", "stream", "from_us"), [*moved, *lost])
     _insert(unit, tables.gaps, _GAP, [new_gaps[key][0] for key in moved])
     return Changes(
-        put_parts=[new_parts[key][1] for key in changed],
+        put_parts=list(
+            {part.part: part for key in changed for part in (new_parts[key][1],)}.values()
+        ),
         put_gaps=[new_gaps[key][1] for key in moved],
         removed_parts=len(gone),
         removed_gaps=len(lost),
