@@ -1,0 +1,122 @@
+"""What the product records is found, shown and played by those who may, at once."""
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from managed import LIVE_LIMIT_S, Api, token
+from product import Farm, Product, running, wait_for
+
+SECOND_US = 1_000_000
+RECORDED_LIMIT_S = 30.0
+SHOWN_LIMIT_S = 30.0
+
+
+def load(product: Product, path: str, key: str) -> tuple[int, Any, bytes]:
+    """Return status, headers and body of what a player asks for."""
+    request = urllib.request.Request(  # noqa: S310
+        f"{product.api}{path}", headers={"Authorization": f"Bearer {key}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.headers, refused.read()
+
+
+def spans(api: Api, camera: str, stream: str = "main") -> list[dict[str, int]]:
+    """Return what the timeline shows of the last ten minutes."""
+    now = time.time_ns() // 1000
+    path = f"cameras/{camera}/timeline?stream={stream}&from_us={now - 600 * SECOND_US}"
+    status, line = api.ask("GET", f"{path}&to_us={now + SECOND_US}")
+    return line["spans"] if status == 200 else []
+
+
+def recorded(api: Api, camera: str, seconds: float) -> dict[str, int]:
+    """Return the span of a camera, once it is that long."""
+
+    def long_enough() -> dict[str, int] | None:
+        found = spans(api, camera)
+        whole = found and found[-1]["to_us"] - found[-1]["from_us"] >= seconds * SECOND_US
+        return found[-1] if whole else None
+
+    return wait_for(long_enough, RECORDED_LIMIT_S)
+
+
+def probe(source: str, *more: str) -> dict[str, Any]:
+    """Return what ffprobe says of a file or an address."""
+    ffprobe = shutil.which("ffprobe")
+    assert ffprobe, "ffprobe is missing: apt install ffmpeg"
+    command = [ffprobe, "-v", "error", "-of", "json", "-count_frames", "-show_streams"]
+    done = subprocess.run(
+        [*command, "-show_format", *more, source],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return dict(json.loads(done.stdout))
+
+
+def test_a_camera_is_recorded_shown_and_played(cameras: Farm, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = ["up", "--camera", cameras.camera("gate", 1, sub=True)]
+    with running(flags, data, tmp_path / "log") as product:
+        api = Api(product, token(data))
+        wait_for(lambda: api.streams().get("gate/main") == "live", LIVE_LIMIT_S)
+        span = recorded(api, "gate", 6)
+        begins = span["from_us"]
+
+        status, headers, picture = load(
+            product, f"/api/v1/cameras/gate/picture?at_us={begins + SECOND_US}&width=160", api.key
+        )
+        assert (status, picture[:2]) == (200, b"\xff\xd8"), picture[:200]
+        assert begins <= int(headers["Vms-At"]) <= begins + SECOND_US
+
+        wanted = {"from_us": begins, "to_us": begins + 600 * SECOND_US}
+        status, address = api.ask("POST", "cameras/gate/playback/address", wanted)
+        assert status == 200, address
+        path, key = address["path"], address["address"]
+        played, at = load(product, f"{path}/init.mp4?at={begins}", key)[2], begins
+        for _ in range(4):
+            status, headers, body = load(product, f"{path}/{at}.m4s", key)
+            assert status == 200, body
+            played, at = played + body, int(headers["Vms-Next"])
+        (tmp_path / "played.mp4").write_bytes(played)
+        (video,) = probe(str(tmp_path / "played.mp4"))["streams"]
+        rate = int(video["r_frame_rate"].split("/")[0])
+        assert abs(int(video["nb_read_frames"]) - (at - begins) * rate / SECOND_US) <= 1
+
+        playlist = f"{path}/index.m3u8?from={begins}&to={begins + 5 * SECOND_US}&token={key}"
+        listed = probe(f"{product.api}{playlist}", "-allowed_extensions", "ALL")
+        assert 4 <= float(listed["format"]["duration"]) <= 8
+
+        assert load(product, f"{path}/{begins}.m4s", "v1.a.b.c")[0] == 401
+        assert load(product, f"/playback/gate/sub/{begins}.m4s", key)[0] == 403
+        assert load(product, f"{path}/{begins - SECOND_US}.m4s", key)[0] == 403
+
+
+def test_motion_is_recorded_where_the_rules_say_so(cameras: Farm, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = ["up", "--camera", cameras.camera("gate", 1, sub=True)]
+    with running(flags, data, tmp_path / "log") as product:
+        api = Api(product, token(data))
+        wait_for(lambda: api.streams().get("gate/sub") == "live", LIVE_LIMIT_S)
+        status, found = api.ask("GET", "cameras/gate/recording")
+        assert status == 200
+        rule = found["rule"]
+        rule["main"] |= {"mode": "event", "post_s": 1}
+        rule["sub"] |= {"mode": "off"}
+        status, told = api.ask("PUT", "cameras/gate/recording", rule, found["version"])
+        assert status == 200, told
+        changed_us = time.time_ns() // 1000
+
+        def moved() -> bool:
+            return any(span["to_us"] > changed_us + 6 * SECOND_US for span in spans(api, "gate"))
+
+        # The street has traffic: what is recorded from now on is recorded because it moves.
+        wait_for(moved, SHOWN_LIMIT_S)
+        assert not any(s["to_us"] > changed_us + 6 * SECOND_US for s in spans(api, "gate", "sub"))
