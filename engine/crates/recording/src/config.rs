@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vms_hub::StreamName;
 
 /// A part is kept in memory before a trigger for at most so long.
@@ -116,30 +116,41 @@ fn default_post() -> u32 {
 }
 
 /// What goes from a recording that has grown old.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ThinTo {
     /// What no trigger touched goes.
     Events,
+    /// Key frames stay.
     Keys,
+    /// A key frame a minute stays.
     Stills,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thin {
     pub after_days: u32,
     pub to: ThinTo,
 }
 
+/// Where recordings go that have grown old.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    pub after_hours: u32,
+    pub volume: String,
+}
+
 /// How long a camera's recordings are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keep {
     pub min_days: u32,
     pub max_days: Option<u32>,
     pub max_bytes: Option<u64>,
     pub thin: Vec<Thin>,
+    pub tier: Option<Tier>,
 }
 
 /// A camera as recording sees it.

@@ -1,1 +1,3 @@
 //! Keeping what must stay, and making room.
+
+pub mod plan;
