@@ -84,6 +84,10 @@ impl Journal {
                 }
                 ("gap", *utc_us, Some(key), values)
             }
+            RecordingEvent::Removed { key, utc_us, from_us, to_us, reason } => {
+                let values = json!({"from_us": from_us, "to_us": to_us, "removed": reason});
+                ("recording", *utc_us, Some(key), values)
+            }
             RecordingEvent::Volume { utc_us, volume, state, reason } => {
                 let mut values = json!({"volume": volume, "state": state});
                 if let Some(reason) = reason {

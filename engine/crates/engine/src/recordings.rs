@@ -26,7 +26,7 @@ impl Recordings {
     pub(crate) fn of(recording: Option<&Arc<Recording>>) -> Result<Self, Error> {
         let Some(recording) = recording.cloned() else { return Ok(Self(None)) };
         let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
-        let archive = Arc::new(Archive::new(recording.volumes().to_vec(), masters));
+        let archive = Arc::new(Archive::new(recording.volumes().to_vec(), masters, recording.leases()));
         let exports = Exports::start(&recording, archive.clone())
             .map_err(|error| Error::new(Kind::Internal, format!("no threads: {error}")))?;
         Ok(Self(Some(Parts { recording, archive, exports: Arc::new(exports) })))

@@ -63,7 +63,16 @@ impl PartWriter {
     #[must_use]
     pub fn new(owner: &Owner, part: PartId, epoch: u32, tracks: &[TrackConfig], key: Option<PartKey>) -> Self {
         let header = Header { owner: owner.clone(), part: Some(part) }.record(0).encode();
-        let mut init = init::init(tracks, &header);
+        let video_track = tracks.iter().find(|track| track.is_video()).map(|track| track.id);
+        Self { epoch, ..Self::anew(owner, part, &init::init(tracks, &header), video_track, key) }
+    }
+
+    /// A part that is made from another one by [`Self::again`]: `boxes` are
+    /// its `ftyp` and `moov`. An encrypted one takes a new `key`.
+    #[must_use]
+    pub fn anew(owner: &Owner, part: PartId, boxes: &[u8], video_track: Option<u8>, key: Option<PartKey>) -> Self {
+        let header = Header { owner: owner.clone(), part: Some(part) }.record(0).encode();
+        let mut init = boxes.to_vec();
         let mut index_head = MAGIC.to_vec();
         index_head.extend(&header);
         if let Some(key) = &key {
@@ -71,10 +80,9 @@ impl PartWriter {
             init.extend(uuid_box(&uuid::DATAKEY, &record));
             index_head.extend(&record);
         }
-        let video_track = tracks.iter().find(|track| track.is_video()).map(|track| track.id);
         let offset = init.len() as u64;
         let (init, index_head) = (init.into(), index_head.into());
-        Self { part, epoch, video_track, init, index_head, key, offset, count: 0 }
+        Self { part, epoch: 0, video_track, init, index_head, key, offset, count: 0 }
     }
 
     /// What the video file begins with.

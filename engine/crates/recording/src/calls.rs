@@ -98,7 +98,9 @@ impl Recording {
             "keys" => Answer::of(&Keys { keys: self.context.keys.reports() }),
             "rotate_key" => self.rotate_key(),
             "trigger" => self.trigger(&request(call, json)?),
-            _ => Err(CallError::new(CallKind::Invalid, "invalid", format!("there is no call {call:?}"))),
+            _ => self.keep_call(call, json).unwrap_or_else(|| {
+                Err(CallError::new(CallKind::Invalid, "invalid", format!("there is no call {call:?}")))
+            }),
         }
     }
 
@@ -122,7 +124,12 @@ impl Recording {
             let wishes = self.wishes();
             wishes.iter().any(|camera| *camera.id == *key.camera && camera.record.contains_key(&key.stream))
         };
-        let until = keys.filter(recorded).filter_map(|key| self.recorders().trigger(&key, trigger.until_us)).max();
+        let touched = |key: StreamKey| {
+            let until_us = self.recorders().trigger(&key, trigger.until_us)?;
+            self.remember_trigger(&key, trigger.from_us, until_us);
+            Some(until_us)
+        };
+        let until = keys.filter(recorded).filter_map(touched).max();
         tracing::debug!(camera = trigger.camera, kind = trigger.kind, from_us = trigger.from_us, ?until, "triggered");
         match until {
             Some(until_us) => Answer::of(&Triggered { until_us }),

@@ -24,6 +24,15 @@ pub enum Event {
         to_us: Option<i64>,
         reason: &'static str,
     },
+    /// Something that was recorded was removed or thinned.
+    Removed {
+        #[serde(skip)]
+        key: StreamKey,
+        utc_us: i64,
+        from_us: i64,
+        to_us: i64,
+        reason: &'static str,
+    },
     /// A disk's state changed.
     Volume { utc_us: i64, volume: String, state: &'static str, reason: Option<String> },
 }

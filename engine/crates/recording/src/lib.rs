@@ -23,6 +23,8 @@ mod service;
 pub mod write;
 
 pub use calls::{Answer, CallError, CallKind, request};
-pub use config::{CameraWish, EncryptConfig, Keep, Mode, RecordingConfig, StreamRecord, Thin, ThinTo, VolumeConfig};
+pub use config::{
+    CameraWish, EncryptConfig, Keep, Mode, RecordingConfig, StreamRecord, Thin, ThinTo, Tier, VolumeConfig,
+};
 pub use event::{Event, Listener};
 pub use service::{Means, Recording, StartError, UtcClock, VolumeReport};

@@ -1,8 +1,8 @@
 //! Recording as one thing: volumes, recorders and what is asked of them.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -10,8 +10,10 @@ use vms_hub::{Hub, StreamKey};
 use vms_sources::StateChange;
 
 use crate::config::{CameraWish, RecordingConfig};
-use crate::event::Listener;
+use crate::event::{Event, Listener};
 use crate::io::Disk;
+use crate::keep::{Keeper, Keeping, triggers};
+use crate::read::{Leases, stream_number};
 use crate::write::keys::Keys;
 use crate::write::known::KnownVolumes;
 use crate::write::lanes::{Lane, Lanes};
@@ -52,6 +54,7 @@ pub struct Recording {
     lanes: Arc<Lanes>,
     writers: Vec<WriterThreads>,
     recorders: Recorders,
+    keeper: Keeper,
     wishes: Mutex<Vec<CameraWish>>,
 }
 
@@ -103,6 +106,7 @@ impl Recording {
         known.save(&*means.disk);
         let keys = Keys::open(&config.keys, (means.now_us)())
             .map_err(|error| StartError::Failed(format!("{}: {error}", config.keys.display())))?;
+        let waker: Arc<OnceLock<Weak<Keeping>>> = Arc::default();
         let context = Arc::new(Context {
             volumes,
             keys,
@@ -110,7 +114,7 @@ impl Recording {
             encrypt: config.encrypt.as_ref().map(|encrypt| encrypt.key.clone()),
             software: concat!("vms-enterprise ", env!("CARGO_PKG_VERSION")).to_owned(),
             now_us: means.now_us.clone(),
-            listener: means.listener.clone(),
+            listener: waking(means.listener.clone(), waker.clone()),
         });
         let writers = start_writers(&context, &config, &owner, &known)?;
         let lane =
@@ -118,12 +122,17 @@ impl Recording {
         let lanes = Arc::new(Lanes(writers.iter().map(lane).collect()));
         let recorders = Recorders::start(context.clone(), lanes.clone(), means.hub.clone())
             .map_err(|error| StartError::Failed(format!("no threads: {error}")))?;
-        Ok(Self { means, config, context, lanes, writers, recorders, wishes: Mutex::default() })
+        let keeping = Arc::new(Keeping::new(context.clone(), recorders.logs.clone(), Arc::default()));
+        // It was empty, for nobody else has it.
+        let _ = waker.set(Arc::downgrade(&keeping));
+        let keeper = Keeper::start(keeping).map_err(|error| StartError::Failed(format!("no threads: {error}")))?;
+        Ok(Self { means, config, context, lanes, writers, recorders, keeper, wishes: Mutex::default() })
     }
 
     /// Replaces what is wished as a whole.
     pub fn apply(&self, wishes: Vec<CameraWish>) {
         self.wishes.lock().clone_from(&wishes);
+        self.keeper.keeping.apply(&wishes);
         self.recorders.apply(wishes);
     }
 
@@ -167,15 +176,52 @@ impl Recording {
         streams.iter().map(|stream| (stream.key.clone(), stream.gaps.load(Ordering::Relaxed))).collect()
     }
 
+    /// What readers mark, so that it is not removed behind them.
+    #[must_use]
+    pub fn leases(&self) -> Arc<Leases> {
+        self.keeper.keeping.leases.clone()
+    }
+
+    pub(crate) fn keeping(&self) -> &Arc<Keeping> {
+        &self.keeper.keeping
+    }
+
+    /// Where nothing else says what event recording was for.
+    pub(crate) fn remember_trigger(&self, key: &StreamKey, from_us: i64, until_us: i64) {
+        let from_us = if from_us == 0 { (self.means.now_us)() } else { from_us };
+        let wishes = self.wishes();
+        let wish = wishes.iter().find(|wish| *wish.id == *key.camera);
+        let pre_s = wish.and_then(|wish| wish.record.get(&key.stream)).map_or(0, |record| record.pre_s);
+        let from_us = from_us - i64::from(pre_s) * 1_000_000;
+        let number = stream_number(key.stream);
+        let folder = &self.config.ledger_copies;
+        if let Err(error) = triggers::add(&*self.means.disk, folder, &key.camera, number, from_us, until_us) {
+            tracing::error!(stream = %key, %error, "a trigger was not remembered");
+        }
+    }
+
     pub(crate) fn recorders(&self) -> &Recorders {
         &self.recorders
     }
 
     /// Ends all parts in order.
     pub fn stop(&self) {
+        self.keeper.stop();
         self.recorders.stop();
         self.writers.iter().for_each(WriterThreads::stop);
     }
+}
+
+/// Tells the keeper at once of a volume that is full.
+fn waking(listener: Listener, keeping: Arc<OnceLock<Weak<Keeping>>>) -> Listener {
+    Arc::new(move |event| {
+        if matches!(&event, Event::Volume { state: "full", .. })
+            && let Some(keeping) = keeping.get().and_then(Weak::upgrade)
+        {
+            keeping.wake();
+        }
+        listener(event);
+    })
 }
 
 fn start_writers(

@@ -242,8 +242,10 @@ pub fn fragment_at(source: &dyn Source, at: u64, end: u64) -> Result<FragmentAt,
     let decoded = Record::decode(&bytes).filter(|(_, len)| *len == bytes.len());
     let (decoded, _) = decoded.ok_or(FormatError::Missing { what: "FRAGMENT with a right checksum" })?;
     let stored = Stored::parse(&decoded)?;
-    // Without samples the fragment ends here; its record says how long it is.
-    let bare = record.range.end - at == u64::from(stored.place.size);
+    // Without samples the fragment ends here; its record says how long it is,
+    // in an encrypted part with what stands around it.
+    let size = u64::from(stored.place.size);
+    let bare = [size, size.saturating_sub(crate::crypt::AROUND_FRAGMENT)].contains(&(record.range.end - at));
     let (samples, head_end, range_end) = if bare {
         (Vec::new(), record.range.end, record.range.end)
     } else {

@@ -160,7 +160,7 @@ impl Shelf {
 
     fn exports(&self, reserve_bytes: u64) -> Exports {
         let masters = crate::read::part::masters_in(self.folder.join("keys"));
-        let archive = Arc::new(Archive::new(vec![self.volume.clone()], masters));
+        let archive = Arc::new(Archive::new(vec![self.volume.clone()], masters, Arc::default()));
         let (context, logs) = (self.context.clone(), self.logs.clone());
         Exports::with(Means { archive, context, logs, disk: Arc::new(RealDisk), reserve_bytes }).expect("a thread")
     }

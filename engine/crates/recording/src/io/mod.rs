@@ -60,6 +60,8 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder that is empty; any other is an error.
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
     /// In no order; names that are no UTF-8 are left out.
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>>;
     fn space(&self, path: &Path) -> io::Result<Space>;

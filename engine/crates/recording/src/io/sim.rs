@@ -245,6 +245,16 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.operate()?;
+        let mut state = self.0.lock();
+        if state.live.keys().any(|file| file.starts_with(path)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.folders.remove(path);
+        Ok(())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.operate()?;
         let mut state = self.0.lock();

@@ -274,9 +274,8 @@ impl<'a> Making<'a> {
     /// Makes room, and says where there is none to be made because what lies
     /// there must stay.
     fn by_room(&mut self, free: &[&'a Item]) -> BTreeSet<String> {
-        let short = |rooms: &BTreeMap<String, Room>, name: &str| {
-            rooms.get(name).is_some_and(|room| room.room < room.wanted)
-        };
+        let short =
+            |rooms: &BTreeMap<String, Room>, name: &str| rooms.get(name).is_some_and(|room| room.room < room.wanted);
         for item in free {
             if short(&self.rooms, &item.volume) && !self.is_gone(item) {
                 self.delete(item, Cause::Room);
@@ -304,9 +303,10 @@ impl<'a> Making<'a> {
         let mut actions = Vec::new();
         for item in free {
             let Some(keep) = self.view.keep(item).filter(|_| !self.is_gone(item)) else { continue };
-            let due = keep.thin.iter().filter(|thin| {
-                item.to_us < self.view.now_us.saturating_sub(i64::from(thin.after_days) * DAY_US)
-            });
+            let due = keep
+                .thin
+                .iter()
+                .filter(|thin| item.to_us < self.view.now_us.saturating_sub(i64::from(thin.after_days) * DAY_US));
             let Some(level) = due.map(|thin| Level::from(thin.to)).max() else { continue };
             if level > item.level && self.spend(item) {
                 actions.push(Action { item: (*item).clone(), what: What::Thin(level), cause: Cause::Thin });
@@ -562,7 +562,9 @@ mod tests {
                 let times = plan.actions.iter().filter(|a| cause(&a.cause)).map(|a| a.item.from_us);
                 times.collect::<Vec<_>>()
             };
-            assert!(order(|cause| *cause == Cause::Room).is_sorted() && order(|cause| *cause == Cause::Thin).is_sorted());
+            assert!(
+                order(|cause| *cause == Cause::Room).is_sorted() && order(|cause| *cause == Cause::Thin).is_sorted()
+            );
         }
         assert!(touched > 10_000, "{touched} actions are too few to show anything");
     }

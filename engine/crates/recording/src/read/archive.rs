@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use vms_format::names::{FileKind, Name};
 use vms_format::time::{Day, hour_of};
 
+use super::leases::Leases;
 use super::part::{Masters, Part, PartFile, PartPlace};
 use crate::calls::{CallError, CallKind};
 use crate::write::volume::Volume;
@@ -21,6 +22,7 @@ const MOST_CACHED: usize = 1 << 20;
 pub struct Archive {
     volumes: Vec<Arc<Volume>>,
     masters: Masters,
+    leases: Arc<Leases>,
     cache: Mutex<Cache>,
 }
 
@@ -49,8 +51,8 @@ pub fn unreadable(place: &PartPlace, error: &vms_format::FormatError) -> CallErr
 
 impl Archive {
     #[must_use]
-    pub fn new(volumes: Vec<Arc<Volume>>, masters: Masters) -> Self {
-        Self { volumes, masters, cache: Mutex::default() }
+    pub fn new(volumes: Vec<Arc<Volume>>, masters: Masters, leases: Arc<Leases>) -> Self {
+        Self { volumes, masters, leases, cache: Mutex::default() }
     }
 
     /// Cameras that have a folder on any volume.
@@ -104,23 +106,26 @@ impl Archive {
         self.volumes.iter().map(path).collect::<Vec<_>>().into_iter()
     }
 
-    /// A part's index; one that has not grown comes from memory.
+    /// A part's index; one that has not changed comes from memory. A part that
+    /// was thinned has an index of the same size, but another video.
     pub fn part(&self, place: &PartPlace) -> Result<Arc<Part>, CallError> {
         let disk = self.disk_of(place);
-        let size = disk.open(&place.index).and_then(|file| file.size()).unwrap_or(0);
+        let size_of = |path| disk.open(path).and_then(|file| file.size()).unwrap_or(0);
+        let (video_bytes, size) = (size_of(&place.video), size_of(&place.index));
         {
             let mut cache = self.cache.lock();
             cache.turn += 1;
             let turn = cache.turn;
             if let Some((used, part)) = cache.parts.get_mut(&place.index)
-                && part.index_bytes == size
+                && (part.index_bytes, part.video_bytes) == (size, video_bytes)
                 && part.place == *place
             {
                 *used = turn;
                 return Ok(part.clone());
             }
         }
-        let part = Arc::new(Part::load(&*disk, place.clone()).map_err(|error| unreadable(place, &error))?);
+        let loaded = Part::load(&*disk, place.clone()).map_err(|error| unreadable(place, &error))?;
+        let part = Arc::new(Part { video_bytes, ..loaded });
         self.cache.lock().keep(&part);
         Ok(part)
     }
@@ -130,7 +135,9 @@ impl Archive {
         super::part::records(&*self.disk_of(place), place).map_err(|error| unreadable(place, &error))
     }
 
+    /// Opens a part's video; it is not removed for a while.
     pub fn open(&self, part: &Part) -> Result<PartFile, CallError> {
+        self.leases.mark(&part.place.video);
         PartFile::open(&*self.disk_of(&part.place), &part.place, &self.masters)
             .map_err(|error| unreadable(&part.place, &error))
     }

@@ -7,6 +7,7 @@
 pub mod archive;
 mod hls;
 mod inventory;
+mod leases;
 pub mod part;
 mod picture;
 pub mod playback;
@@ -20,6 +21,7 @@ use crate::calls::{Answer, CallError, request};
 
 pub use archive::Archive;
 pub use inventory::InventoryRequest;
+pub use leases::Leases;
 pub use part::Masters;
 pub use picture::PictureRequest;
 pub use playback::{Amount, Segment};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use vms_format::crypt::{DataKey, PartKey};
+use vms_format::crypt::{AROUND_FRAGMENT, DataKey, PartKey};
 use vms_format::mp4::walk;
 use vms_format::record::{Close, Record, kind, scan};
 use vms_format::recover::{HashFrom, Whole, recover};
@@ -12,6 +12,9 @@ use vms_format::{FormatError, PartId, Sample, Source, SourceError, Stored};
 
 use crate::io::{Disk, DiskFile};
 
+/// What a fragment's `prft` and `uuid` box take around the payload of its
+/// record: 32, 24 and 12 bytes.
+const EMPTY_AROUND: u64 = 68;
 /// An init segment is cut off behind its `moov`; none is larger.
 const MOST_INIT: u64 = 1 << 20;
 
@@ -57,7 +60,8 @@ pub struct Frag {
 }
 
 impl Frag {
-    fn of(stored: &Stored) -> Self {
+    #[must_use]
+    pub fn of(stored: &Stored) -> Self {
         let core = &stored.core;
         Self {
             sequence: core.sequence,
@@ -95,6 +99,8 @@ pub struct Part {
     pub rebuilt: bool,
     /// Bytes of the index when it was read: one that grew is read again.
     pub index_bytes: u64,
+    /// Bytes of the video just before that.
+    pub video_bytes: u64,
 }
 
 /// Gives a master key by its name.
@@ -129,7 +135,15 @@ impl Part {
             part.rebuilt |= record.is_rebuilt();
             match record.kind {
                 kind::HEADER => part.own(record)?,
-                kind::FRAGMENT => part.fragments.push(Frag::of(&Stored::parse(record)?)),
+                kind::FRAGMENT => {
+                    let stored = Stored::parse(record)?;
+                    let head = record.payload.len() as u64 + EMPTY_AROUND;
+                    let head = head + if part.place.encrypted { AROUND_FRAGMENT } else { 0 };
+                    // One of which nothing is left has nothing to play.
+                    if u64::from(stored.place.size) > head {
+                        part.fragments.push(Frag::of(&stored));
+                    }
+                }
                 kind::CLOSE => part.closed = Close::parse(record).is_ok(),
                 _ => {}
             }
@@ -169,7 +183,8 @@ impl Part {
     }
 
     fn empty(place: PartPlace, index_bytes: u64) -> Self {
-        Self { place, city: String::new(), fragments: Vec::new(), closed: false, rebuilt: false, index_bytes }
+        let fragments = Vec::new();
+        Self { place, city: String::new(), fragments, closed: false, rebuilt: false, index_bytes, video_bytes: 0 }
     }
 
     #[must_use]
@@ -250,6 +265,11 @@ impl PartFile {
     #[must_use]
     pub fn video_track(&self) -> Option<u8> {
         self.init.video_track()
+    }
+
+    /// The name of the master key of an encrypted part.
+    pub fn master_name(&self) -> Result<Option<String>, FormatError> {
+        self.init.data_key.as_ref().map(|record| Ok(DataKey::parse(record)?.name)).transpose()
     }
 
     /// The boxes of a fragment, decrypted where they must be.

@@ -102,7 +102,7 @@ impl Shelf {
     }
 
     fn archive(&self) -> Archive {
-        Archive::new(self.volumes.clone(), Arc::new(|_| None))
+        Archive::new(self.volumes.clone(), Arc::new(|_| None), Arc::default())
     }
 }
 

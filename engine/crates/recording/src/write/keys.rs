@@ -77,6 +77,12 @@ impl Keys {
         self.inner.lock().current.clone()
     }
 
+    /// Where they lie.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     #[must_use]
     pub fn reports(&self) -> Vec<KeyReport> {
         self.inner.lock().history.clone()

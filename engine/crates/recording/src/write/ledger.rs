@@ -137,6 +137,12 @@ impl Ledger {
         }
     }
 
+    /// Nothing is appended while this works.
+    pub fn while_still<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _still = self.inner.lock();
+        work()
+    }
+
     /// Makes `volume` the home, after a move; what it lacks is brought there.
     pub fn move_to(&self, volume: &Arc<Volume>) -> io::Result<()> {
         let mut inner = self.inner.lock();

@@ -73,6 +73,12 @@ impl Logs {
         Ok(ledger)
     }
 
+    /// A camera's ledger where it is open.
+    #[must_use]
+    pub fn open_ledger(&self, camera: &str) -> Option<Arc<Ledger>> {
+        self.ledgers.lock().get(camera).cloned()
+    }
+
     /// The logs that are open.
     #[must_use]
     pub fn streams(&self) -> Vec<Arc<StreamHandle>> {

@@ -229,10 +229,13 @@ impl Volume {
         matches!(self.health.lock().state, VolumeState::Ok | VolumeState::Slow | VolumeState::Full)
     }
 
-    /// Free bytes over the reserve.
+    /// Bytes that may still be written: free over the reserve, and under the
+    /// most that recordings may take.
     #[must_use]
     pub fn room(&self) -> u64 {
-        self.figures.free.load(Ordering::Relaxed).saturating_sub(self.config.reserve_bytes)
+        let free = self.figures.free.load(Ordering::Relaxed).saturating_sub(self.config.reserve_bytes);
+        let recorded = self.figures.recorded.load(Ordering::Relaxed);
+        self.config.max_bytes.map_or(free, |most| free.min(most.saturating_sub(recorded)))
     }
 
     #[must_use]
@@ -255,10 +258,21 @@ impl Volume {
     /// Whether it is full; one that was has to have some room first.
     #[must_use]
     pub fn is_full(&self, space: Space, was_full: bool) -> bool {
-        let margin = if was_full { ROOM_AGAIN.min(space.total / 100) } else { 0 };
+        let margin = if was_full { self.room_again(space) } else { 0 };
         let recorded = self.figures.recorded.load(Ordering::Relaxed);
         space.free <= self.config.reserve_bytes.saturating_add(margin)
             || self.config.max_bytes.is_some_and(|most| recorded.saturating_add(margin) >= most)
+    }
+
+    /// What must be free before a volume that was full is written to again.
+    #[must_use]
+    pub fn room_again(&self, space: Space) -> u64 {
+        ROOM_AGAIN.min(self.config.max_bytes.unwrap_or(space.total).min(space.total) / 100)
+    }
+
+    /// All that recordings take here was counted anew.
+    pub fn counted(&self, bytes: u64) {
+        self.figures.recorded.store(bytes, Ordering::Relaxed);
     }
 
     /// Files were removed: told by who removed them.
