@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod manifest;
 pub mod matroska;
 pub mod merkle;
+pub mod mkv;
 pub mod mp4;
 pub mod names;
 pub mod part;

@@ -141,7 +141,7 @@ fn parse_moov(moov: &[u8], end: u64) -> Result<Init, FormatError> {
     Ok(Init { tracks: tracks?, header, data_key: None, end })
 }
 
-fn parse_track(trak: &[u8]) -> Result<InitTrack, FormatError> {
+pub(crate) fn parse_track(trak: &[u8]) -> Result<InitTrack, FormatError> {
     let missing = |what| FormatError::Missing { what };
     let mut tkhd = Reader::new(find(trak, &[b"tkhd"]).ok_or(missing("tkhd"))?, "tkhd");
     let wide = tkhd.u8()? == 1;

@@ -6,9 +6,11 @@
 //! jumped back, what follows comes right behind what was before.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bytes::Bytes;
 use vms_format::fragment::{Group, SampleHead};
+use vms_format::mkv;
 use vms_format::mp4::export::{self, ticks};
 use vms_format::mp4::walk::{self, InitTrack, SampleAt};
 use vms_format::mp4::{moof, uuid};
@@ -36,7 +38,7 @@ pub struct Copied {
 }
 
 /// A fragment's boxes, taken apart.
-struct Taken {
+pub struct Taken {
     stored: Stored,
     samples: Vec<SampleAt>,
     boxes: Vec<u8>,
@@ -81,7 +83,7 @@ fn is_kept(tracks: &[InitTrack], track: u8) -> bool {
 
 /// Where decode times of a file are.
 #[derive(Default)]
-struct Timeline {
+pub struct Timeline {
     /// UTC of decode time 0.
     zero_us: Option<i64>,
     /// Of the part's decode time 0.
@@ -124,8 +126,25 @@ impl Timeline {
     }
 }
 
-/// Copies fragments into an MP4 of their own.
-pub fn mp4(work: &Work<'_>, pieces: &[Piece], period: (i64, i64), output: &mut Output) -> Result<Copied, Stop> {
+/// A container in the making.
+pub trait Sink {
+    /// What comes before the first fragment; `zero_us` is when decode time 0 is.
+    fn begin(&mut self, file: &PartFile, tracks: &[InitTrack], zero_us: i64, output: &mut Output) -> Result<(), Stop>;
+
+    /// Samples as they were hashed, where the container does not keep times.
+    fn fragment(&mut self, taken: Taken, at: &At<'_>, output: &mut Output) -> Result<Option<Vec<SampleHead>>, Stop>;
+}
+
+/// Where a fragment comes in a file.
+pub struct At<'a> {
+    tracks: &'a [InitTrack],
+    timeline: &'a Timeline,
+    /// All tracks are taken.
+    whole: bool,
+}
+
+/// Copies fragments into a container.
+pub fn copy(work: &Work<'_>, pieces: &[Piece], sink: &mut dyn Sink, output: &mut Output) -> Result<Copied, Stop> {
     let mut copied = Copied::default();
     let mut timeline = Timeline::default();
     for piece in pieces {
@@ -158,17 +177,105 @@ pub fn mp4(work: &Work<'_>, pieces: &[Piece], period: (i64, i64), output: &mut O
             }
             if output.position() == 0 {
                 let zero_us = timeline.zero_us.unwrap_or(taken.stored.core.utc_us);
-                output.write(head(&file, &tracks, pieces, zero_us, period)?)?;
+                sink.begin(&file, &tracks, zero_us, output)?;
             }
             let groups = taken.groups(file.video_track(), &tracks);
             timeline.passed(&taken.samples, &tracks);
             let stored = taken.stored.clone();
-            put(taken, file.tracks().len() == tracks.len(), &tracks, &timeline, output)?;
-            copied.exported.push(Exported { stored, groups, samples: None });
+            let at = At { tracks: &tracks, timeline: &timeline, whole: file.tracks().len() == tracks.len() };
+            let samples = sink.fragment(taken, &at, output)?;
+            copied.exported.push(Exported { stored, groups, samples });
             work.did(fragment.size.into());
         }
     }
     Ok(copied)
+}
+
+/// Fragments as they are, with other decode times.
+pub struct Mp4<'a> {
+    pub pieces: &'a [Piece],
+    pub period: (i64, i64),
+}
+
+impl Sink for Mp4<'_> {
+    fn begin(&mut self, file: &PartFile, tracks: &[InitTrack], zero_us: i64, output: &mut Output) -> Result<(), Stop> {
+        Ok(output.write(head(file, tracks, self.pieces, zero_us, self.period)?)?)
+    }
+
+    fn fragment(&mut self, taken: Taken, at: &At<'_>, output: &mut Output) -> Result<Option<Vec<SampleHead>>, Stop> {
+        put(taken, at.whole, at.tracks, at.timeline, output)?;
+        Ok(None)
+    }
+}
+
+/// No cluster is larger, however long a group of pictures is.
+const MOST_CLUSTER: usize = 16 << 20;
+
+/// Matroska: a cluster a group of pictures. Times are rounded to milliseconds,
+/// so the manifest has them.
+#[derive(Default)]
+pub struct Mkv {
+    pub tracks: Vec<mkv::Track>,
+    pub zero_us: i64,
+    pub end_ms: i64,
+    pub software: String,
+    pub cues: Vec<mkv::Cue>,
+    pub cluster: Option<mkv::Cluster>,
+}
+
+impl Mkv {
+    pub fn head(&self, totals: &mkv::Totals) -> Vec<u8> {
+        mkv::head(&self.tracks, self.zero_us, &self.software, totals)
+    }
+
+    pub fn end_cluster(&mut self, output: &mut Output) -> io::Result<()> {
+        self.cluster.take().map_or(Ok(()), |cluster| output.write(cluster.finish()))
+    }
+
+    fn cluster(&mut self, time_ms: i64, output: &mut Output) -> io::Result<&mut mkv::Cluster> {
+        let goes_on = |cluster: &mkv::Cluster| cluster.takes(time_ms) && cluster.bytes() < MOST_CLUSTER;
+        if !self.cluster.as_ref().is_some_and(goes_on) {
+            self.end_cluster(output)?;
+        }
+        Ok(self.cluster.get_or_insert_with(|| mkv::Cluster::new(time_ms)))
+    }
+}
+
+impl Sink for Mkv {
+    fn begin(&mut self, file: &PartFile, tracks: &[InitTrack], zero_us: i64, output: &mut Output) -> Result<(), Stop> {
+        self.tracks = mkv::Track::all(&file.init_segment()?)?;
+        self.tracks.retain(|track| is_kept(tracks, track.id));
+        self.zero_us = zero_us;
+        Ok(output.write(self.head(&mkv::Totals::default()))?)
+    }
+
+    fn fragment(&mut self, taken: Taken, at: &At<'_>, output: &mut Output) -> Result<Option<Vec<SampleHead>>, Stop> {
+        let kept: Vec<&SampleAt> = taken.samples.iter().filter(|s| is_kept(at.tracks, s.head.track)).collect();
+        let time_us = |sample: &SampleAt, ticks: i64| {
+            at.timeline.offset_us + micros(ticks, timescale(at.tracks, sample.head.track))
+        };
+        if taken.stored.core.has_key() {
+            self.end_cluster(output)?;
+        }
+        // Tracks stand one behind the other in a fragment, and side by side here.
+        let mut by_time = kept.clone();
+        by_time.sort_by_key(|sample| time_us(sample, sample.dts));
+        for sample in by_time {
+            let shown_us = time_us(sample, sample.dts + i64::from(sample.head.composition));
+            let time_ms = ticks(shown_us, 1000);
+            let begins = self.cluster.is_none();
+            let data = &taken.boxes[sample.offset as usize..sample.range().end as usize];
+            let cluster = self.cluster(time_ms, output)?;
+            cluster.frame(sample.head.track, time_ms, sample.head.key, data);
+            if begins && taken.stored.core.has_key() {
+                let (time_ms, track) = (cluster.time_ms(), sample.head.track);
+                self.cues.push(mkv::Cue { time_ms, track, cluster_at: output.position() });
+            }
+            let end_us = time_us(sample, sample.dts + i64::from(sample.duration));
+            self.end_ms = self.end_ms.max(ticks(end_us, 1000));
+        }
+        Ok(Some(kept.iter().map(|sample| sample.head).collect()))
+    }
 }
 
 /// Playing begins at the first instant that was asked for, and ends with the

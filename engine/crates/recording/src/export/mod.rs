@@ -49,6 +49,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 #[serde(rename_all = "lowercase")]
 pub enum Container {
     Mp4,
+    Mkv,
 }
 
 /// What of one camera is taken away.

@@ -117,6 +117,24 @@ impl Output {
         told.recv().map_err(io::Error::other)
     }
 
+    /// Writes the beginning anew, in its length; what was hashed does not count
+    /// then. Returns the hash of the whole file, which is read for it.
+    pub fn replace_head(&mut self, head: &[u8]) -> io::Result<Hash> {
+        self.flush()?;
+        self.file.write_at(0, &[IoSlice::new(head)])?;
+        let mut hasher = Sha256::new();
+        let (mut at, mut buffer) = (0, vec![0; BATCH]);
+        while at < self.size {
+            let read = self.file.read_at(at, &mut buffer)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            hasher.update(&buffer[..read]);
+            at += read as u64;
+        }
+        Ok(hasher.finalize().into())
+    }
+
     /// Durable, and under its own name.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;

@@ -108,9 +108,20 @@ impl Shelf {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors");
         let file = if codec == Codec::H264 { "camera.h264" } else { "camera.h265" };
         let units = access_units(&codec, &std::fs::read(path.join(file)).expect("a vector"));
+        self.record_units(from_us, seconds, codec, &units, reason);
+    }
+
+    fn record_units(
+        &self,
+        from_us: i64,
+        seconds: i64,
+        codec: Codec,
+        units: &[vms_media::AnnexBUnit],
+        reason: Option<Reason>,
+    ) {
         self.now_us.store(from_us, Ordering::Relaxed);
         let handle = self.logs.open(&self.context, &Owner::new("local", "gate"), &self.key).expect("a log");
-        let tracks = vec![video(codec, &units), alaw()];
+        let tracks = vec![video(codec, units), alaw()];
         let mut begin = Some(Begin { tracks, origin_us: from_us, clock: None });
         let mut hint = reason.map(Hint::of);
         let mut samples = Vec::new();
@@ -401,4 +412,77 @@ fn a_cancelled_export_leaves_nothing_and_is_made_anew_under_its_id() {
     let report = shelf.verified(&shelf.file(&status, 0).1, None);
     is_intact(&report, report.fragments);
     assert_eq!(std::fs::read_dir(shelf.target()).expect("a folder").count(), 2);
+}
+
+#[test]
+fn matroska_plays_with_every_frame_and_proves_itself_inside_and_beside() {
+    for (name, codec) in [("export-mkv", Codec::H264), ("export-mkv-265", Codec::H265)] {
+        let shelf = Shelf::new(name, None);
+        shelf.record(SEVEN, 20, codec.clone(), None);
+        shelf.stop();
+        let status = shelf.export(SEVEN, SEVEN + 10 * SECOND, "mkv", true);
+        let (path, bytes) = shelf.file(&status, 0);
+        assert_eq!(path.file_name().and_then(|name| name.to_str()), Some("Gate 8h.mkv"));
+        assert_eq!(status["files"][0]["sha256"], crate::write::volume::hex(&vms_format::sha256(&[&bytes])));
+        assert_eq!((packets(&path, "v").len(), packets(&path, "a").len()), (250, 500));
+        assert!((duration(&path) - 10.0).abs() <= FRAME_S, "{}", duration(&path));
+        let beside = std::fs::read(shelf.target().join("Gate 8h.manifest.json")).expect("a manifest");
+        for beside in [None, Some(&beside[..])] {
+            let report = shelf.verified(&bytes, beside);
+            is_intact(&report, report.fragments);
+        }
+        let block = vms_format::matroska::read(&bytes).expect("Matroska").blocks[30].data.start as usize;
+        let mut changed = bytes.clone();
+        changed[block + 9] ^= 1;
+        let report = shelf.verified(&changed, None);
+        let bad: Vec<_> = report.bad().map(|f| (f.why, f.last - f.first)).collect();
+        assert_eq!(bad, [(Why::SamplesOther, 0)]);
+        // Another program decodes every picture.
+        let run = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&path).args(["-f", "null", "-"]).output();
+        assert_eq!(String::from_utf8_lossy(&run.expect("ffmpeg is installed").stderr), "");
+    }
+}
+
+/// `cargo test --release -p vms-recording export -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement: prints how fast an export is, against reading and writing the same bytes"]
+fn copying_is_nearly_as_fast_as_the_disk() {
+    let shelf = Shelf::new("export-speed", None);
+    // Frames of 40 kB: 8 Mbit/s.
+    let units = vec![vms_media::AnnexBUnit { key: true, data: Bytes::from(vec![0x65; 40_000]) }];
+    shelf.record_units(SEVEN, 1200, Codec::H264, &units, None);
+    shelf.stop();
+    let part = std::fs::read_dir(shelf.volume.camera("gate").join("2026-11-21")).expect("a folder");
+    let part =
+        part.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.extension().is_some_and(|e| e == "mp4"));
+    let part = part.expect("a video");
+    for round in 0..3 {
+        let from = std::time::Instant::now();
+        let (mut source, target) = (std::fs::File::open(&part).expect("opens"), shelf.folder.join("raw"));
+        let mut raw = std::fs::File::create(&target).expect("a file");
+        let mut buffer = vec![0; 4 << 20];
+        loop {
+            let read = std::io::Read::read(&mut source, &mut buffer).expect("reads");
+            if read == 0 {
+                break;
+            }
+            std::io::Write::write_all(&mut raw, &buffer[..read]).expect("writes");
+        }
+        raw.sync_data().expect("durable");
+        let plain = from.elapsed();
+        std::fs::remove_file(&target).expect("goes");
+        for container in ["mp4", "mkv"] {
+            let from = std::time::Instant::now();
+            let status = shelf.export(SEVEN, SEVEN + 1200 * SECOND, container, true);
+            let export = from.elapsed();
+            let bytes = status["files"][0]["bytes"].as_u64().expect("bytes") as f64;
+            let speed = |took: Duration| bytes / took.as_secs_f64() / 1e6;
+            println!(
+                "round {round}: {container} {:.0} MB/s, raw {:.0} MB/s, ratio {:.2}",
+                speed(export),
+                speed(plain),
+                speed(export) / speed(plain)
+            );
+        }
+    }
 }

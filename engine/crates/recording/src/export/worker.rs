@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::atomic::Ordering;
 
-use vms_format::FormatError;
 use vms_format::ledger::{Gap, Reason};
-use vms_format::manifest::{About, Maker};
+use vms_format::manifest::{self, About, Maker};
+use vms_format::mkv;
 use vms_format::mp4::{uuid, uuid_box};
+use vms_format::{FormatError, Hash};
 
-use super::file::{self, Copied};
+use super::file::{self, Copied, Mkv, Mp4};
 use super::output::Output;
 use super::plan::{Piece, Wanted};
 use super::proof::{Evidence, spans};
-use super::{ExportFile, Fault, GapReport, Job, Means, State};
+use super::{Container, ExportFile, Fault, GapReport, Job, Means, State};
 use crate::calls::CallError;
 use crate::read::{Archive, stream_name};
 use crate::write::stream::code_of;
@@ -156,18 +157,34 @@ impl Work<'_> {
         name: &str,
     ) -> Result<(), Stop> {
         let (folder, disk) = (&self.job.request.folder, &self.means.disk);
-        let (file_name, manifest_name) = (format!("{name}.mp4"), format!("{name}.manifest.json"));
+        let container = self.job.request.container;
+        let ending = if container == Container::Mkv { "mkv" } else { "mp4" };
+        let (file_name, manifest_name) = (format!("{name}.{ending}"), format!("{name}.manifest.json"));
         let mut output = Output::create(disk, folder, &file_name)?;
-        let copied = file::mp4(self, pieces, period, &mut output)?;
+        let mut mkv = Mkv { software: self.means.context.software.clone(), ..Mkv::default() };
+        let copied = match container {
+            Container::Mp4 => file::copy(self, pieces, &mut Mp4 { pieces, period }, &mut output)?,
+            Container::Mkv => file::copy(self, pieces, &mut mkv, &mut output)?,
+        };
         if copied.exported.is_empty() {
             return Ok(());
         }
         let gaps = evidence.gaps(&spans(&copied.exported), &copied.unread, period);
         let maker = self.maker(wanted, evidence, &copied, &gaps, period, &file_name);
         let key = self.means.context.keys.current();
-        let inside = maker.sign(&key, Some(output.sha256()?))?;
-        output.write(uuid_box(&uuid::MANIFEST, &inside.to_json()?))?;
-        let (bytes, sha256) = (output.position(), output.sha256()?);
+        let (inside, sha256) = match container {
+            Container::Mp4 => {
+                let inside = maker.sign(&key, Some(output.sha256()?))?;
+                output.write(uuid_box(&uuid::MANIFEST, &inside.to_json()?))?;
+                (inside, output.sha256()?)
+            }
+            Container::Mkv => {
+                let inside = maker.sign(&key, None)?;
+                let sha256 = end_mkv(&mut mkv, &inside.to_json()?, &mut output)?;
+                (inside, sha256)
+            }
+        };
+        let bytes = output.position();
         let beside = inside.signed(&key, Some(sha256))?.to_json()?;
         self.go_on()?;
         output.finish()?;
@@ -211,6 +228,18 @@ impl Work<'_> {
         gaps.iter().for_each(|gap| maker.gap(gap));
         maker
     }
+}
+
+/// Cues and manifest, and the head with the places of both.
+fn end_mkv(mkv: &mut Mkv, manifest: &[u8], output: &mut Output) -> io::Result<Hash> {
+    mkv.end_cluster(output)?;
+    let cues_at = output.position();
+    output.write(mkv::cues(&mkv.cues))?;
+    let attachments_at = output.position();
+    output.write(mkv::attachment(manifest::FILE_NAME, "application/json", manifest))?;
+    let duration_ms = u64::try_from(mkv.end_ms).unwrap_or(0);
+    let totals = mkv::Totals { bytes: output.position(), duration_ms, cues_at, attachments_at };
+    output.replace_head(&mkv.head(&totals))
 }
 
 fn push(files: &mut [Vec<Piece>], piece: &Piece, range: std::ops::Range<usize>) {
