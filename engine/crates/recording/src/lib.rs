@@ -10,6 +10,10 @@
 //! no sequence number is used twice, crash or not; what is lost is a GAP with
 //! its reason; a file that is not ours is left alone.
 
+#[cfg(test)]
+mod behaviour;
+#[cfg(test)]
+mod bench;
 mod calls;
 mod config;
 mod event;

@@ -5,203 +5,20 @@
 //! POWERCUT_SECONDS and POWERCUT_KILLS bound it, POWERCUT_SEED repeats one.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use vms_format::ledger::{Body, entries};
+use vms_format::Source;
+use vms_format::ledger::Body;
 use vms_format::mp4::walk;
-use vms_format::record::scan;
 use vms_format::recover::{HashFrom, Whole, recover};
-use vms_format::verify::{Options, State, Tree, verify};
-use vms_format::{Entry, Owner, Source};
-use vms_hub::{HubFrame, StreamKey, StreamName};
-use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 
-use crate::config::{Mode, StreamRecord, VolumeConfig};
-use crate::event::Listener;
+use crate::bench::{BEGIN_US, Bench, FRAME_US, check_genuine, ledger};
 use crate::io::scratch;
 use crate::io::sim::SimDisk;
-use crate::write::keys::Keys;
-use crate::write::lanes::{Lane, Lanes};
-use crate::write::queue::{Queue, Taken};
-use crate::write::recorder::{Around, Recorder};
-use crate::write::recorders::Logs;
-use crate::write::stream::Context;
-use crate::write::volume::Volume;
-use crate::write::writer::Writer;
-
-const FRAME_US: i64 = 40_000;
-const COMMIT_US: i64 = 500_000;
-/// A recording that plays of 640x360, as parameter sets of a real camera.
-const SPS: [u8; 25] =
-    *b"\x67\x42\xc0\x1e\xd9\x00\xa0\x2f\xf9\x70\x11\x00\x00\x03\x00\x01\x00\x00\x03\x00\x32\x0f\x16\x2e\x48";
-const PPS: [u8; 5] = *b"\x68\xcb\x83\xcb\x20";
-/// 19:59:50 of a day: the hour ends soon after.
-const BEGIN_US: i64 = 1_790_000_000_000_000 / 3_600_000_000 * 3_600_000_000 + 3_590_000_000;
-
-/// A recorder, its volumes and a clock, all moved by hand.
-struct Bench {
-    disk: SimDisk,
-    now_us: Arc<AtomicI64>,
-    context: Arc<Context>,
-    lanes: Arc<Lanes>,
-    writers: Vec<Writer>,
-    recorder: Recorder,
-    start: Instant,
-    begun_us: i64,
-    number: u64,
-    committed_us: i64,
-}
-
-fn key() -> StreamKey {
-    StreamKey::new("gate", StreamName::Main)
-}
-
-fn tracks() -> Arc<[Track]> {
-    let video = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
-    Arc::new([video])
-}
-
-impl Bench {
-    /// Starts as a process does, on what the disk holds.
-    fn start(disk: SimDisk, keys: &Path, volumes: usize, now_us: i64, number: u64) -> Self {
-        let clock = Arc::new(AtomicI64::new(now_us));
-        let volumes: Vec<Arc<Volume>> = (1..=volumes)
-            .map(|at| {
-                let config = VolumeConfig {
-                    name: format!("disk{at}"),
-                    path: PathBuf::from(format!("/disk{at}")),
-                    reserve_bytes: 1 << 20,
-                    max_bytes: None,
-                };
-                Arc::new(Volume::open(&config, Arc::new(disk.clone()), "the farm", None).expect("nobody owns it"))
-            })
-            .collect();
-        let now = clock.clone();
-        let listener: Listener = Arc::new(|_| {});
-        let context = Arc::new(Context {
-            volumes: volumes.clone(),
-            keys: Keys::open(keys, now_us).expect("keys"),
-            ledger_copies: PathBuf::from("/ledgers"),
-            encrypt: None,
-            software: "the farm".to_owned(),
-            now_us: Arc::new(move || now.load(Ordering::Relaxed)),
-            listener,
-        });
-        let lane = |volume: &Arc<Volume>| Lane { volume: volume.clone(), queue: Arc::new(Queue::new(64 << 20)) };
-        let lanes = Arc::new(Lanes(volumes.iter().map(lane).collect()));
-        let writers =
-            volumes.iter().map(|volume| Writer { volume: volume.clone(), context: context.clone() }).collect();
-        let start = Instant::now();
-        let wish = StreamRecord { mode: Mode::Continuous, audio: true, pre_s: 0, post_s: 0 };
-        let recorder = {
-            let around = Around { lanes: &lanes, now: start, now_us, listener: &context.listener };
-            Recorder::new(key(), wish, true, Arc::default(), &around)
-        };
-        let (begun_us, committed_us) = (now_us, now_us);
-        Self { disk, now_us: clock, context, lanes, writers, recorder, start, begun_us, number, committed_us }
-    }
-
-    /// Opens the log: false where the power went meanwhile.
-    fn open(&mut self) -> bool {
-        let logs = Logs::default();
-        let owner = Owner::new("local", "gate");
-        let Ok(handle) = logs.open(&self.context, &owner, &key()) else {
-            assert!(self.disk.is_off(), "only a power cut keeps a log from being opened");
-            return false;
-        };
-        let (lanes, context) = (self.lanes.clone(), self.context.clone());
-        let around = self.around(&lanes, &context.listener);
-        self.recorder.opened(handle, Some(0), &around);
-        true
-    }
-
-    fn around<'a>(&self, lanes: &'a Lanes, listener: &'a Listener) -> Around<'a> {
-        let now_us = self.now_us.load(Ordering::Relaxed);
-        let passed = Duration::from_micros((now_us - self.begun_us).unsigned_abs());
-        Around { lanes, now: self.start + passed, now_us, listener }
-    }
-
-    /// One frame's time passes: the frame comes, writers write, disks commit.
-    fn step(&mut self, dice: &mut StdRng) {
-        let now_us = self.now_us.fetch_add(FRAME_US, Ordering::Relaxed) + FRAME_US;
-        let (lanes, context) = (self.lanes.clone(), self.context.clone());
-        let around = self.around(&lanes, &context.listener);
-        let frame = frame(self.number, now_us, dice);
-        self.number += 1;
-        self.recorder.frame(&frame, 0, &tracks, &around);
-        self.recorder.tick(&around);
-        self.write();
-        if now_us - self.committed_us >= COMMIT_US {
-            self.committed_us = now_us;
-            for writer in &self.writers {
-                writer.commit();
-                if !writer.volume.is_there() {
-                    writer.look("the farm", None);
-                }
-            }
-        }
-    }
-
-    fn write(&self) {
-        for (lane, writer) in self.lanes.0.iter().zip(&self.writers) {
-            while let Taken::Job(job) = lane.queue.take(Duration::ZERO) {
-                writer.handle(job);
-            }
-        }
-    }
-
-    fn stop(mut self) -> (SimDisk, i64, u64) {
-        let (lanes, context) = (self.lanes.clone(), self.context.clone());
-        let around = self.around(&lanes, &context.listener);
-        self.recorder.stop(&around);
-        self.write();
-        self.writers.iter().for_each(Writer::commit);
-        (self.disk, self.now_us.load(Ordering::Relaxed), self.number)
-    }
-}
-
-/// A picture that carries its number.
-fn frame(number: u64, utc_us: i64, dice: &mut StdRng) -> Arc<HubFrame> {
-    let key = number.is_multiple_of(25);
-    let mut data = Vec::new();
-    let mut slice = vec![if key { 0x65 } else { 0x41 }, 0x88, 0x84];
-    slice.extend(number.to_be_bytes().map(|byte| byte | 0x80).iter().flat_map(|byte| [*byte, 7]));
-    slice.extend_from_slice(&number.to_be_bytes().map(|byte| byte & 0x7f).map(|byte| byte + 4));
-    slice.resize(dice.random_range(200..3_000), 9);
-    let nals: Vec<&[u8]> = if key { vec![&SPS, &PPS, &slice] } else { vec![&slice] };
-    for nal in nals {
-        data.extend_from_slice(&(nal.len() as u32).to_be_bytes());
-        data.extend_from_slice(nal);
-    }
-    let dts = number as i64 * 3_600;
-    let frame = Frame {
-        track: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        epoch: 1,
-        number,
-        key,
-        discontinuity: false,
-        dts,
-        pts: dts,
-        timing: Timing { utc_us, error_us: Some(500) },
-        data: Bytes::from(data),
-    };
-    Arc::new(HubFrame::new(frame, 0, number, 1, dts, 7))
-}
 
 /// What lies on the disk: times of frames, and gaps.
 struct Disk {
@@ -232,17 +49,6 @@ fn look(disk: &SimDisk) -> Disk {
     Disk { frames, gaps: gaps.collect() }
 }
 
-/// The longest of the ledgers.
-fn ledger(disk: &SimDisk) -> Vec<Entry> {
-    let files = disk.files();
-    let ledgers = files.iter().filter(|(path, _)| path.ends_with("ledger.vms-idx"));
-    let read = |bytes: &Vec<u8>| {
-        let records = scan(bytes).expect("in memory").records;
-        entries(&records).0.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>()
-    };
-    ledgers.map(|(_, bytes)| read(bytes)).max_by_key(Vec::len).unwrap_or_default()
-}
-
 /// Every frame that was sent is on disk or inside a gap.
 fn check_explained(found: &Disk, sent: &[i64], what: &str) {
     let slack = FRAME_US;
@@ -251,23 +57,6 @@ fn check_explained(found: &Disk, sent: &[i64], what: &str) {
         let told = found.gaps.iter().any(|(from, to)| (from - slack..=to + slack).contains(at));
         assert!(there || told, "{what}: the frame at {at} is neither there nor told; gaps {:?}", found.gaps);
     }
-}
-
-fn check_genuine(disk: &SimDisk, what: &str) {
-    let files = disk.files();
-    let mut tree = Tree::new();
-    let mut best = 0;
-    for (path, bytes) in &files {
-        let Some((_, below)) = path.to_str().and_then(|path| path.split_once("/cameras/")) else { continue };
-        if below.ends_with("ledger.vms-idx") && bytes.len() < best {
-            continue;
-        }
-        best = if below.ends_with("ledger.vms-idx") { bytes.len() } else { best };
-        tree.insert(below.to_owned(), bytes);
-    }
-    let report = verify("gate", &tree, &Options::default()).expect("in memory");
-    let bad: Vec<_> = report.bad().filter(|finding| finding.state != State::Unsealed).collect();
-    assert!(bad.is_empty(), "{what}: {bad:#?}");
 }
 
 fn probe(disk: &SimDisk, what: &str) {

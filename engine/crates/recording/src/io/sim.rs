@@ -50,8 +50,8 @@ struct State {
     folders: BTreeSet<PathBuf>,
     /// Operations until the power goes.
     left: Option<u64>,
-    /// What writes answer, as a number of the system.
-    failing: Option<i32>,
+    /// What writes below a folder answer, as a number of the system.
+    failing: Option<(PathBuf, i32)>,
     free: u64,
 }
 
@@ -60,6 +60,7 @@ pub struct SimDisk(Arc<Mutex<State>>);
 
 struct SimFile {
     disk: SimDisk,
+    path: PathBuf,
     file: Arc<Mutex<File>>,
 }
 
@@ -84,25 +85,25 @@ impl SimDisk {
         self.0.lock().left == Some(0)
     }
 
-    /// From now on writes fail with this error of the system; or work again.
-    pub fn fail(&self, error: Option<i32>) {
-        self.0.lock().failing = error;
+    /// From now on writes below a folder fail with this error; or work again.
+    pub fn fail(&self, below: &str, error: Option<i32>) {
+        self.0.lock().failing = error.map(|error| (PathBuf::from(below), error));
     }
 
     pub fn set_free(&self, bytes: u64) {
         self.0.lock().free = bytes;
     }
 
-    fn operate(&self) -> io::Result<()> {
+    fn operate(&self, path: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
         match &mut state.left {
             Some(0) => return Err(io::Error::other("the power is off")),
             Some(left) => *left -= 1,
             None => {}
         }
-        match state.failing {
-            Some(number) => Err(io::Error::from_raw_os_error(number)),
-            None => Ok(()),
+        match &state.failing {
+            Some((below, number)) if path.starts_with(below) => Err(io::Error::from_raw_os_error(*number)),
+            _ => Ok(()),
         }
     }
 
@@ -170,7 +171,7 @@ fn left_by_power_cut(file: &File, dice: &mut StdRng) -> Vec<u8> {
 impl DiskFile for SimFile {
     fn write_at(&self, offset: u64, slices: &[IoSlice<'_>]) -> io::Result<()> {
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        let done = self.disk.operate();
+        let done = self.disk.operate(&self.path);
         let mut file = self.file.lock();
         // What fails may have been written in part.
         let bytes = if done.is_ok() { bytes } else { bytes[..bytes.len() / 3].to_vec() };
@@ -193,7 +194,7 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.operate()?;
+        self.disk.operate(&self.path)?;
         let mut file = self.file.lock();
         let pending = Pending::Len(len);
         pending.apply(&mut file.live);
@@ -202,7 +203,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.disk.operate()?;
+        self.disk.operate(&self.path)?;
         let mut file = self.file.lock();
         file.durable = file.live.clone();
         file.pending.clear();
@@ -212,30 +213,30 @@ impl DiskFile for SimFile {
 
 impl Disk for SimDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        self.operate()?;
+        self.operate(path)?;
         let mut state = self.0.lock();
         if state.live.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let file = Arc::new(Mutex::new(File::default()));
         state.live.insert(path.to_owned(), file.clone());
-        Ok(Arc::new(SimFile { disk: self.clone(), file }))
+        Ok(Arc::new(SimFile { disk: self.clone(), path: path.to_owned(), file }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = self.0.lock().live.get(path).cloned();
         let file = file.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        Ok(Arc::new(SimFile { disk: self.clone(), file }))
+        Ok(Arc::new(SimFile { disk: self.clone(), path: path.to_owned(), file }))
     }
 
     fn create_folders(&self, path: &Path) -> io::Result<()> {
-        self.operate()?;
+        self.operate(path)?;
         self.0.lock().folders.extend(path.ancestors().map(Path::to_owned));
         Ok(())
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.operate()?;
+        self.operate(path)?;
         let mut state = self.0.lock();
         let inside = |file: &PathBuf| file.parent() == Some(path);
         let live: Names =
@@ -256,7 +257,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.operate()?;
+        self.operate(to)?;
         let mut state = self.0.lock();
         let file = state.live.remove(from).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         state.live.insert(to.to_owned(), file);
@@ -264,7 +265,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.operate()?;
+        self.operate(path)?;
         self.0.lock().live.remove(path).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 

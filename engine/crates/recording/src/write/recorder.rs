@@ -426,7 +426,9 @@ impl Recorder {
         if waits_long && let Some(fragment) = self.cutting.as_mut().and_then(|cutting| cutting.fragmenter.flush()) {
             self.emit(fragment, around);
         }
-        if self.cutting.is_some() && self.lane.is_some_and(|lane| !around.lanes.goes_on(lane)) {
+        // A part that has not begun on disk yet chooses its volume when it does.
+        let has_begun = self.cutting.as_ref().is_some_and(|cutting| !cutting.is_new);
+        if has_begun && self.lane.is_some_and(|lane| !around.lanes.goes_on(lane)) {
             self.end_part(around);
             self.waits = Some(around.lanes.reason());
         }

@@ -1,0 +1,211 @@
+//! What a recorder does when hours end, disks fail or fill, clocks step and
+//! nothing is to be recorded: each told in the ledger, all of it genuine.
+
+use std::sync::atomic::Ordering;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use vms_format::Entry;
+use vms_format::ledger::{Body, Gap, Reason};
+use vms_format::time::hour_of;
+use vms_sources::{Reason as SourceReason, State, StateChange};
+
+use crate::bench::{BEGIN_US, Bench, check_genuine, key, ledger};
+use crate::config::{Mode, StreamRecord};
+use crate::io::scratch;
+use crate::io::sim::SimDisk;
+use crate::write::volume::VolumeState;
+
+struct Scene {
+    bench: Bench,
+    dice: StdRng,
+    keys: std::path::PathBuf,
+}
+
+impl Scene {
+    fn new(volumes: usize, begin_us: i64) -> Self {
+        let keys = scratch("behaviour");
+        let mut bench = Bench::start(SimDisk::default(), &keys, volumes, begin_us, 0);
+        assert!(bench.open(), "nothing fails yet");
+        Self { bench, dice: StdRng::seed_from_u64(7), keys }
+    }
+
+    fn record(&mut self, frames: u32) {
+        (0..frames).for_each(|_| self.bench.step(&mut self.dice));
+    }
+
+    /// Time passes without pictures.
+    fn wait(&mut self, seconds: i64) {
+        for _ in 0..seconds * 4 {
+            self.bench.idle(250_000);
+        }
+    }
+
+    fn source(&self, state: State, reason: Option<SourceReason>) {
+        let utc_us = self.bench.now_us.load(Ordering::Relaxed);
+        self.bench.recorder.view.lock().take(&StateChange { key: key(), utc_us, state, reason });
+    }
+
+    /// Stops in order; the ledger, after all was verified.
+    fn end(self) -> (SimDisk, Vec<Entry>) {
+        let (disk, ..) = self.bench.stop();
+        check_genuine(&disk, "at the end");
+        std::fs::remove_dir_all(self.keys).expect("ours");
+        let ledger = ledger(&disk);
+        (disk, ledger)
+    }
+}
+
+fn gaps(ledger: &[Entry]) -> Vec<Gap> {
+    let gaps =
+        ledger.iter().filter_map(|entry| if let Body::Gap(gap) = &entry.body { Some(gap.clone()) } else { None });
+    gaps.collect()
+}
+
+fn reasons(ledger: &[Entry]) -> Vec<u16> {
+    gaps(ledger).iter().map(|gap| gap.reason).collect()
+}
+
+/// Hour, first and last fragment of each seal.
+fn seals(ledger: &[Entry]) -> Vec<(u32, u32, u32)> {
+    let seals = ledger.iter().filter_map(|entry| match &entry.body {
+        Body::Seal(seal) => Some((seal.hour, seal.hours, seal.fragments)),
+        _ => None,
+    });
+    seals.collect()
+}
+
+fn parts(disk: &SimDisk, volume: &str) -> usize {
+    disk.files().keys().filter(|path| path.starts_with(volume) && path.extension().is_some_and(|e| e == "mp4")).count()
+}
+
+#[test]
+fn an_hour_that_ends_is_sealed_and_the_next_has_its_own_part() {
+    let mut scene = Scene::new(1, BEGIN_US);
+    scene.record(20 * 25);
+    let (disk, ledger) = scene.end();
+    let hour = hour_of(BEGIN_US);
+    assert_eq!(parts(&disk, "/disk1"), 2);
+    let seals = seals(&ledger);
+    assert_eq!(seals.iter().map(|(hour, ..)| *hour).collect::<Vec<_>>(), [hour, hour + 1]);
+    assert!(seals.iter().all(|(_, _, fragments)| *fragments > 15), "{seals:?}");
+    assert!(gaps(&ledger).is_empty());
+}
+
+#[test]
+fn an_hour_without_pictures_is_sealed_with_its_gap() {
+    let mut scene = Scene::new(1, BEGIN_US - 60_000_000);
+    scene.record(50);
+    scene.source(State::BackingOff, Some(SourceReason::WrongPassword));
+    scene.wait(90);
+    scene.source(State::Live, None);
+    scene.record(50);
+    let (_, ledger) = scene.end();
+    let gaps = gaps(&ledger);
+    assert_eq!(reasons(&ledger), [Reason::WrongPassword.code(); 2], "cut where the hour ends");
+    assert_eq!(gaps[0].to_us, gaps[1].from_us);
+    assert_eq!(gaps[0].to_us % 3_600_000_000, 0);
+    assert_eq!(seals(&ledger).len(), 2);
+}
+
+#[test]
+fn a_gap_changes_its_reason_with_the_source() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.record(50);
+    scene.source(State::Stalled, Some(SourceReason::NoVideo));
+    scene.wait(10);
+    scene.source(State::BackingOff, Some(SourceReason::NoRoute));
+    scene.wait(10);
+    scene.source(State::BackingOff, Some(SourceReason::Timeout));
+    scene.wait(10);
+    scene.record(50);
+    let (_, ledger) = scene.end();
+    assert_eq!(reasons(&ledger), [Reason::NoVideo.code(), Reason::Network.code()]);
+    assert!(gaps(&ledger)[0].values.contains("no_video"));
+}
+
+#[test]
+fn a_disk_that_fails_is_left_for_another() {
+    let mut scene = Scene::new(2, BEGIN_US - 600_000_000);
+    scene.record(100);
+    scene.bench.disk.fail("/disk1", Some(libc::EIO));
+    scene.record(200);
+    assert_eq!(scene.bench.context.volumes[0].health().state, VolumeState::Failed);
+    scene.bench.disk.fail("/disk1", None);
+    let (disk, ledger) = scene.end();
+    assert_eq!((parts(&disk, "/disk1"), parts(&disk, "/disk2")), (1, 1));
+    assert_eq!(reasons(&ledger), [Reason::DiskFailed.code()]);
+    let gap = &gaps(&ledger)[0];
+    assert!(gap.to_us - gap.from_us < 2_500_000, "it moved at the next key frame: {gap:?}");
+}
+
+#[test]
+fn a_full_disk_is_a_gap_until_there_is_room() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.record(100);
+    scene.bench.disk.set_free(1 << 10);
+    scene.record(100);
+    assert_eq!(scene.bench.context.volumes[0].health().state, VolumeState::Full);
+    scene.bench.disk.set_free(1 << 40);
+    scene.record(100);
+    let (disk, ledger) = scene.end();
+    assert_eq!(parts(&disk, "/disk1"), 2);
+    assert_eq!(reasons(&ledger), [Reason::DiskFull.code()]);
+}
+
+#[test]
+fn a_full_disk_of_held_recordings_says_so() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.record(100);
+    scene.bench.context.volumes[0].set_held(true);
+    scene.bench.disk.set_free(1 << 10);
+    scene.record(100);
+    scene.bench.disk.set_free(1 << 40);
+    scene.record(50);
+    assert_eq!(reasons(&scene.end().1), [Reason::DiskFullHeld.code()]);
+}
+
+#[test]
+fn events_are_recorded_from_before_the_trigger_to_after_it() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.bench.wish(StreamRecord { mode: Mode::Event, audio: true, pre_s: 2, post_s: 1 });
+    scene.record(250);
+    let at = scene.bench.now_us.load(Ordering::Relaxed);
+    scene.bench.recorder.trigger(at + 1_000_000);
+    scene.record(250);
+    let (disk, ledger) = scene.end();
+    assert_eq!(parts(&disk, "/disk1"), 1);
+    assert_eq!(reasons(&ledger), [Reason::Schedule.code(); 2], "before and after");
+    let gaps = gaps(&ledger);
+    let (from, to) = (at - gaps[0].to_us, gaps[1].from_us - at);
+    assert!((2_000_000..=3_100_000).contains(&from), "{from} us before, from a key frame on");
+    assert!((1_900_000..=2_200_000).contains(&to), "{to} us after");
+}
+
+#[test]
+fn a_clock_that_steps_back_gives_an_hour_two_seals_and_one_chain() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.record(100);
+    scene.source(State::Live, Some(SourceReason::ClockStep));
+    scene.bench.step_clock(-7_200_000_000);
+    scene.record(100);
+    let (disk, ledger) = scene.end();
+    assert_eq!(parts(&disk, "/disk1"), 2);
+    let clocks = ledger.iter().filter(|entry| matches!(entry.body, Body::Clock(_))).count();
+    assert_eq!(clocks, 1);
+    let hour = hour_of(BEGIN_US);
+    assert_eq!(seals(&ledger).iter().map(|(hour, ..)| *hour).collect::<Vec<_>>(), [hour, hour - 2]);
+}
+
+#[test]
+fn a_clock_that_jumps_ten_years_ahead_writes_one_seal_over_them() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.record(100);
+    scene.source(State::Live, Some(SourceReason::ClockStep));
+    scene.bench.step_clock(315_360_000_000_000);
+    scene.record(100);
+    let (_, ledger) = scene.end();
+    let seals = seals(&ledger);
+    assert_eq!((seals.len(), seals[0].1), (2, 87_600), "{seals:?}");
+    assert!(ledger.len() < 20, "no flood: {}", ledger.len());
+}
