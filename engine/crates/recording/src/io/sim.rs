@@ -247,7 +247,7 @@ impl Disk for SimDisk {
     }
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.operate()?;
+        self.operate(path)?;
         let mut state = self.0.lock();
         if state.live.keys().any(|file| file.starts_with(path)) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
