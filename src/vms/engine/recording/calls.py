@@ -308,7 +308,7 @@ class KeyRequest(msgspec.Struct, frozen=True):
     """Nothing is asked but the keys."""
 
 
-class EvidenceKey(msgspec.Struct, frozen=True, rename={"key": "key_id"}):
+class EvidenceKey(msgspec.Struct, frozen=True):
     """A key that seals recordings: Ed25519 in base 64."""
 
     key: str
