@@ -11,7 +11,7 @@ use vms_format::verify::{Options, Report, State, Tree, Why, is_held, verify};
 
 fn options() -> Options {
     let masters = [("m1".to_owned(), [0x11; 32]), ("m2".to_owned(), [0x12; 32])].into();
-    Options { masters, pinned: Some(vms_format::seal::SealingKey::from_seed(&[1; 32]).id()), hours: None }
+    Options { masters, pinned: Some(vms_format::seal::SealingKey::from_seed(&[1; 32]).id()), ..Options::default() }
 }
 
 fn look(files: &Files, options: &Options) -> Report {

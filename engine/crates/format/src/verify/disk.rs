@@ -73,7 +73,8 @@ pub fn read<'a>(
         match Name::parse(path).filter(|name| name.camera == camera) {
             None => report.strangers.push(path.clone()),
             Some(Name { kind: FileKind::Thumb, .. }) => {}
-            Some(name) => ids.extend(name.part.filter(|part| options.covers_part(part.hour))),
+            Some(name) => ids
+                .extend(name.part.filter(|part| options.covers_part(part.hour) && options.covers_stream(part.stream))),
         }
     }
     ids.into_iter().map(|id| read_part(owner, id, tree, options, report)).collect()

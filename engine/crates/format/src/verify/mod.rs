@@ -33,11 +33,17 @@ pub struct Options {
     /// Parts and fragments of these hours alone are looked at. The ledger is
     /// always read whole.
     pub hours: Option<RangeInclusive<u32>>,
+    /// This stream alone is looked at.
+    pub stream: Option<u8>,
 }
 
 impl Options {
     fn covers(&self, hour: u32) -> bool {
         self.hours.as_ref().is_none_or(|hours| hours.contains(&hour))
+    }
+
+    fn covers_stream(&self, stream: u8) -> bool {
+        self.stream.is_none_or(|asked| asked == stream)
     }
 
     /// A part begins up to a minute into its hour, so that the one before

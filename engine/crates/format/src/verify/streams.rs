@@ -16,7 +16,7 @@ use crate::{Hash, merkle};
 pub fn check(book: &Book, parts: &mut [Part<'_>], options: &Options, report: &mut Report) {
     let of_parts = parts.iter().map(|part| part.id.stream);
     let of_seals = book.entries.iter().filter(|entry| matches!(entry.body, Body::Seal(_))).map(|entry| entry.stream);
-    let streams: BTreeSet<u8> = of_parts.chain(of_seals).collect();
+    let streams: BTreeSet<u8> = of_parts.chain(of_seals).filter(|stream| options.covers_stream(*stream)).collect();
     for stream in streams {
         let own = parts.iter_mut().filter(|part| part.id.stream == stream);
         let mut pieces: Vec<&mut Piece> = own.flat_map(|part| part.pieces.iter_mut()).collect();

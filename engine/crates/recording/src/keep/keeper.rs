@@ -28,6 +28,7 @@ use crate::write::volume::{Volume, VolumeState};
 
 use super::act::{self, ActError};
 use super::book::{self, Book, BookError, Books};
+use super::check::Checks;
 use super::clock::{ClockWatch, Doubt};
 use super::plan::{Action, Cause, Item, Level, Plan, Room, View, What};
 use super::stock::{Files, Stock};
@@ -69,6 +70,7 @@ pub struct Keeping {
     /// Held by whoever removes, and by whoever places a hold: a hold that was
     /// answered is seen by the next removal.
     pub changing: Mutex<()>,
+    pub checks: Checks,
 }
 
 struct Memory {
@@ -112,6 +114,7 @@ impl Keeping {
             signal: Mutex::default(),
             news: Condvar::new(),
             changing: Mutex::default(),
+            checks: Checks::default(),
         }
     }
 
@@ -165,6 +168,13 @@ impl Keeping {
     pub fn is_wanted(&self) -> bool {
         let signal = self.signal.lock();
         signal.look || signal.stop
+    }
+
+    /// Waits; true where it is time to stop.
+    pub fn pause(&self, time: Duration) -> bool {
+        let mut signal = self.signal.lock();
+        self.news.wait_while_for(&mut signal, |signal| !signal.stop, time);
+        signal.stop
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -240,7 +250,7 @@ impl Keeping {
     }
 
     /// Being written, or about to be looked through by a recorder that starts.
-    fn is_open(&self, files: &Files) -> bool {
+    pub fn is_open(&self, files: &Files) -> bool {
         let key = StreamKey::new(&files.camera, stream_name(files.id.stream));
         match self.logs.stream(&key) {
             Some(stream) => stream.log.lock().open_part().is_some_and(|(id, _)| id == files.id),

@@ -6,10 +6,13 @@
 
 mod act;
 mod book;
+mod check;
 mod clock;
+mod forecast;
 mod holds;
 pub mod keeper;
 pub mod plan;
+mod proof;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,10 @@ impl Recording {
         match call {
             "hold" => Some(request(call, json).and_then(|asked| self.hold(&asked))),
             "holds" => Some(request(call, json).and_then(|asked| self.holds(&asked))),
+            "forecast" => Some(request(call, json).and_then(|asked| self.forecast(&asked))),
+            "verify" => Some(request(call, json).and_then(|asked| self.verify(&asked))),
+            "check" => Some(request(call, json).and_then(|asked| self.check(&asked))),
+            "rebuild" => Some(request(call, json).and_then(|asked| self.rebuild(&asked))),
             "confirm_clock" => Some(Answer::of(&Confirmed { confirmed: self.keeping().confirm_clock() })),
             _ => None,
         }

@@ -111,6 +111,18 @@ impl Stock {
         }
     }
 
+    /// Lists one camera.
+    pub fn list_camera(&mut self, volumes: &[Arc<Volume>], camera: &str) {
+        for volume in volumes.iter().filter(|volume| volume.is_there()) {
+            let listed = list_camera(volume, camera, None, &mut self.0);
+            if let Err(error) = listed
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(volume = volume.name, camera, %error, "a camera cannot be listed");
+            }
+        }
+    }
+
     #[must_use]
     pub fn bytes_of(&self, volume: &str) -> u64 {
         self.0.values().filter(|files| files.volume.name == volume).map(Files::bytes).sum()
@@ -120,14 +132,24 @@ impl Stock {
 fn list(volume: &Arc<Volume>, since: Option<Day>) -> io::Result<BTreeMap<StockKey, Files>> {
     let mut found: BTreeMap<StockKey, Files> = BTreeMap::new();
     for camera in volume.disk.list(&volume.cameras())?.into_iter().filter(|e| e.directory && is_camera(&e.name)) {
-        for day in volume.disk.list(&volume.camera(&camera.name))?.into_iter().filter(|entry| entry.directory) {
-            let Some(date) = Day::parse(&day.name) else { continue };
-            if since.is_none_or(|since| date >= since) {
-                list_day(volume, &camera.name, &day.name, &mut found)?;
-            }
-        }
+        list_camera(volume, &camera.name, since, &mut found)?;
     }
     Ok(found)
+}
+
+fn list_camera(
+    volume: &Arc<Volume>,
+    camera: &str,
+    since: Option<Day>,
+    found: &mut BTreeMap<StockKey, Files>,
+) -> io::Result<()> {
+    for day in volume.disk.list(&volume.camera(camera))?.into_iter().filter(|entry| entry.directory) {
+        let Some(date) = Day::parse(&day.name) else { continue };
+        if since.is_none_or(|since| date >= since) {
+            list_day(volume, camera, &day.name, found)?;
+        }
+    }
+    Ok(())
 }
 
 fn list_day(volume: &Arc<Volume>, camera: &str, day: &str, found: &mut BTreeMap<StockKey, Files>) -> io::Result<()> {

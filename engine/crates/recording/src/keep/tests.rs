@@ -491,3 +491,131 @@ fn old_parts_move_to_another_volume_and_are_found_there() {
     house.keeping.count(Instant::now());
     assert_eq!((videos(&house, 0), videos(&house, 1)), (1, 2));
 }
+
+/// The whole of recording on what a house left.
+fn recording(mut house: House) -> (crate::Recording, PathBuf) {
+    let folder = std::mem::replace(&mut house.folder, scratch("kept-nothing"));
+    let now_us = house.now_us.load(Ordering::Relaxed);
+    drop(house);
+    let at = |name: &str| folder.join(name);
+    let config = serde_json::json!({
+        "volumes": [{"name": "one", "path": at("one"), "reserve_bytes": 0}],
+        "keys": at("keys"), "ledger_copies": at("ledgers"),
+    });
+    let means = crate::Means {
+        disk: Arc::new(RealDisk),
+        hub: vms_hub::Hub::new(vms_hub::HubConfig::default()),
+        now_us: Arc::new(move || now_us),
+        listener: Arc::new(|_| {}),
+    };
+    let config = serde_json::from_value(config).expect("a configuration");
+    let recording = crate::Recording::start(config, means).expect("it starts");
+    recording.keeping().count(Instant::now());
+    (recording, folder)
+}
+
+fn ask(recording: &crate::Recording, call: &str, request: serde_json::Value) -> serde_json::Value {
+    let answer = recording.call(call, request.to_string().as_bytes()).expect(call);
+    serde_json::from_slice(&answer.json).expect("JSON")
+}
+
+#[test]
+fn holds_are_on_disk_when_they_are_answered_and_asking_again_changes_nothing() {
+    let (recording, folder) = recording(of_days("keep-hold", 1));
+    let request = |on: bool| {
+        serde_json::json!({"camera": "gate", "hold": "h1", "on": on, "from_us": SEVEN, "to_us": SEVEN + SECOND,
+            "by": "ana", "why": "case 7"})
+    };
+    let number = ask(&recording, "hold", request(true))["number"].as_u64().expect("a number");
+    let bytes = std::fs::read(folder.join("one/cameras/gate").join(LEDGER)).expect("a ledger");
+    let found = vms_format::record::scan(&bytes).expect("readable");
+    let (_, last) = vms_format::ledger::entries(&found.records).0.pop().expect("an entry");
+    assert!(last.number == number && matches!(last.body, Body::Hold(hold) if hold.on && hold.by == "ana"));
+    assert_eq!(ask(&recording, "hold", request(true))["number"], number);
+    let holds = ask(&recording, "holds", serde_json::json!({}));
+    assert_eq!(holds["holds"][0]["hold"], "h1");
+    assert_eq!(ask(&recording, "hold", request(false))["number"], number + 1);
+    assert_eq!(ask(&recording, "holds", serde_json::json!({"camera": "gate"}))["holds"], serde_json::json!([]));
+    let again = recording.call("hold", request(false).to_string().as_bytes()).expect_err("it is gone");
+    assert_eq!(again.code, "hold_unknown");
+    let mut other = request(true);
+    other["camera"] = "nobody".into();
+    assert_eq!(recording.call("hold", other.to_string().as_bytes()).expect_err("unknown").code, "no_recording");
+    assert_eq!(ask(&recording, "confirm_clock", serde_json::json!({}))["confirmed"], false);
+    recording.stop();
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
+#[test]
+fn a_forecast_tells_rates_and_what_other_rules_would_take() {
+    let house = House::new("keep-forecast", None, None);
+    house.record("gate", &[SEVEN, SEVEN + 3 * DAY_US, SEVEN + 3 * DAY_US + HOUR_US]);
+    house.now_us.store(SEVEN + 3 * DAY_US + 2 * HOUR_US, Ordering::Relaxed);
+    let (recording, folder) = recording(house);
+    let asked = serde_json::json!({"keeps": {"gate": {"max_days": 2}}, "dry_run": true});
+    let told = ask(&recording, "forecast", asked);
+    let (volume, camera) = (&told["volumes"][0], &told["cameras"][0]);
+    let bytes = camera["bytes"].as_f64().expect("bytes");
+    let rate = camera["rate"].as_f64().expect("a rate");
+    // Two of three parts in two hours; the parts are alike.
+    assert!((rate - bytes * 2.0 / 3.0 / 7200.0).abs() / rate < 0.01, "{told}");
+    assert_eq!((&volume["rate"], &camera["days"], &camera["oldest_us"]), (&camera["rate"], &2.0.into(), &SEVEN.into()));
+    let all = volume["bytes"].as_f64().expect("bytes") + volume["free"].as_f64().expect("free");
+    let days = volume["days"].as_f64().expect("days");
+    assert!((days - all / rate / 86_400.0).abs() < 0.1, "{told}");
+    let gone = &camera["would_remove"];
+    assert_eq!((&gone[0]["parts"], &gone[0]["reason"]), (&1.into(), &"max_days".into()));
+    assert!(gone.as_array().expect("a list").len() == 1 && folder.join("one/cameras/gate/2026-11-21").exists());
+    let thin = serde_json::json!({"keeps": {"gate": {"thin": [{"after_days": 1, "to": "keys"}]}}, "dry_run": true});
+    let thin = ask(&recording, "forecast", thin)["cameras"][0]["would_remove"][0].clone();
+    let share = thin["bytes"].as_f64().expect("bytes") / (bytes / 3.0);
+    assert!(thin["reason"] == "thin" && share > 0.4 && share < 0.9, "{thin}");
+    recording.stop();
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
+#[test]
+fn damage_is_found_by_a_check_and_by_verifying_and_lost_indexes_are_made_again() {
+    let house = of_days("keep-check", 3);
+    let (index, video) = (house.path("gate", 0, FileKind::Index), house.path("gate", 24, FileKind::Video));
+    let (recording, folder) = recording(house);
+    let day = |at: i64| {
+        serde_json::json!({"camera": "gate", "stream": "main", "from_us": SEVEN + at * DAY_US,
+            "to_us": SEVEN + at * DAY_US + HOUR_US})
+    };
+    let whole = ask(&recording, "verify", day(0));
+    assert_eq!(
+        (&whole["intact"], &whole["fragments"], &whole["signer_known"]),
+        (&true.into(), &120.into(), &false.into())
+    );
+    let mut pinned = day(0);
+    pinned["pin"] = whole["keys"][0].clone();
+    assert_eq!(ask(&recording, "verify", pinned)["signer_known"], true);
+    std::fs::remove_file(&index).expect("the index goes");
+    let mut bytes = std::fs::read(&video).expect("a video");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&video, bytes).expect("damaged");
+    std::fs::write(folder.join("one/cameras/gate/2026-11-21/notes.txt"), "mine").expect("a file");
+    assert_eq!(ask(&recording, "check", serde_json::json!({}))["counts"]["running"], 1);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let found = loop {
+        let told = ask(&recording, "check", serde_json::json!({}));
+        if told["counts"]["running"] == 0 {
+            break told;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+        std::thread::yield_now();
+    };
+    let mut codes: Vec<&str> =
+        found["findings"].as_array().expect("a list").iter().map(|f| f["code"].as_str().expect("a code")).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["foreign_file", "hash_other", "index_missing"]);
+    assert_eq!(ask(&recording, "verify", day(1))["intact"], false);
+    let made = ask(&recording, "rebuild", serde_json::json!({"camera": "gate"}));
+    assert_eq!((&made["counts"]["rebuilt"], &made["counts"]["parts"]), (&1.into(), &3.into()));
+    let again = ask(&recording, "verify", day(0));
+    assert_eq!((&again["intact"], &again["rebuilt"]), (&true.into(), &120.into()), "{again}");
+    recording.stop();
+    std::fs::remove_dir_all(folder).expect("ours");
+}

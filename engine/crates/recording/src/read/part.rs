@@ -267,6 +267,12 @@ impl PartFile {
         self.init.video_track()
     }
 
+    /// The key of an encrypted part.
+    #[must_use]
+    pub fn into_key(self) -> Option<PartKey> {
+        self.key
+    }
+
     /// The name of the master key of an encrypted part.
     pub fn master_name(&self) -> Result<Option<String>, FormatError> {
         self.init.data_key.as_ref().map(|record| Ok(DataKey::parse(record)?.name)).transpose()
