@@ -57,6 +57,10 @@ class _Job:
     clips: Sequence[Export] = ()
 
 
+# Room does not come back by waiting: whoever asked is told, and may ask for less.
+FINAL = frozenset({"disk_full"})
+
+
 class Exporter:
     """The queue."""
 
@@ -155,7 +159,9 @@ class Exporter:
             await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
             return None
         names = {
-            file.name: local_name(Path(file.name), _camera(job.export, number), file, job.zone)
+            file.name: local_name(
+                Path(file.name), file.camera or _camera(job.export, number), file, job.zone
+            )
             for number, file in enumerate(status.files)
         }
         gaps = tuple(
@@ -253,7 +259,7 @@ class Exporter:
             await asyncio.to_thread(shutil.rmtree, self._folder / export.id, ignore_errors=True)
 
     async def _failed(self, export: Export, error: VmsError | OSError) -> None:
-        if isinstance(error, UnavailableError):
+        if isinstance(error, UnavailableError) and error.code not in FINAL:
             # Whatever it needs comes back; until then it waits its turn again.
             await self._database.run(
                 lambda unit: store.move(

@@ -14,7 +14,14 @@ import pyzipper
 
 from recorder import BEGIN_US, HOUR_US, gap, part
 from vms.admin import Function
-from vms.common import ConflictError, ForbiddenError, NotFoundError, Page, TooManyError
+from vms.common import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    Page,
+    TooManyError,
+    UnavailableError,
+)
 from vms.database import PLATFORM
 from vms.engine.recording import ExportFile
 from vms.proto.events import ClipReady
@@ -84,6 +91,19 @@ async def test_a_clip_is_a_video_named_by_the_citys_clock(studio: Studio) -> Non
     assert isinstance(ready, ClipReady)
     assert (ready.export, ready.camera, ready.city) == (asked.id, "gate", "sp")
     assert [action for _, action, _ in studio.lines()] == ["clip.create", "clip.download"]
+
+
+async def test_what_never_fits_is_told_and_what_is_away_is_waited_for(studio: Studio) -> None:
+    full = await studio.recordings.exports.export(manager(), several())
+    studio.recorder.refuse["export_start"] = UnavailableError("no room", code="disk_full")
+    done = await make(studio, full.id)
+    assert (done.state, done.error and done.error.code) == (ExportStep.ERROR, "disk_full")
+    away = await studio.recordings.exports.export(manager(), several())
+    studio.recorder.refuse["export_start"] = UnavailableError("away", code="media_down")
+    with pytest.raises(UnavailableError):
+        await studio.recordings.exporter.make_next()
+    studio.recorder.refuse.clear()
+    assert (await make(studio, away.id)).state is ExportStep.COMPLETED
 
 
 async def test_several_cameras_are_one_file_with_its_proof(studio: Studio) -> None:

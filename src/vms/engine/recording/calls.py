@@ -233,6 +233,7 @@ class ExportFile(msgspec.Struct, frozen=True):
     from_us: int = 0
     to_us: int = 0
     gaps: tuple[Gap, ...] = ()
+    camera: str = ""
 
 
 class ExportState(StrEnum):
