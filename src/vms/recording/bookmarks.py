@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from vms.admin import Function, Principal
+from vms.cameras import camera_place
 from vms.common import Clock, InvalidError, Page, Slice, new_id
 from vms.database import Database, Unit
-from vms.recording.access import Trace, find
+from vms.recording.access import Place, Trace, cities_of, find, may
 from vms.recording.model import Bookmark, BookmarkChange, BookmarkDraft
 from vms.recording.store import bookmarks as store
 
@@ -51,15 +52,29 @@ class Bookmarks:
         return await self._database.run(lambda unit: _of(unit, who, name), who.scope, read=True)
 
     async def list(
-        self, who: Principal, camera: str, page: Page, text: str | None = None
+        self, who: Principal, page: Page, *, camera: str | None = None, text: str | None = None
     ) -> Slice[Bookmark]:
-        """Return a page of a camera's bookmarks, the newest first; ``text`` finds a part."""
+        """Return a page of bookmarks of one camera, or of all that somebody may play.
 
-        def work(unit: Unit) -> Slice[Bookmark]:
+        The newest come first; ``text`` finds a part. A page may have fewer lines
+        than asked for, where cameras in between are not to be seen.
+        """
+
+        def of_one(unit: Unit, camera: str) -> Slice[Bookmark]:
             place = find(unit, who, camera, _VIEW)
-            return store.of_camera(unit, place.city, camera, page, text)
+            return store.list_bookmarks(unit, [place.city], page, camera=camera, text=text)
 
-        return await self._database.run(work, who.scope, read=True)
+        def of_all(unit: Unit) -> Slice[Bookmark]:
+            cities = cities_of(who, _VIEW, None)
+            found = store.list_bookmarks(unit, cities, page, camera=None, text=text)
+            seen = {name: _plays(unit, who, name) for name in {one.camera for one in found.items}}
+            return Slice(tuple(one for one in found.items if seen[one.camera]), found.next)
+
+        return await self._database.run(
+            lambda unit: of_all(unit) if camera is None else of_one(unit, camera),
+            who.scope,
+            read=True,
+        )
 
     async def change(
         self, who: Principal, name: str, version: int, change: BookmarkChange
@@ -91,6 +106,11 @@ class Bookmarks:
     def _line(self, unit: Unit, who: Principal, action: str, one: Bookmark) -> None:
         thing = f"bookmark:{one.id}"
         self._trace.line(unit, who, action, thing, one.city, camera=one.camera)
+
+
+def _plays(unit: Unit, who: Principal, camera: str) -> bool:
+    found = camera_place(unit, camera)
+    return found is not None and may(who, _VIEW, Place(camera, *found))
 
 
 def _of(unit: Unit, who: Principal, name: str) -> Bookmark:

@@ -40,6 +40,7 @@ RIGHTS: Mapping[str, frozenset[NodeRole]] = {
     f"{ENGINE}/Describe": _WATCHING | {NodeRole.STREAM},
     f"{ENGINE}/Apply": frozenset({NodeRole.CONTROL}),
     f"{ENGINE}/Revoke": frozenset({NodeRole.CONTROL}),
+    f"{ENGINE}/Recording": frozenset({NodeRole.CONTROL}),
     f"{ENGINE}/Streams": _WATCHING | {NodeRole.STREAM},
     f"{ENGINE}/Events": _WATCHING,
     f"{ENGINE}/Metrics": _WATCHING,

@@ -18,6 +18,7 @@ from vms.common import (
     VmsError,
 )
 from vms.engine import EngineClient, Revocation
+from vms.engine.recording import KEYS, KeyRequest
 from vms.nodes import methods_of
 from vms.proto.engine_v1 import messages
 from vms.trust import NODES, RIGHTS, Guard, NodeRole, dial, peer_of_call
@@ -26,6 +27,7 @@ CALLS: dict[str, Callable[[EngineClient], Awaitable[object]]] = {
     "Describe": lambda client: client.describe(),
     "Apply": lambda client: client.apply(desired(wish("gate"))),
     "Revoke": lambda client: client.revoke(Revocation(viewer="ana")),
+    "Recording": lambda client: client.recording(KEYS, KeyRequest()),
     "Streams": lambda client: client.streams(),
     "Events": lambda client: anext(client.events("one", 0)),
     "Metrics": lambda client: client.metrics(),
@@ -51,7 +53,15 @@ def test_the_rights_are_as_told() -> None:
         for role in NodeRole
     }
     assert told == {
-        NodeRole.CONTROL: {"Describe", "Apply", "Revoke", "Streams", "Events", "Metrics"},
+        NodeRole.CONTROL: {
+            "Describe",
+            "Apply",
+            "Revoke",
+            "Recording",
+            "Streams",
+            "Events",
+            "Metrics",
+        },
         NodeRole.OBSERVER: {"Describe", "Streams", "Events", "Metrics", "Renew", "Removed"},
         NodeRole.STREAM: {"Describe", "Streams", "Renew", "Removed"},
         NodeRole.MEDIA: {"Renew", "Removed"},

@@ -92,7 +92,7 @@ class BookmarkPage(msgspec.Struct, frozen=True):
 class BookmarkQuery(ListQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whose bookmarks, and which."""
 
-    camera: CameraText
+    camera: Annotated[CameraText, Meta(description="On this camera.")] | None = None
     text: (
         Annotated[
             str,
@@ -265,7 +265,7 @@ async def release_hold(
 
 @bookmarks.get(
     "",
-    summary="Bookmarks of a camera",
+    summary="Bookmarks",
     answer=BookmarkPage,
     example=BookmarkPage([shown.BOOKMARK]),
     refusals=frozenset({404}),
@@ -273,9 +273,9 @@ async def release_hold(
 async def list_bookmarks(
     who: Caller, asked: Annotated[BookmarkQuery, query(BookmarkQuery)], state: State
 ) -> Response:
-    """Return what was marked on a camera."""
+    """Return what was marked on a camera, or on all that one may play."""
     page = state.cursors.page(asked)
-    found = await state.recordings.bookmarks.list(who, asked.camera, page, asked.text)
+    found = await state.recordings.bookmarks.list(who, page, camera=asked.camera, text=asked.text)
     return answer_page(found, asked, state.cursors, Bookmark)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import delete, insert
@@ -48,14 +49,25 @@ def bookmark(unit: Unit, name: str) -> Bookmark:
     return _bookmark(rows[0])
 
 
-def of_camera(unit: Unit, city: str, camera: str, page: Page, text: str | None) -> Slice[Bookmark]:
-    """Return a page of a camera's bookmarks, the newest first."""
-    where, values = "camera = :camera", {"camera": camera}
+def list_bookmarks(
+    unit: Unit,
+    cities: Collection[str] | None,
+    page: Page,
+    *,
+    camera: str | None,
+    text: str | None,
+) -> Slice[Bookmark]:
+    """Return a page of the bookmarks of cities, or of a camera, the newest first."""
+    wanted, values = [], {}
+    if camera is not None:
+        wanted.append("camera = :camera")
+        values["camera"] = camera
     if text is not None:
-        where += " AND text_key LIKE :part ESCAPE '!'"
+        wanted.append("text_key LIKE :part ESCAPE '!'")
         part = _LIKE_SPECIAL.sub(r"!\1", text_key(text))
         values["part"] = f"%{part}%"
-    rows = page_of(unit, _COLUMNS, "recording_bookmarks", [city], page, where, values)
+    where = " AND ".join(wanted) or "1 = 1"
+    rows = page_of(unit, _COLUMNS, "recording_bookmarks", cities, page, where, values)
     return Slice(tuple(map(_bookmark, rows.items)), rows.next)
 
 

@@ -1,6 +1,7 @@
 //! What was recorded, found by camera, stream and time: from the folders and
 //! indexes of all volumes, never from a database.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::write::volume::Volume;
 /// Indexes kept in memory: fragments of about 48 bytes each, some hundred MB
 /// of indexes on disk.
 const MOST_CACHED: usize = 1 << 20;
+const DAY_US: i64 = 24 * vms_format::time::HOUR_US;
 
 /// Finds and opens parts.
 pub struct Archive {
@@ -152,28 +154,33 @@ impl Archive {
     pub fn at_or_after(&self, camera: &str, stream: u8, at_us: i64) -> Result<(Arc<Part>, usize), CallError> {
         // A part of the hour before may reach into this one.
         let first = Day::of_hour(hour_of(at_us).saturating_sub(1));
-        let mut best: Option<(i64, Arc<Part>, usize)> = None;
+        let mut best: Option<(i64, i64, Arc<Part>, usize)> = None;
         for day in self.days(camera).range(first..) {
+            if best.as_ref().is_some_and(|(from_us, ..)| *from_us < day.since_1970() * DAY_US) {
+                break;
+            }
             for place in self.parts_of(camera, *day, stream) {
                 let late = vms_format::time::hour_start_us(place.id.hour);
                 if late + 2 * vms_format::time::HOUR_US < at_us {
                     continue;
                 }
-                if best.as_ref().is_some_and(|(from_us, ..)| *from_us <= late) {
+                if best.as_ref().is_some_and(|(from_us, ..)| *from_us < late) {
                     break;
                 }
                 let Ok(part) = self.part(&place) else { continue };
                 let Some(found) = part.at_or_after(at_us) else { continue };
-                let from_us = part.fragments[found].utc_us.max(at_us);
-                if best.as_ref().is_none_or(|(best_us, ..)| from_us < *best_us) {
-                    best = Some((from_us, part, found));
+                // Where two parts have the instant, the one that begins later goes on from there.
+                let begins_us = part.fragments[found].utc_us;
+                let from_us = begins_us.max(at_us);
+                let nearer = |(best_us, best_begins_us, ..): &(i64, i64, _, _)| {
+                    (from_us, Reverse(begins_us)) < (*best_us, Reverse(*best_begins_us))
+                };
+                if best.as_ref().is_none_or(nearer) {
+                    best = Some((from_us, begins_us, part, found));
                 }
             }
-            if best.is_some() {
-                break;
-            }
         }
-        best.map(|(_, part, found)| (part, found)).ok_or_else(|| nothing(camera, at_us))
+        best.map(|(.., part, found)| (part, found)).ok_or_else(|| nothing(camera, at_us))
     }
 
     /// The last fragment that began before an instant.

@@ -123,9 +123,20 @@ impl Part {
             .map_err(|error| SourceError(error.to_string()).into())
             .and_then(|source| Self::from_index(&source, place.clone()));
         match from_index {
-            Ok(part) if !part.fragments.is_empty() => Ok(part),
-            _ => Self::from_video(disk, place),
+            Ok(part) if !part.fragments.is_empty() => Ok(part.in_step()),
+            _ => Self::from_video(disk, place).map(Self::in_step),
         }
+    }
+
+    /// Ends each fragment where the next one begins: the smoothed clock lets one
+    /// begin some microseconds before the end that the one before it told, and
+    /// an instant must lead to one fragment only.
+    fn in_step(mut self) -> Self {
+        for n in 1..self.fragments.len() {
+            let (before, begins_us) = (self.fragments[n - 1], self.fragments[n].utc_us);
+            self.fragments[n - 1].end_us = before.end_us.min(begins_us.max(before.utc_us));
+        }
+        self
     }
 
     fn from_index(source: &dyn Source, place: PartPlace) -> Result<Self, FormatError> {

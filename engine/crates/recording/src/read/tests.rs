@@ -82,12 +82,17 @@ impl Shelf {
 
     /// Writes a part of groups of two seconds.
     fn part(&mut self, disk: usize, from_us: i64, seconds: i64, number: u16) -> PartId {
+        self.drifting(disk, from_us, seconds, number, 0)
+    }
+
+    /// Writes a part whose clock steps back a little with each group.
+    fn drifting(&mut self, disk: usize, from_us: i64, seconds: i64, number: u16, back_us: i64) -> PartId {
         let id = PartId { hour: hour_of(from_us), part: number, stream: 0 };
         let mut writer = PartWriter::new(&Owner::new("local", "gate"), id, 1, &[track()], None);
         let mut video = writer.init().to_vec();
         let mut index = writer.index_head().to_vec();
         for half in 0..seconds * 2 {
-            let fragment = fragment(from_us + half * 500_000, half * 45_000, half % 4 == 0);
+            let fragment = fragment(from_us + half * 500_000 - half / 4 * back_us, half * 45_000, half % 4 == 0);
             let written = writer.fragment(fragment, 7, &mut self.state).expect("a fragment");
             written.slices().for_each(|slice| video.extend(slice));
             index.extend(&written.record);
@@ -133,6 +138,25 @@ fn an_instant_gives_its_group_and_what_lies_around_it_over_gaps_and_volumes() {
     let late = archive.segment("gate", 0, SEVEN + month + 5 * s, Amount::Keys(1)).expect_err("nothing is there");
     assert_eq!(late.code, "no_recording");
     assert_eq!(archive.segment("../x", 0, SEVEN, Amount::Keys(1)).expect_err("no camera").code, "no_recording");
+}
+
+#[test]
+fn a_clock_that_is_smoothed_back_by_microseconds_leads_from_group_to_group() {
+    let mut shelf = Shelf::new("read-smoothed");
+    let midnight = SEVEN + 17 * HOUR_US;
+    let first = midnight - 6 * SECOND + 100;
+    shelf.drifting(0, first, 6, 0, 24);
+    shelf.part(0, midnight, 4, 0);
+    let archive = shelf.archive();
+    let mut at = first;
+    let mut begins = Vec::new();
+    for _ in 0..4 {
+        let found = archive.segment("gate", 0, at, Amount::Groups { until_us: i64::MIN }).expect("a segment");
+        assert_eq!(found.from_us, at);
+        begins.push(found.from_us - midnight);
+        at = found.next_us.expect("more");
+    }
+    assert_eq!(begins, [-6 * SECOND + 100, -4 * SECOND + 76, -2 * SECOND + 52, 0]);
 }
 
 #[test]
