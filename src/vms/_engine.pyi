@@ -6,7 +6,7 @@ releases the GIL. Failures are raised as the classes of ``vms.common``.
 
 from typing import final
 
-__all__ = ["ENGINE_VERSION", "Engine", "Simulator"]
+__all__ = ["ENGINE_VERSION", "Engine", "Simulator", "verify_files"]
 
 ENGINE_VERSION: str
 
@@ -29,3 +29,5 @@ class Simulator:
     def start(self) -> str: ...
     def fault(self, camera: int, fault: str) -> None: ...
     def stop(self) -> None: ...
+
+def verify_files(request: bytes) -> bytes: ...

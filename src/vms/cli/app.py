@@ -23,6 +23,7 @@ from vms.cli.simulate import simulate_app
 from vms.cli.stream import stream_app
 from vms.cli.texts import Texts
 from vms.cli.token import token_app
+from vms.cli.verify import add_verify
 from vms.cli.version import show_version
 from vms.common import InvalidError
 from vms.proto import Announcement, ApiLaunch, SupervisorLaunch
@@ -53,6 +54,7 @@ def build_app(texts: Texts) -> typer.Typer:
     app.add_typer(admin_app(texts, options), name="admin")
     app.add_typer(token_app(texts, options), name="token")
     app.add_typer(node_app(texts, options), name="node")
+    add_verify(app, texts, options)
 
     @app.command("version", help=texts("version.help"))
     def version(*, as_json: Annotated[bool, options("json")] = False) -> None:

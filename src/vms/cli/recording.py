@@ -39,7 +39,7 @@ from vms.engine.recording import (
     VerifyRequest,
     Worked,
 )
-from vms.recording import LATEST_US, Reader, Recordings, fingerprint
+from vms.recording import LATEST_US, Reader, Recordings, fingerprint, pem_of
 
 T = TypeVar("T")
 
@@ -218,10 +218,11 @@ def _add_key(app: typer.Typer, texts: Texts, options: Options) -> None:
     @app.command("keys", help=texts("recording.keys.help"))
     def keys(
         *,
+        pem: Annotated[bool, options("pem")] = False,
         data: Annotated[Path | None, options("data")] = None,
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
-        show(data, as_json=as_json, rotate=False)
+        show(data, as_json=as_json, rotate=False, pem=pem)
 
     @app.command("rotate-key", help=texts("recording.rotate.help"))
     def rotate_key(
@@ -231,14 +232,17 @@ def _add_key(app: typer.Typer, texts: Texts, options: Options) -> None:
     ) -> None:
         show(data, as_json=as_json, rotate=True)
 
-    def show(data: Path | None, *, as_json: bool, rotate: bool) -> None:
+    def show(data: Path | None, *, as_json: bool, rotate: bool, pem: bool = False) -> None:
         call = ROTATE_KEY if rotate else KEYS
         answer, _data = _asked(data, lambda engine: engine.recording(call, KeyRequest()))
         if as_json:
             _say(answer)
             return
         for one in answer.keys:
-            typer.echo(f"{one.key}  {fingerprint(one.public)}  {_when(one.since_us)}")
+            # What stands before a key in PEM is a comment to those who read it.
+            typer.echo(f"{fingerprint(one.public)}  {_when(one.since_us)}")
+            if pem:
+                typer.echo(pem_of(one.public), nl=False)
 
 
 def _add_forecast(app: typer.Typer, texts: Texts, options: Options) -> None:

@@ -8,7 +8,15 @@ the English words it carries.
 import os
 from collections.abc import Mapping
 
-from vms.cli import texts_audit, texts_db, texts_node, texts_people, texts_recording, texts_stream
+from vms.cli import (
+    texts_audit,
+    texts_db,
+    texts_node,
+    texts_people,
+    texts_recording,
+    texts_stream,
+    texts_verify,
+)
 from vms.common import VmsError
 
 EN: Mapping[str, str] = {
@@ -18,6 +26,7 @@ EN: Mapping[str, str] = {
     **texts_people.EN,
     **texts_recording.EN,
     **texts_stream.EN,
+    **texts_verify.EN,
     "app.help": "VMS Enterprise: any IP camera, live in a browser within milliseconds.",
     "up.help": "Run everything on this machine: media, API and web page.",
     "demo.help": "Run everything with simulated cameras.",
@@ -126,6 +135,7 @@ PT: Mapping[str, str] = {
     **texts_people.PT,
     **texts_recording.PT,
     **texts_stream.PT,
+    **texts_verify.PT,
     "app.help": "VMS Enterprise: qualquer câmera IP, ao vivo no navegador em milissegundos.",
     "up.help": "Roda tudo nesta máquina: mídia, API e página.",
     "demo.help": "Roda tudo com câmeras simuladas.",
@@ -236,6 +246,7 @@ ES: Mapping[str, str] = {
     **texts_people.ES,
     **texts_recording.ES,
     **texts_stream.ES,
+    **texts_verify.ES,
     "app.help": "VMS Enterprise: cualquier cámara IP, en vivo en el navegador en milisegundos.",
     "up.help": "Ejecuta todo en esta máquina: medios, API y página.",
     "demo.help": "Ejecuta todo con cámaras simuladas.",

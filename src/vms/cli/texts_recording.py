@@ -20,6 +20,7 @@ EN: Mapping[str, str] = {
     "option.sub": "The sub-stream.",
     "option.from": "From this time of UTC on.",
     "option.to": "Up to this time of UTC.",
+    "option.pem": "Print the keys in PEM too, which openssl reads.",
     "option.key": "Fingerprint of the key that is to have sealed.",
     "recording.listed": "{parts} parts, {gaps} gaps, {gib} GiB.",
     "recording.verified": (
@@ -60,6 +61,7 @@ PT: Mapping[str, str] = {
     "option.sub": "O fluxo secundário.",
     "option.from": "A partir desta hora UTC.",
     "option.to": "Até esta hora UTC.",
+    "option.pem": "Mostra as chaves também em PEM, que o openssl lê.",
     "option.key": "Impressão digital da chave que deve ter selado.",
     "recording.listed": "{parts} partes, {gaps} lacunas, {gib} GiB.",
     "recording.verified": (
@@ -98,6 +100,7 @@ ES: Mapping[str, str] = {
     "option.sub": "El flujo secundario.",
     "option.from": "Desde esta hora UTC.",
     "option.to": "Hasta esta hora UTC.",
+    "option.pem": "Muestra las claves también en PEM, que openssl lee.",
     "option.key": "Huella de la clave que debe haber sellado.",
     "recording.listed": "{parts} partes, {gaps} huecos, {gib} GiB.",
     "recording.verified": (

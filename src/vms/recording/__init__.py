@@ -4,7 +4,8 @@ from vms.recording.away import AwayEngine
 from vms.recording.bookmarks import Bookmarks
 from vms.recording.cases import Cases, Holds
 from vms.recording.catalogue import Catalogue, CatalogueRecorder, Reader
-from vms.recording.evidence import Evidence, ForecastView, KeyView, fingerprint
+from vms.recording.entries import Unpacker
+from vms.recording.evidence import Evidence, ForecastView, KeyView
 from vms.recording.exporter import Exporter
 from vms.recording.exports import Exports
 from vms.recording.model import (
@@ -55,10 +56,12 @@ from vms.recording.model import (
     Timeline,
 )
 from vms.recording.motion import MotionWatch
+from vms.recording.offline import Offline, Proved, Trust, Verdict, master_keys, worst
 from vms.recording.packing import Packing
 from vms.recording.pictures import PictureFormat, Pictures, PictureView
 from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import Orders, Plan, RecordingRules, recorded
+from vms.recording.sealing import fingerprint, pem_of, pinned
 from vms.recording.services import Recordings
 from vms.recording.timeline import Timelines
 from vms.recording.timer import ScheduleTimer
@@ -113,6 +116,7 @@ __all__ = [
     "MotionWatch",
     "Note",
     "NoteDraft",
+    "Offline",
     "Orders",
     "Packing",
     "PictureFormat",
@@ -120,6 +124,7 @@ __all__ = [
     "Pictures",
     "Plan",
     "PolicyView",
+    "Proved",
     "Reader",
     "ReasonView",
     "RecordingRules",
@@ -134,6 +139,13 @@ __all__ = [
     "ThinStep",
     "Timeline",
     "Timelines",
+    "Trust",
+    "Unpacker",
+    "Verdict",
     "fingerprint",
+    "master_keys",
+    "pem_of",
+    "pinned",
     "recorded",
+    "worst",
 ]

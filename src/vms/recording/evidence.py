@@ -1,13 +1,11 @@
 """What the engine says of disks, keys and proof, for those who may ask."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from vms.admin import Function, Principal
-from vms.common import Clock, InternalError, StreamName
+from vms.common import Clock, InternalError, NotFoundError, StreamName
 from vms.database import Database, Unit
 from vms.engine import Keep, RecordingControl
 from vms.engine.recording import (
@@ -29,9 +27,9 @@ from vms.engine.recording import (
 from vms.recording.access import Trace, check_time, find
 from vms.recording.keeping import checked
 from vms.recording.model import Keeping, wish_of_keep
+from vms.recording.sealing import fingerprint, pem_of
 
 MOST_DAYS = 31
-_URL_SAFE = str.maketrans("-_", "+/")
 MOST_CAMERAS = 200
 
 
@@ -43,6 +41,8 @@ class KeyView(msgspec.Struct, frozen=True):
     public: str
     # SHA-256 of the public key, in hexadecimal.
     fingerprint: str
+    # The same key as SubjectPublicKeyInfo, which openssl reads.
+    pem: str
     since_us: int
     signed_by: str
 
@@ -53,13 +53,6 @@ class ForecastView(msgspec.Struct, frozen=True):
     cameras: tuple[CameraForecast, ...]
     # Of the platform's people alone.
     volumes: tuple[VolumeForecast, ...] = ()
-
-
-def fingerprint(public: str) -> str:
-    """Return what people compare a public key by."""
-    plain = public.translate(_URL_SAFE).rstrip("=")
-    raw = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    return hashlib.sha256(raw).hexdigest()
 
 
 class Evidence:
@@ -82,6 +75,17 @@ class Evidence:
             who.require(Function.CLIP_EXPORT)
         answer, _data = await self._engine.recording(KEYS, KeyRequest())
         return _views(answer)
+
+    async def key(self, who: Principal, fingerprint: str) -> KeyView:
+        """Return the public key of a fingerprint."""
+        for one in await self.keys(who):
+            if one.fingerprint == fingerprint:
+                return one
+        raise NotFoundError(
+            f"no key of fingerprint {fingerprint} seals here",
+            code="key_unknown",
+            values={"fingerprint": fingerprint},
+        )
 
     async def rotate(self, who: Principal) -> list[KeyView]:
         """Let a new key seal from now on; the one before vouches for it."""
@@ -153,6 +157,13 @@ class Evidence:
 
 def _views(told: EvidenceKeys) -> list[KeyView]:
     return [
-        KeyView(one.key, one.public, fingerprint(one.public), one.since_us, one.signed_by)
+        KeyView(
+            one.key,
+            one.public,
+            fingerprint(one.public),
+            pem_of(one.public),
+            one.since_us,
+            one.signed_by,
+        )
         for one in told.keys
     ]

@@ -25,6 +25,13 @@ Json = dict[str, Any]
 WITHOUT_CALLER = {"sign-in", "second-factor", "refresh", "setup", "invitations", "password-reset"}
 # A link opens for whoever has it, of whatever city.
 PUBLIC = {"downloads"}
+# What belongs to no city: plans, machines, the keys that seal; and a word.
+OF_NOBODY = {
+    "plan": UNLIMITED_PLAN,
+    "node": "0" * 23,
+    "stream": "main",
+    "fingerprint": "0" * 64,
+}
 # They never end.
 STREAMS = {"stream_events"}
 
@@ -55,13 +62,8 @@ def paths_with(path: str, names: list[str], ours: Town, theirs: Town) -> Iterato
         known = [(one, True) for one in theirs.ids.get(name, [])]
         if name == "city":
             known.append((ours.city, False))
-        if name == "plan":
-            known = [(UNLIMITED_PLAN, False)]
-        if name == "node":
-            # Machines belong to no city.
-            known = [("0" * 23, False)]
-        if name == "stream":
-            known = [("main", False)]
+        if name in OF_NOBODY:
+            known = [(OF_NOBODY[name], False)]
         assert known, f"there is nothing foreign for {{{name}}} of {path}"
         choices.append(known)
     for chosen in itertools.product(*choices):

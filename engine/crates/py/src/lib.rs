@@ -4,6 +4,8 @@
 //! packet ever crosses. Every call releases the GIL, and no thread of the
 //! engine calls into Python.
 
+mod verify;
+
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -185,9 +187,19 @@ impl Simulator {
     }
 }
 
+/// Proves files without an engine: JSON in, a report as JSON out.
+#[pyfunction]
+fn verify_files<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let asked: verify::Asked = serde_json::from_slice(request)
+        .map_err(|error| InvalidError::new_err(format!("what is to be verified: {error}")))?;
+    let json = py.detach(|| to_json(&verify::answer(&asked)))?;
+    Ok(PyBytes::new(py, &json))
+}
+
 #[pymodule]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Engine>()?;
-    module.add_class::<Simulator>()
+    module.add_class::<Simulator>()?;
+    module.add_function(wrap_pyfunction!(verify_files, module)?)
 }

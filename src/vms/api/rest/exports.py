@@ -42,6 +42,7 @@ disks = Operations("/api/v1/recording", tag="recording")
 evidence = Operations("/api/v1/evidence", tag="recording")
 
 BYTES = "application/octet-stream"
+PEM = "application/x-pem-file"
 ExportName = Annotated[str, id_in_path("export", "The export's id, or the clip's.")]
 Secret = Annotated[
     str,
@@ -49,6 +50,10 @@ Secret = Annotated[
 ]
 Fingerprint = Annotated[
     str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of a key that is to have sealed.")
+]
+
+KeyMark = Annotated[
+    str, path_name("fingerprint", "[0-9a-f]{64}", "9f" * 32, "The fingerprint of the key.")
 ]
 
 
@@ -119,7 +124,12 @@ _VOLUME = Volume(
     commit_ms=3.2,
     rate=24_000_000.0,
 )
-_KEY = KeyView("01jd", "A" * 43, "9f" * 32, examples.US, "")
+_PEM = (
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+    "-----END PUBLIC KEY-----\n"
+)
+_KEY = KeyView("9f" * 32, "A" * 43, "9f" * 32, _PEM, examples.US, "")
 _FORECAST = ForecastView(
     (CameraForecast(examples.ID, 800_000_000_000, examples.US, 500_000.0, 23.4),),
     (VolumeForecast("disk1", 800_000_000_000, 150_000_000_000, 24_000_000.0, 23.4),),
@@ -292,6 +302,26 @@ async def preview_keeping(
 async def list_evidence_keys(who: Caller, state: State) -> Response:
     """Return every public key with its fingerprint, for whoever checks what he was given."""
     return answer(KeyList(await state.recordings.evidence.keys(who)))
+
+
+@evidence.get(
+    "/keys/{fingerprint}",
+    summary="Key that seals recordings, as a file",
+    media=PEM,
+    example=_PEM,
+)
+async def get_evidence_key(who: Caller, fingerprint: KeyMark, state: State) -> Response:
+    """Return a public key as SubjectPublicKeyInfo in PEM, which openssl reads.
+
+    Its fingerprint, SHA-256 of the key's 32 bytes, is the header `Vms-Fingerprint`.
+    """
+    found = await state.recordings.evidence.key(who, fingerprint)
+    headers = {
+        "Cache-Control": "no-store",
+        "Vms-Fingerprint": found.fingerprint,
+        "Content-Disposition": f'attachment; filename="evidence-key-{found.fingerprint[:12]}.pem"',
+    }
+    return Response(found.pem, headers=headers, media_type=PEM)
 
 
 @evidence.post(

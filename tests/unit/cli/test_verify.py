@@ -1,0 +1,231 @@
+"""``vms verify``: files as they lie are proved, and one changed bit is found and named."""
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from recordings import DAY, LEDGER, copy, flip, folder, pinned, root, vector
+from vms import cli
+from vms.recording import Packing
+
+pytestmark = pytest.mark.engine
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+def verify(monkeypatch: Patch, capsys: Capture) -> Any:  # noqa: ANN401 - a function of the tests
+    """Return the command: exit status and what it told as JSON."""
+
+    def run(*arguments: object) -> tuple[int, dict[str, Any]]:
+        monkeypatch.setattr(sys, "argv", ["vms", "verify", *map(str, arguments), "--json"])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return int(caught.value.code or 0), json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def blamed(told: dict[str, Any]) -> set[str]:
+    """Return the names of the files that something is wrong with."""
+    found = (finding for one in told["results"] for finding in one["findings"])
+    good = {"intact", "rebuilt", "removed"}
+    return {one["file"].rpartition("/")[2] for one in found if one["state"] not in good}
+
+
+def packed(tmp_path: Path, password: str | None = None) -> Path:
+    """Return the ZIP of an export, as the product makes it."""
+    work = Path(shutil.copytree(folder("mkv-export") / "root/export", tmp_path / "home/work"))
+    page = tmp_path / "verify.html"
+    page.write_text("<p>verifies</p>", encoding="utf-8")
+    made = Packing(page).pack(work.parent, work, {"clip.mkv": "ten"}, password, bare=False)
+    return work.parent / made.file
+
+
+def within(archive: Path, name: str) -> int:
+    """Return where the bytes of a member begin."""
+    with zipfile.ZipFile(archive) as members, members.open(name) as member:
+        first = member.read(32)
+    return archive.read_bytes().index(first)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "cameras", "cameras/gate", DAY, f"{DAY}/video_10.mp4", f"{DAY}/index_10.vms-idx", LEDGER],
+)
+def test_recordings_are_proved_from_any_folder_or_file(verify: Any, given: str) -> None:  # noqa: ANN401
+    status, told = verify(root("plain") / given)
+    assert (status, told["verdict"]) == (0, "intact")
+    assert [one["camera"] for one in told["results"]] == ["gate"]
+
+
+@pytest.mark.parametrize("case", ["mp4-export", "mkv-export", "mkv-inside"])
+def test_exports_are_proved_by_their_manifests(verify: Any, case: str) -> None:  # noqa: ANN401
+    status, told = verify(root(case) / "export")
+    assert (status, told["results"][0]["fragments"]) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "at"),
+    [
+        ("plain", f"{DAY}/video_10.mp4", 2200),
+        ("plain", f"{DAY}/index_10.vms-idx", 150),
+        ("plain", f"{DAY}/video_10.sha256", 3),
+        ("plain", LEDGER, 300),
+        ("mp4-export", "export/clip.mp4", 2200),
+        ("mkv-export", "export/clip.mkv", 1500),
+        ("mkv-export", "export/manifest.json", 700),
+        ("mkv-export", "export/manifest.json", 0),
+    ],
+)
+def test_one_bit_is_found_and_its_file_named(
+    verify: Any,  # noqa: ANN401
+    tmp_path: Path,
+    case: str,
+    file: str,
+    at: int,
+) -> None:
+    volume = copy(case, tmp_path)
+    flip(volume / file, at)
+    # The folder, and the file alone.
+    for path in (volume / file, (volume / file).parent):
+        status, told = verify(path)
+        name = Path(file).name
+        assert status in {1, 2}, told
+        assert name in blamed(told) or name in json.dumps(told["results"]), told
+        assert told["verdict"] != "intact"
+
+
+def test_the_fragment_and_its_time_are_named(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    volume = copy("plain", tmp_path)
+    flip(volume / DAY / "video_10.mp4", 2500)
+    _status, told = verify(volume)
+    (finding, *_) = (
+        one for result in told["results"] for one in result["findings"] if one["first"]
+    )
+    assert (finding["first"], finding["state"]) == (1, "changed")
+    assert finding["from_us"] == 1_795_773_600_000_000
+
+
+def test_another_hour_of_the_camera_is_not_blamed(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    volume = copy("hour-removed", tmp_path)
+    flip(volume / DAY / "video_11.mp4", 2500)
+    assert verify(volume / DAY / "video_11.mp4")[0] == 1
+
+
+def test_the_key_that_is_trusted_decides(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    import hashlib  # noqa: PLC0415 - of this test alone
+
+    public = pinned("plain")
+    mark = hashlib.sha256(public).hexdigest()
+    key = Ed25519PublicKey.from_public_bytes(public)
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    noted = tmp_path / "key.txt"
+    noted.write_text(mark.upper() + "\n", encoding="utf-8")
+    colons = ":".join(mark[n : n + 2] for n in range(0, 64, 2))
+    for trusted in (mark, colons, pem, noted):
+        for path in (root("plain"), root("mp4-export") / "export"):
+            status, told = verify(path, "--key", trusted)
+            assert (status, told["results"][0]["signer_known"]) == (0, True)
+    other = "0" * 64
+    status, told = verify(root("plain"), "--key", other)
+    assert (status, told["verdict"]) == (1, "damaged")
+
+
+def test_encrypted_hours_need_their_key(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    assert verify(root("encrypted"))[1]["verdict"] == "unproved"
+    for name, key in vector("encrypted")["master_keys"].items():
+        (tmp_path / f"master-{name}.key").write_bytes(bytes.fromhex(key))
+    assert verify(root("encrypted"), "--master-keys", tmp_path)[0] == 0
+    volume = copy("encrypted", tmp_path)
+    flip(volume / DAY / "video_10.mp4e", 2500)
+    status, told = verify(volume, "--master-keys", tmp_path)
+    assert (status, "video_10.mp4e" in blamed(told)) == (1, True)
+
+
+def test_zips_are_read_where_they_lie(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    archive = packed(tmp_path)
+    status, told = verify(archive)
+    assert (status, len(told["results"])) == (0, 2), told
+    for name in ("clip.mkv", "manifest.json", "verify.html", "FILES.txt"):
+        broken = tmp_path / f"{name}.zip"
+        shutil.copy(archive, broken)
+        flip(broken, within(archive, name) + 5)
+        status, told = verify(broken)
+        assert status in {1, 2}, (name, told)
+        assert name in blamed(told), (name, told)
+
+
+def test_zips_under_a_password_are_opened(
+    verify: Any,  # noqa: ANN401
+    tmp_path: Path,
+    monkeypatch: Patch,
+) -> None:
+    archive = packed(tmp_path, "correct horse")
+    asked = iter(["correct horse", "wrong", "correct horse"])
+    monkeypatch.setattr("typer.prompt", lambda *_args, **_more: next(asked))
+    assert verify(archive)[0] == 0
+    assert verify(archive)[0] == 2
+    flip(archive, 200)
+    status, told = verify(archive)
+    assert (status, told["verdict"]) == (1, "damaged")
+
+
+def test_a_case_is_proved_with_the_clips_in_it(verify: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    clip = packed(tmp_path)
+    home = tmp_path / "case"
+    home.mkdir()
+    archive = (
+        home
+        / Packing(tmp_path / "verify.html").archive(home, b"{}", [("one.zip", clip)], None).file
+    )
+    status, told = verify(archive)
+    assert (status, told["results"][0]["fragments"]) == (0, 3), told
+    flip(archive, within(archive, "clips/one.zip") + within(clip, "clip.mkv") + 1500)
+    status, told = verify(archive)
+    assert (status, "clip.mkv" in blamed(told)) == (1, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", b"PK\x03\x04 torn"])
+def test_what_is_no_recording_cannot_be_read(
+    verify: Any,  # noqa: ANN401
+    tmp_path: Path,
+    content: bytes,
+) -> None:
+    for name in ("clip.mp4", "export.zip", "notes.txt"):
+        (tmp_path / name).write_bytes(content)
+        assert verify(tmp_path / name)[0] == 2
+    assert verify(tmp_path / "absent")[0] == 2
+
+
+def test_people_are_told_in_words(monkeypatch: Patch, capsys: Capture, tmp_path: Path) -> None:
+    volume = copy("plain", tmp_path)
+    flip(volume / DAY / "video_10.mp4", 2500)
+    monkeypatch.setenv("LANG", "pt_BR.UTF-8")
+    monkeypatch.setattr(sys, "argv", ["vms", "verify", str(volume)])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    told = capsys.readouterr().out
+    assert caught.value.code == 1
+    assert "danificado" in told
+    assert "fragmento 1" in told
+    assert "2026-11-27 10:00:00.000Z" in told
+
+
+def test_a_key_that_is_none_is_refused(monkeypatch: Patch, tmp_path: Path) -> None:
+    other = tmp_path / "other.pem"
+    other.write_text("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+    for key in ("abc", str(other)):
+        monkeypatch.setattr(sys, "argv", ["vms", "verify", str(tmp_path), "--key", key])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert caught.value.code == 2
