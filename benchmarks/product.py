@@ -165,10 +165,11 @@ def product(
     streams: tuple[str, ...] = ("main",),
     extra: str = "",
     flags: tuple[str, ...] = ("--open",),
+    data: Path | None = None,
 ) -> Iterator[Product]:
-    """`vms up` on a data folder of its own."""
+    """`vms up` on a data folder of its own, or on one that is there."""
     with tempfile.TemporaryDirectory(prefix="vms-bench-") as name:
-        data = Path(name)
+        data = data or Path(name)
         (data / "vms.toml").write_text(settings(farm, cameras, streams, extra))
         ports = ["--port", "0", "--rtsp-port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0"]
         command = [str(VMS), "up", *flags, "--data", str(data), *ports, "--log-level", "error"]

@@ -25,6 +25,8 @@ import api_mixed
 import audit_seal
 import live_feel
 import permission_check
+import reading
+import timelines
 from product import ROOT, TICKS, Product, Usage, product, simulator
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
@@ -313,6 +315,26 @@ def mixed(wanted: float) -> Row:
     return Row(work, measured, f"P95 < 100 ms at {wanted:.0f} a second", f"at most: {limit}")
 
 
+def archive(work: str, measure: Callable[[], str], target: str) -> Row:
+    """What reading recordings costs."""
+    before = Busy.now()
+    measured = measure()
+    return Row(work, measured, target, Busy.now().limit_since(before))
+
+
+def exported(container: str) -> Row:
+    """An export beside a copy."""
+    work = f"export to {container.upper()}"
+    target = ">= 0.8 of a copy; > 2x real time"
+    return archive(work, lambda: reading.export(load_client(), container), target)
+
+
+def timeline(store: str) -> Row:
+    """Timelines of 30 days."""
+    work, target = f"timelines of 30 days, {store}", "1 camera < 50, 100 cameras < 300 ms"
+    return archive(work, lambda: timelines.measured(store), target)
+
+
 ROWS: dict[str, Callable[[], Row]] = {
     "api-list-sqlite": lambda: list_cameras("sqlite"),
     "api-list-postgresql": lambda: list_cameras("postgresql"),
@@ -324,6 +346,22 @@ ROWS: dict[str, Callable[[], Row]] = {
     "ingest": lambda: ingest(100, "1080p", "<= 0.06 core; <= 0.6 MB a camera"),
     "ingest-4k": lambda: ingest(50, "4k", "taken in without loss"),
     "record": lambda: recording(50, "1080p", "<= 0.075 core"),
+    "seek-month": lambda: archive(
+        "seek in 30 days", lambda: reading.month(load_client()), "< 500 ms at any instant"
+    ),
+    "seek-cameras": lambda: archive(
+        "seek by cameras shown", lambda: reading.cameras_shown(load_client()), "< 500 ms"
+    ),
+    "scrub": lambda: archive(
+        "picture of an instant", lambda: reading.scrub(load_client()), "P95 <= 100 ms"
+    ),
+    "export-mp4": lambda: exported("mp4"),
+    "export-mkv": lambda: exported("mkv"),
+    "start-200": lambda: archive(
+        "start on recordings of 200 cameras", lambda: reading.start(200), "< 3 s"
+    ),
+    "timelines-sqlite": lambda: timeline("sqlite"),
+    "timelines-postgresql": lambda: timeline("postgresql"),
     "webrtc-200": lambda: webrtc(200, "1080p", "<= 0.30 ms; <= 0.45 MB; first key P95 <= 100 ms"),
     "webrtc-100": lambda: webrtc(100, "1080p", "latency P95 <= 4 ms"),
     "webrtc-100-watch-10": lambda: webrtc(100, "1080p", "latency P95 <= 4 ms", watch=10),

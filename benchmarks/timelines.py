@@ -1,7 +1,5 @@
 """Timelines of 30 days from the catalogue: one camera, then a hundred, with their encoding.
 
-    PYTHONPATH=src:tests .venv/bin/python benchmarks/timelines.py [sqlite|postgresql]
-
 Every camera has an hour file an hour, a gap a day and triggers an hour; the
 targets are those of the design: 50 ms for one camera, 300 ms for a hundred.
 """
@@ -16,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
 from databases import running_server, with_tables
 from recorder import BEGIN_US, HOUR_US, gap, part
@@ -62,8 +62,13 @@ def recorded(camera: str) -> Inventory:
     return Inventory(tuple(parts), tuple(gaps))
 
 
-async def measure(kind: str) -> None:
-    """Fill a database and print what timelines cost."""
+def measured(kind: str) -> str:
+    """What timelines cost on a store."""
+    return asyncio.run(measure(kind))
+
+
+async def measure(kind: str) -> str:
+    """Fill a database and look."""
     with store(kind) as url, tempfile.TemporaryDirectory() as data:
         database, clock = Database.open(url, threads=2), SystemClock()
         places, quotas = CityPlaces(camera_groups), Quotas(Surroundings())
@@ -87,14 +92,17 @@ async def measure(kind: str) -> None:
             await cameras.create(SYSTEM, new)
             time_ = (0, END_US)
             await recordings.catalogue.put("sp", name, time_, recorded(name), announce=False)
-        for count, target in ((1, 50), (CAMERAS, 300)):
-            for zoom in (0, PIXEL_US):
-                await show(recordings, names[:count], zoom, target, kind)
+        said = [
+            await look(recordings, names[:count], zoom)
+            for count in (1, CAMERAS)
+            for zoom in (PIXEL_US, 0)
+        ]
         database.close()
+    return "; ".join(said)
 
 
-async def show(recordings: Recordings, names: list[str], zoom: int, target: int, kind: str) -> None:
-    """Print one measure."""
+async def look(recordings: Recordings, names: list[str], zoom: int) -> str:
+    """One measure."""
     took, cpu, size = [], [], 0
     for _ in range(ROUNDS):
         begun, used = time.perf_counter(), time.process_time()
@@ -104,14 +112,8 @@ async def show(recordings: Recordings, names: list[str], zoom: int, target: int,
         size = len(msgspec.json.encode(found))
         took.append((time.perf_counter() - begun) * 1e3)
         cpu.append((time.process_time() - used) * 1e3)
-    middle, worst = statistics.median(took), max(took)
-    at = "a pixel of 27 min" if zoom else "every span"
-    print(
-        f"{kind:10} {len(names):3} cameras, {at:17}: {middle:6.1f} ms, at most {worst:6.1f}, "
-        f"CPU {statistics.median(cpu):6.1f} ms, {size / 1024:7.1f} KiB (target < {target} ms)"
+    at = "27 min a pixel" if zoom else "every span"
+    return (
+        f"{len(names)} at {at}: {statistics.median(took):.1f} ms (at most {max(took):.1f}, "
+        f"{statistics.median(cpu):.1f} of CPU, {size / 1024:.0f} KiB)"
     )
-
-
-if __name__ == "__main__":
-    for one in sys.argv[1:] or ("sqlite", "postgresql"):
-        asyncio.run(measure(one))

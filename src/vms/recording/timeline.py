@@ -184,14 +184,16 @@ def _triggers(rows: Iterable[store.SpanRow], time: tuple[int, int], pixel_us: in
     """Return when something was triggered; what is closer than a pixel is one mark."""
     found: list[Mark] = []
     begun, ended = 0, -1
+    from_us, to_us = time
+    # Of a part that is no wider than three pixels all events are one mark.
+    narrow_us = 3 * pixel_us + _ROLLING_US
     for row in rows:
         text = row[7]
         if text == "[]":
             continue
-        # Of a part that is no wider than three pixels all events are one mark.
-        wide = row[1] - row[0] > 3 * pixel_us + _ROLLING_US
+        wide = row[1] - row[0] > narrow_us
         for begin, end in _events.decode(text) if wide else _ends(text):
-            if end <= time[0] or begin >= time[1]:
+            if end <= from_us or begin >= to_us:
                 continue
             if ended >= 0 and begin - ended <= pixel_us:
                 ended = max(ended, end)
@@ -206,9 +208,7 @@ def _triggers(rows: Iterable[store.SpanRow], time: tuple[int, int], pixel_us: in
 
 def _ends(text: str) -> tuple[tuple[int, int], ...]:
     """Return all events of a part as one, without reading those between first and last."""
-    first = text[2 : text.index("]")].split(",")
-    last = text[text.rindex("[") + 1 : -2].split(",")
-    return ((int(first[0]), int(last[1])),)
+    return ((int(text[2 : text.index(",")]), int(text[text.rindex(",") + 1 : -2])),)
 
 
 def days_of(spans: Iterable[tuple[int, int]], time: tuple[int, int], zone: tzinfo) -> list[str]:

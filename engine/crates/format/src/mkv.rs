@@ -194,17 +194,21 @@ pub fn head(tracks: &[Track], utc_us: i64, software: &str, totals: &Totals) -> V
     out
 }
 
+/// A cluster's id, and its size in eight bytes, which is known last.
+const CLUSTER_HEAD: usize = 12;
+
 /// Frames of about one group of pictures.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cluster {
     time_ms: i64,
+    /// With room for the head, so that frames are copied once.
     body: Vec<u8>,
 }
 
 impl Cluster {
     #[must_use]
     pub fn new(time_ms: i64) -> Self {
-        let mut body = Vec::new();
+        let mut body = vec![0; CLUSTER_HEAD];
         unsigned(&mut body, 0xe7, time_ms.max(0) as u64);
         Self { time_ms: time_ms.max(0), body }
     }
@@ -237,10 +241,11 @@ impl Cluster {
     }
 
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.body.len() + 12);
-        element(&mut out, 0x1f43_b675, &self.body);
-        out
+    pub fn finish(mut self) -> Vec<u8> {
+        let size = (self.body.len() - CLUSTER_HEAD) as u64;
+        self.body[..4].copy_from_slice(&0x1f43_b675_u32.to_be_bytes());
+        self.body[4..CLUSTER_HEAD].copy_from_slice(&(1 << 56 | size).to_be_bytes());
+        self.body
     }
 }
 

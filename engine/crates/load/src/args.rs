@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +12,11 @@ pub const USAGE: &str = "\
 vms-load rtsp   --url rtsp://HOST:PORT/CAMERA --readers N --seconds S
 vms-load webrtc --whep http://HOST:PORT/CAMERA/whep --viewers N --seconds S
 vms-load relay  --to HOST:PORT [--listen HOST:PORT] [--loss PERCENT] [--seed N] [--delay-ms N]
+vms-load archive --data FOLDER --video FILE.h264 --from-us US --hours N [--every N] [--seconds S]
+                [--cameras N] [--fps F] [--city C]
+
+archive writes recordings of cameras cam1, cam2 and so on into the data folder of a product that
+does not run: S seconds (3600) of every N-th hour, of a video that repeats.
 
 Both viewers' commands also take
   --joins-per-second N  how fast viewers join (50)
@@ -27,6 +33,7 @@ pub enum Command {
     Rtsp(Viewing),
     WebRtc(Viewing),
     Relay(Relaying),
+    Archive(Archiving),
 }
 
 /// Options of the commands that view.
@@ -69,6 +76,25 @@ pub struct Relaying {
     pub delay: Duration,
 }
 
+/// Recordings of days gone by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Archiving {
+    /// Of a product that does not run.
+    pub data: PathBuf,
+    /// H.264 or H.265, Annex B; it repeats.
+    pub video: PathBuf,
+    pub cameras: usize,
+    pub city: String,
+    pub from_us: i64,
+    pub hours: usize,
+    /// An hour of so many is recorded.
+    pub every: usize,
+    /// Of each hour that is recorded.
+    pub seconds: i64,
+    /// Frames in a thousand seconds.
+    pub millifps: i64,
+}
+
 /// Reads the command line without the program's name.
 ///
 /// # Errors
@@ -80,6 +106,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, LoadErr
         "rtsp" => Command::Rtsp(viewing(&mut options, "url", "readers")?),
         "webrtc" => Command::WebRtc(viewing(&mut options, "whep", "viewers")?),
         "relay" => Command::Relay(relaying(&mut options)?),
+        "archive" => Command::Archive(archiving(&mut options)?),
         other => return Err(usage(format!("there is no command {other:?}"))),
     };
     options.all_used()?;
@@ -117,6 +144,24 @@ fn relaying(options: &mut Options) -> Result<Relaying, LoadError> {
         loss_percent: options.or("loss", 0.0)?,
         seed: options.or("seed", 1)?,
         delay: Duration::from_millis(options.or("delay-ms", 0)?),
+    })
+}
+
+fn archiving(options: &mut Options) -> Result<Archiving, LoadError> {
+    let fps: f64 = options.or("fps", 25.0)?;
+    if !(0.1..=240.0).contains(&fps) {
+        return Err(usage(format!("{fps} is no number of frames a second")));
+    }
+    Ok(Archiving {
+        data: options.needed("data")?,
+        video: options.needed("video")?,
+        cameras: options.or("cameras", 1)?,
+        city: options.or("city", "local".to_owned())?,
+        from_us: options.needed("from-us")?,
+        hours: options.needed("hours")?,
+        every: options.or("every", 1)?,
+        seconds: options.or("seconds", 3600)?,
+        millifps: (fps * 1000.0) as i64,
     })
 }
 

@@ -3,10 +3,12 @@
 //! Data flow: `rtsp` or `webrtc` opens many viewers of one server, each feeds
 //! its packets to a [`watch::Watch`] that finds frames, losses and delays, and
 //! [`report`] sums them up as one JSON line. `relay` is a UDP relay that loses
-//! packets, for tests of what loss does to a player.
+//! packets, for tests of what loss does to a player; `archive` makes recordings
+//! of days gone by, for those who read them.
 //!
 //! What is absent: pictures are not decoded, passwords are not sent.
 
+mod archive;
 mod args;
 mod process;
 mod relay;
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result<(), LoadError> {
     match command {
         Command::Rtsp(options) => print(&rtsp::run(options)?),
         Command::WebRtc(options) => print(&webrtc::run(options)?),
+        Command::Archive(options) => print(&archive::run(&options)?),
         Command::Relay(options) => relay::run(&options, |listening| print(&listening)),
     }
 }

@@ -20,7 +20,7 @@ use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 
 use crate::args::{Command, Relaying, Viewing, parse};
 use crate::viewers::utc_us;
-use crate::{LoadError, relay, rtsp, webrtc};
+use crate::{LoadError, archive, relay, rtsp, webrtc};
 
 /// A camera of 50 frames a second, a key frame each fifth of one.
 struct Camera {
@@ -299,5 +299,45 @@ fn the_command_line_is_read() {
     ] {
         let error = words(line).expect_err(line).to_string();
         assert!(error.contains(word), "{error} should name {word}");
+    }
+}
+
+#[test]
+fn an_archive_of_days_gone_by_is_found_and_proves_itself() {
+    let vectors = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/vectors");
+    let data = std::env::temp_dir().join(format!("vms-load-{}", std::process::id()));
+    let (from_us, hour_us) = (1_795_244_400_000_000, 3_600_000_000);
+    let words = format!(
+        "archive --data {} --video {} --from-us {from_us} --hours 3 --every 2 --seconds 6 --cameras 2",
+        data.display(),
+        vectors.join("camera.h264").display()
+    );
+    let Ok(Command::Archive(options)) = parse(words.split(' ').map(str::to_owned)) else { panic!("{words}") };
+    let made = archive::run(&options).expect("written");
+    assert_eq!((made.from_us, made.to_us), (from_us, from_us + 2 * hour_us + 6_000_000));
+    let mut fragments = 0;
+    for camera in ["cam1", "cam2"] {
+        let mut tree = vms_format::verify::Tree::new();
+        let mut files = Vec::new();
+        collect(&data.join("recordings/cameras"), &mut files);
+        let bytes: Vec<_> = files.iter().map(|path| std::fs::read(path).expect("a file")).collect();
+        for (path, bytes) in files.iter().zip(&bytes) {
+            let below = path.strip_prefix(data.join("recordings/cameras")).expect("below").display().to_string();
+            if below.starts_with(&format!("{camera}/")) {
+                tree.insert(below, bytes);
+            }
+        }
+        let report = vms_format::verify::verify(camera, &tree, &vms_format::verify::Options::default()).expect("reads");
+        assert!(report.genuine, "{:?}", report.findings);
+        fragments += report.fragments;
+    }
+    assert_eq!(fragments, made.fragments);
+    std::fs::remove_dir_all(&data).expect("the folder goes");
+}
+
+fn collect(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
     }
 }

@@ -39,11 +39,20 @@ pub struct Output {
     batch: Vec<Bytes>,
     batch_bytes: usize,
     hasher: Option<(SyncSender<ToHash>, JoinHandle<()>)>,
+    hashed: Hashed,
     finished: bool,
 }
 
+/// When bytes are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashed {
+    AsWritten,
+    /// Once the beginning is known, which comes last.
+    AtTheEnd,
+}
+
 impl Output {
-    pub fn create(disk: &Arc<dyn Disk>, folder: &Path, name: &str) -> io::Result<Self> {
+    pub fn create(disk: &Arc<dyn Disk>, folder: &Path, name: &str, hashed: Hashed) -> io::Result<Self> {
         let path = folder.join(name);
         let unfinished = folder.join(format!("{name}{UNFINISHED}"));
         match disk.remove(&unfinished) {
@@ -73,6 +82,7 @@ impl Output {
             batch: Vec::new(),
             batch_bytes: 0,
             hasher: Some((to_hash, hasher)),
+            hashed,
             finished: false,
         })
     }
@@ -91,8 +101,10 @@ impl Output {
 
     fn flush(&mut self) -> io::Result<()> {
         let batch = std::mem::take(&mut self.batch);
-        // Hashed while it is written; a clone counts references.
-        self.send(ToHash::Bytes(batch.clone()))?;
+        if self.hashed == Hashed::AsWritten {
+            // A clone counts references.
+            self.send(ToHash::Bytes(batch.clone()))?;
+        }
         let slices: Vec<IoSlice<'_>> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
         self.file.write_at(self.size, &slices)?;
         self.size += std::mem::take(&mut self.batch_bytes) as u64;
@@ -112,27 +124,34 @@ impl Output {
     /// Of all that was given so far.
     pub fn sha256(&mut self) -> io::Result<Hash> {
         self.flush()?;
+        self.hash_so_far()
+    }
+
+    fn hash_so_far(&self) -> io::Result<Hash> {
         let (tell, told) = sync_channel(1);
         self.send(ToHash::Tell(tell))?;
         told.recv().map_err(io::Error::other)
     }
 
-    /// Writes the beginning anew, in its length; what was hashed does not count
-    /// then. Returns the hash of the whole file, which is read for it.
+    /// Writes the beginning anew, in its length. Returns the hash of the whole
+    /// file, which is read for it: nothing may have been hashed before.
     pub fn replace_head(&mut self, head: &[u8]) -> io::Result<Hash> {
         self.flush()?;
         self.file.write_at(0, &[IoSlice::new(head)])?;
-        let mut hasher = Sha256::new();
-        let (mut at, mut buffer) = (0, vec![0; BATCH]);
+        // The disk writes while the file is read and hashed.
+        self.file.start_sync();
+        let mut at = 0;
         while at < self.size {
+            let mut buffer = vec![0; BATCH];
             let read = self.file.read_at(at, &mut buffer)?;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            hasher.update(&buffer[..read]);
+            buffer.truncate(read);
             at += read as u64;
+            self.send(ToHash::Bytes(vec![buffer.into()]))?;
         }
-        Ok(hasher.finalize().into())
+        self.hash_so_far()
     }
 
     /// Durable, and under its own name.

@@ -11,7 +11,7 @@ use vms_format::mp4::{uuid, uuid_box};
 use vms_format::{FormatError, Hash};
 
 use super::file::{self, Copied, Mkv, Mp4};
-use super::output::Output;
+use super::output::{Hashed, Output};
 use super::plan::{Piece, Wanted};
 use super::proof::{Evidence, spans};
 use super::{Container, ExportFile, Fault, GapReport, Job, Means, State};
@@ -158,9 +158,12 @@ impl Work<'_> {
     ) -> Result<(), Stop> {
         let (folder, disk) = (&self.job.request.folder, &self.means.disk);
         let container = self.job.request.container;
-        let ending = if container == Container::Mkv { "mkv" } else { "mp4" };
+        let (ending, hashed) = match container {
+            Container::Mp4 => ("mp4", Hashed::AsWritten),
+            Container::Mkv => ("mkv", Hashed::AtTheEnd),
+        };
         let (file_name, manifest_name) = (format!("{name}.{ending}"), format!("{name}.manifest.json"));
-        let mut output = Output::create(disk, folder, &file_name)?;
+        let mut output = Output::create(disk, folder, &file_name, hashed)?;
         let mut mkv = Mkv { software: self.means.context.software.clone(), ..Mkv::default() };
         let copied = match container {
             Container::Mp4 => file::copy(self, pieces, &mut Mp4 { pieces, period }, &mut output)?,

@@ -102,12 +102,7 @@ impl Logs {
     }
 
     /// A stream's log, opened as a start does where it is not.
-    pub(crate) fn open(
-        &self,
-        context: &Context,
-        owner: &Owner,
-        key: &StreamKey,
-    ) -> Result<Arc<StreamHandle>, WriteError> {
+    pub fn open(&self, context: &Context, owner: &Owner, key: &StreamKey) -> Result<Arc<StreamHandle>, WriteError> {
         let _one_at_a_time = self.opening.lock();
         if let Some(open) = self.stream(key) {
             return Ok(open);
