@@ -104,7 +104,7 @@ pub struct About {
     pub derived: bool,
 }
 
-/// Gathers what a manifest holds: first the seals, then what they prove.
+/// Gathers what a manifest holds: a seal, or several, then what they prove.
 #[derive(Debug)]
 pub struct Maker {
     manifest: Manifest,
@@ -157,6 +157,13 @@ impl Maker {
         }
         self.trees.push(tree);
         Ok(())
+    }
+
+    /// The leaves of the seals so far prove nothing more: what they take is
+    /// given back.
+    pub fn forget_leaves(&mut self) {
+        self.places.clear();
+        self.trees.iter_mut().for_each(|tree| *tree = Tree::new(Vec::new()));
     }
 
     /// A fragment of the export; `samples` where the container rounds times.

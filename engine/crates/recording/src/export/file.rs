@@ -69,6 +69,14 @@ impl Taken {
         Ok(Self { stored: stored.ok_or(RECORD)?, samples, boxes, moof: place })
     }
 
+    pub fn samples(&self) -> &[SampleAt] {
+        &self.samples
+    }
+
+    pub fn data(&self, sample: &SampleAt) -> Bytes {
+        Bytes::copy_from_slice(&self.boxes[sample.offset as usize..sample.range().end as usize])
+    }
+
     /// Groups that are there, or never were.
     fn groups(&self, video: Option<u8>, tracks: &[InitTrack]) -> u8 {
         let kept = self.samples.iter().filter(|sample| is_kept(tracks, sample.head.track));
@@ -131,6 +139,11 @@ pub trait Sink {
     /// What comes before the first fragment; `zero_us` is when decode time 0 is.
     fn begin(&mut self, file: &PartFile, tracks: &[InitTrack], zero_us: i64, output: &mut Output) -> Result<(), Stop>;
 
+    /// Whether it has a place for a fragment at all.
+    fn takes(&self, _taken: &Taken, _tracks: &[InitTrack]) -> bool {
+        true
+    }
+
     /// Samples as they were hashed, where the container does not keep times.
     fn fragment(&mut self, taken: Taken, at: &At<'_>, output: &mut Output) -> Result<Option<Vec<SampleHead>>, Stop>;
 }
@@ -143,8 +156,20 @@ pub struct At<'a> {
     whole: bool,
 }
 
-/// Copies fragments into a container.
-pub fn copy(work: &Work<'_>, pieces: &[Piece], sink: &mut dyn Sink, output: &mut Output) -> Result<Copied, Stop> {
+impl At<'_> {
+    pub fn tracks(&self) -> &[InitTrack] {
+        self.tracks
+    }
+}
+
+/// Copies fragments into a container, with or without what is not video.
+pub fn copy(
+    work: &Work<'_>,
+    audio: bool,
+    pieces: &[Piece],
+    sink: &mut dyn Sink,
+    output: &mut Output,
+) -> Result<Copied, Stop> {
     let mut copied = Copied::default();
     let mut timeline = Timeline::default();
     for piece in pieces {
@@ -156,8 +181,7 @@ pub fn copy(work: &Work<'_>, pieces: &[Piece], sink: &mut dyn Sink, output: &mut
                 continue;
             }
         };
-        let tracks: Vec<InitTrack> =
-            file.tracks().iter().filter(|track| work.audio() || track.is_video).cloned().collect();
+        let tracks: Vec<InitTrack> = file.tracks().iter().filter(|track| audio || track.is_video).cloned().collect();
         if tracks.is_empty() {
             continue;
         }
@@ -172,6 +196,10 @@ pub fn copy(work: &Work<'_>, pieces: &[Piece], sink: &mut dyn Sink, output: &mut
                     continue;
                 }
             };
+            work.did(fragment.size.into());
+            if !sink.takes(&taken, &tracks) {
+                continue;
+            }
             if std::mem::take(&mut is_first) {
                 timeline.begin_part(&taken.stored.core, &tracks);
             }
@@ -185,7 +213,6 @@ pub fn copy(work: &Work<'_>, pieces: &[Piece], sink: &mut dyn Sink, output: &mut
             let at = At { tracks: &tracks, timeline: &timeline, whole: file.tracks().len() == tracks.len() };
             let samples = sink.fragment(taken, &at, output)?;
             copied.exported.push(Exported { stored, groups, samples });
-            work.did(fragment.size.into());
         }
     }
     Ok(copied)

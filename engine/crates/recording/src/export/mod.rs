@@ -6,10 +6,14 @@
 //! that are renamed when they are whole) and proves them ([`proof`]: seals and
 //! records of the ledger, an interim seal for what is not sealed yet).
 //!
+//! A time-lapse ([`lapse`]) takes key frames alone and shows them faster; its
+//! manifest is `derived`.
+//!
 //! Invariants: nothing is decoded; what a recording does not hold is told as a
 //! gap; a file with its last name is whole and durable.
 
 mod file;
+mod lapse;
 mod output;
 mod plan;
 mod proof;
@@ -40,6 +44,8 @@ use plan::Plan;
 
 /// Stays free where exports go.
 const RESERVE_BYTES: u64 = 1 << 30;
+/// Key frames come about so often.
+const LEAST_LAPSE_US: i64 = 1_000_000;
 /// Ended jobs that are remembered.
 const MOST_ENDED: usize = 256;
 /// A job that is cancelled ends within a fragment.
@@ -63,6 +69,10 @@ pub struct ExportPart {
     /// What its files are called, without ending; absent: camera and UTC.
     #[serde(default)]
     pub name: Option<String>,
+    /// A time-lapse: the key frame of each so long a time, 25 a second. Absent:
+    /// all of it, as it was.
+    #[serde(default)]
+    pub every_us: Option<i64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -394,6 +404,12 @@ fn check(request: &ExportRequest) -> Result<(), CallError> {
         return Err(invalid("an export has parts"));
     }
     for part in &request.parts {
+        if part.every_us.is_some() && request.container != Container::Mp4 {
+            return Err(invalid("a time-lapse is an MP4"));
+        }
+        if part.every_us.is_some_and(|every_us| every_us < LEAST_LAPSE_US) {
+            return Err(invalid(format!("camera {}: a time-lapse takes a picture a second at most", part.camera)));
+        }
         if !vms_format::names::is_camera(&part.camera) || part.streams.is_empty() || part.from_us >= part.to_us {
             return Err(invalid(format!("camera {}: a part has streams, and ends after it begins", part.camera)));
         }

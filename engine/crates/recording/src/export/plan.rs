@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vms_format::time::{Day, hour_of};
 
 use super::ExportRequest;
+use super::lapse::Ticks;
 use crate::calls::CallError;
 use crate::read::archive::nothing;
 use crate::read::part::{Frag, Part};
@@ -19,9 +20,15 @@ const MANIFEST_BYTES: u64 = 2 * 1200;
 pub struct Piece {
     pub part: Arc<Part>,
     pub range: Range<usize>,
+    /// Of a time-lapse: when there was anything, which its pictures do not say.
+    pub spans: Vec<(i64, i64)>,
 }
 
 impl Piece {
+    pub fn new(part: Arc<Part>, range: Range<usize>) -> Self {
+        Self { part, range, spans: Vec::new() }
+    }
+
     pub fn fragments(&self) -> &[Frag] {
         &self.part.fragments[self.range.clone()]
     }
@@ -40,6 +47,8 @@ pub struct Wanted {
     pub from_us: i64,
     pub to_us: i64,
     pub name: String,
+    /// Of a time-lapse: a picture of each so long a time.
+    pub every_us: Option<i64>,
     /// By sequence, which is the order of recording.
     pub pieces: Vec<Piece>,
 }
@@ -57,7 +66,13 @@ impl Plan {
             for stream in &part.streams {
                 let stream = stream_number(*stream);
                 let to_us = part.to_us.min(now_us.max(part.from_us + 1));
-                let pieces = pieces(archive, &part.camera, stream, part.from_us, to_us)?;
+                let pieces = match part.every_us {
+                    Some(every_us) => {
+                        let mut ticks = Ticks::new(part.from_us, every_us);
+                        pieces(archive, &part.camera, stream, (part.from_us, to_us), &mut |piece| ticks.thin(piece))?
+                    }
+                    None => pieces(archive, &part.camera, stream, (part.from_us, to_us), &mut Some)?,
+                };
                 let Some(first) = pieces.first() else { continue };
                 let name = part.name.as_deref().map_or_else(|| utc_name(&part.camera, part.from_us), plain);
                 let sub = if stream == vms_format::names::SUB { "_sub" } else { "" };
@@ -68,6 +83,7 @@ impl Plan {
                     from_us: part.from_us,
                     to_us,
                     name: format!("{name}{sub}"),
+                    every_us: part.every_us,
                     pieces,
                 });
             }
@@ -94,8 +110,14 @@ impl Plan {
 }
 
 /// From the group of pictures at `from_us` on, up to the fragment that `to_us`
-/// lies in. A part that cannot be read is a gap.
-fn pieces(archive: &Archive, camera: &str, stream: u8, from_us: i64, to_us: i64) -> Result<Vec<Piece>, CallError> {
+/// lies in, as `take` leaves them. A part that cannot be read is a gap.
+fn pieces(
+    archive: &Archive,
+    camera: &str,
+    stream: u8,
+    (from_us, to_us): (i64, i64),
+    take: &mut dyn FnMut(Piece) -> Option<Piece>,
+) -> Result<Vec<Piece>, CallError> {
     let mut pieces: Vec<Piece> = Vec::new();
     let days = Day::of_hour(hour_of(from_us).saturating_sub(1))..=Day::of_hour(hour_of(to_us));
     for day in archive.days(camera).range(days) {
@@ -111,7 +133,7 @@ fn pieces(archive: &Archive, camera: &str, stream: u8, from_us: i64, to_us: i64)
             let start = part.group(first).start;
             let end = part.fragments.partition_point(|fragment| fragment.utc_us < to_us);
             if first < end {
-                pieces.push(Piece { range: start..end, part });
+                pieces.extend(take(Piece::new(part, start..end)));
             }
         }
     }

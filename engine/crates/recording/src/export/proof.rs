@@ -1,7 +1,8 @@
 //! What proves an export: seals with the leaves under them, records of the
 //! ledger, and the gaps that they explain.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use vms_format::ledger::{Gap, Reason};
@@ -13,7 +14,7 @@ use vms_hub::StreamKey;
 
 use super::Means;
 use super::file::Exported;
-use super::plan::Wanted;
+use super::plan::{Piece, Wanted};
 use super::worker::Stop;
 use crate::read::part::PartPlace;
 use crate::read::{Archive, stream_name};
@@ -40,9 +41,8 @@ pub struct Evidence {
     entries: Vec<Entry>,
     keys: Vec<Entry>,
     seals: Vec<Sealed>,
-    /// Leaves of fragments by sequence, and the parts they were read from.
-    leaves: BTreeMap<u64, Hash>,
-    read: HashSet<PathBuf>,
+    /// Leaves of fragments by sequence, of the parts that the last seal needed.
+    read: HashMap<PathBuf, Vec<(u64, Hash)>>,
 }
 
 impl Evidence {
@@ -90,8 +90,7 @@ impl Evidence {
                 _ => {}
             }
         }
-        let (leaves, read) = (BTreeMap::new(), HashSet::new());
-        Self { owner: owner.clone(), stream, entries, keys, seals, leaves, read }
+        Self { owner: owner.clone(), stream, entries, keys, seals, read: HashMap::new() }
     }
 
     /// A final seal where there is one: an interim one is for what has none.
@@ -100,7 +99,8 @@ impl Evidence {
         last.or_else(|| self.seals.iter().rposition(covers))
     }
 
-    /// Fills a manifest with what was exported of a period.
+    /// Fills a manifest with what was exported of a period. One seal's leaves
+    /// are in memory at a time: a month of them is some hundred MB.
     pub fn prove(
         &mut self,
         archive: &Archive,
@@ -109,14 +109,30 @@ impl Evidence {
         exported: &[Exported],
         period: (i64, i64),
     ) {
-        let entries: Vec<Entry> = self.that_matter(exported, period).cloned().collect();
-        let fragments = exported.iter().filter_map(|each| {
-            let sequence = each.stored.core.sequence;
-            self.under(|sealed| sealed.covers(sequence))
-        });
-        let of_entries = entries.iter().filter_map(|entry| self.under(|sealed| sealed.numbers.contains(&entry.number)));
-        let needed: BTreeSet<usize> = fragments.chain(of_entries).collect();
-        for at in needed {
+        self.keys.iter().for_each(|key| maker.key(key));
+        let mut waiting: BTreeMap<Option<usize>, Vec<Entry>> = BTreeMap::new();
+        for entry in self.that_matter(exported, period) {
+            let at = self.under(|sealed| sealed.numbers.contains(&entry.number));
+            waiting.entry(at).or_default().push(entry.clone());
+        }
+        let mut open = None;
+        for each in exported {
+            let at = self.under(|sealed| sealed.covers(each.stored.core.sequence));
+            if at.is_some() && at != open {
+                self.open(archive, wanted, maker, at, waiting.remove(&at).unwrap_or_default());
+                open = at;
+            }
+            maker.fragment(&each.stored, each.groups, each.samples.as_deref());
+        }
+        for (at, entries) in waiting {
+            self.open(archive, wanted, maker, at, entries);
+        }
+    }
+
+    /// Has a manifest name a seal, and the records of the ledger under it.
+    fn open(&mut self, archive: &Archive, wanted: &Wanted, maker: &mut Maker, at: Option<usize>, entries: Vec<Entry>) {
+        maker.forget_leaves();
+        if let Some(at) = at {
             let leaves = self.leaves_of(archive, wanted, at);
             if let Err(error) = maker.seal(&self.seals[at].seal, leaves) {
                 // Its video is exported all the same: the verifier says "unsealed".
@@ -124,14 +140,10 @@ impl Evidence {
                 tracing::warn!(camera = wanted.camera, seal = number, %error, "a seal of an export cannot be used");
             }
         }
-        self.keys.iter().for_each(|key| maker.key(key));
         for entry in &entries {
             if !maker.entry(entry) {
                 tracing::warn!(camera = wanted.camera, number = entry.number, "a ledger record is not proved");
             }
-        }
-        for each in exported {
-            maker.fragment(&each.stored, each.groups, each.samples.as_deref());
         }
     }
 
@@ -150,31 +162,53 @@ impl Evidence {
 
     /// The leaves under a seal, as far as indexes still have them.
     fn leaves_of(&mut self, archive: &Archive, wanted: &Wanted, at: usize) -> Vec<Hash> {
-        let seal = self.seals[at].seal.clone();
-        if seal.fragments > 0 {
-            // A part of the hour before may reach into this one.
-            for hour in [seal.hour.saturating_sub(1), seal.hour] {
-                let places = archive.parts_of(&wanted.camera, Day::of_hour(hour), self.stream);
-                places.iter().filter(|place| place.id.hour == hour).for_each(|place| self.read_part(archive, place));
-            }
-            wanted.pieces.iter().for_each(|piece| self.read_part(archive, &piece.part.place));
-        }
         let mut leaves = self.seals[at].leaves.clone();
-        if seal.fragments > 0 {
-            leaves.extend(self.leaves.range(seal.first_sequence..=seal.last_sequence).map(|(_, leaf)| *leaf));
+        let seal = &self.seals[at].seal;
+        if seal.fragments == 0 {
+            return leaves;
         }
+        let sealed = seal.first_sequence..=seal.last_sequence;
+        let places = self.parts_under(archive, wanted, seal.hour, &sealed);
+        self.read.retain(|index, _| places.iter().any(|place| place.index == *index));
+        places.iter().for_each(|place| self.read_part(archive, place));
+        let all = self.read.values().flatten().filter(|(sequence, _)| sealed.contains(sequence));
+        let in_order: BTreeMap<u64, Hash> = all.copied().collect();
+        leaves.extend(in_order.into_values());
         leaves
+    }
+
+    /// Parts that may hold fragments of a seal.
+    fn parts_under(
+        &self,
+        archive: &Archive,
+        wanted: &Wanted,
+        hour: u32,
+        sealed: &RangeInclusive<u64>,
+    ) -> Vec<PartPlace> {
+        let mut places = Vec::new();
+        // A part of the hour before may reach into this one.
+        for hour in [hour.saturating_sub(1), hour] {
+            let of_day = archive.parts_of(&wanted.camera, Day::of_hour(hour), self.stream);
+            places.extend(of_day.into_iter().filter(|place| place.id.hour == hour));
+        }
+        let touches = |piece: &&Piece| match piece.fragments() {
+            [first, .., last] => first.sequence <= *sealed.end() && last.sequence >= *sealed.start(),
+            [only] => sealed.contains(&only.sequence),
+            [] => false,
+        };
+        places.extend(wanted.pieces.iter().filter(touches).map(|piece| piece.part.place.clone()));
+        places
     }
 
     fn read_part(&mut self, archive: &Archive, place: &PartPlace) {
         // One that is written grows: what was sealed of it was there before.
-        if !self.read.insert(place.index.clone()) {
+        if self.read.contains_key(&place.index) {
             return;
         }
+        let leaf = |stored: &Stored| (stored.core.sequence, merkle::leaf(&stored.leaf()));
         match archive.records(place) {
             Ok(records) => {
-                let leaf = |stored: &Stored| (stored.core.sequence, merkle::leaf(&stored.leaf()));
-                self.leaves.extend(records.iter().map(leaf));
+                self.read.insert(place.index.clone(), records.iter().map(leaf).collect());
             }
             Err(error) => tracing::warn!(code = error.code, detail = error.message, "a part proves nothing"),
         }
@@ -220,8 +254,11 @@ impl Evidence {
 
 /// The spans of fragments, those that follow each other made one.
 pub fn spans(exported: &[Exported]) -> Vec<(i64, i64)> {
-    let mut all: Vec<(i64, i64)> =
-        exported.iter().map(|each| (each.stored.core.utc_us, each.stored.core.end_us())).collect();
+    joined(exported.iter().map(|each| (each.stored.core.utc_us, each.stored.core.end_us())).collect())
+}
+
+/// Times, those that follow each other made one.
+pub fn joined(mut all: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     all.sort_unstable();
     let mut spans: Vec<(i64, i64)> = Vec::new();
     for (from_us, to_us) in all {

@@ -486,3 +486,62 @@ fn copying_is_nearly_as_fast_as_the_disk() {
         }
     }
 }
+
+#[test]
+fn a_time_lapse_shows_key_frames_of_a_long_time_and_names_what_it_was_made_from() {
+    let shelf = Shelf::new("export-lapse", None);
+    shelf.record(SEVEN, 60, Codec::H264, None);
+    shelf.record(SEVEN + 90 * SECOND, 30, Codec::H264, Some(Reason::Network));
+    shelf.stop();
+    let mut request = shelf.request(SEVEN, SEVEN + 120 * SECOND, "mp4", true);
+    request["parts"][0]["every_us"] = (5 * SECOND).into();
+    let exports = shelf.exports(0);
+    ask(&exports, "export_start", &request).expect("started");
+    let status = ended(&exports);
+    assert_eq!((&status["state"], &status["done_bytes"]), (&"done".into(), &status["total_bytes"]), "{status}");
+    let (path, bytes) = shelf.file(&status, 0);
+    // 12 of the first minute, none of the gap, 6 of the rest.
+    let shown = packets(&path, "v");
+    assert_eq!((shown.len(), packets(&path, "a").len()), (18, 0));
+    assert!(shown.windows(2).all(|pair| (pair[1].0 - pair[0].0 - FRAME_S).abs() < 1e-4), "{shown:?}");
+    assert!((duration(&path) - 18.0 * FRAME_S).abs() < 1e-3);
+    decodes(&path, 18);
+
+    let report = shelf.verified(&bytes, None);
+    is_intact(&report, 18);
+    assert!(report.findings.iter().all(|finding| finding.why == Why::Derived));
+    let beside = std::fs::read(shelf.target().join("Gate 8h.manifest.json")).expect("a manifest");
+    is_intact(&shelf.verified(&bytes, Some(&beside)), 18);
+    let manifest: Value = serde_json::from_slice(&beside).expect("JSON");
+    assert_eq!(manifest["kind"], "derived");
+    let gaps = manifest["gaps"].as_array().expect("gaps");
+    assert_eq!((gaps.len(), &gaps[0]["reason"]), (1, &Reason::Network.code().into()));
+    assert!(manifest["fragments"].as_array().expect("some").iter().all(|each| each["groups"] == 1));
+
+    let at = bytes.windows(4).rposition(|name| name == b"mdat").expect("mdat") + 40;
+    let mut changed = bytes.clone();
+    changed[at] ^= 1;
+    let report = shelf.verified(&changed, None);
+    assert!(!report.genuine && report.bad().any(|finding| finding.why == Why::FileHashOther));
+}
+
+#[test]
+fn a_time_lapse_is_an_mp4_of_a_picture_a_second_at_most() {
+    let shelf = Shelf::new("export-lapse-refused", None);
+    shelf.record(SEVEN, 6, Codec::H264, None);
+    shelf.stop();
+    let exports = shelf.exports(0);
+    for (container, every_us) in [("mkv", 5 * SECOND), ("mp4", SECOND - 1), ("mp4", 0)] {
+        let mut request = shelf.request(SEVEN, SEVEN + 6 * SECOND, container, true);
+        request["parts"][0]["every_us"] = every_us.into();
+        assert_eq!(ask(&exports, "export_start", &request).expect_err("refused").code, "invalid");
+    }
+}
+
+/// Every picture of a file can be decoded, with nothing to complain of.
+fn decodes(path: &Path, pictures: usize) {
+    let read = ["-v", "error", "-of", "csv=p=0", "-count_frames", "-select_streams", "v", "-show_entries"];
+    let output = Command::new("ffprobe").args(read).arg("stream=nb_read_frames").arg(path).output().expect("ffprobe");
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert_eq!((told, String::from_utf8_lossy(&output.stderr).as_ref()), (pictures.to_string(), ""));
+}

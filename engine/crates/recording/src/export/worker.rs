@@ -11,9 +11,10 @@ use vms_format::mp4::{uuid, uuid_box};
 use vms_format::{FormatError, Hash};
 
 use super::file::{self, Copied, Mkv, Mp4};
+use super::lapse;
 use super::output::{Hashed, Output};
 use super::plan::{Piece, Wanted};
-use super::proof::{Evidence, spans};
+use super::proof::{Evidence, joined, spans};
 use super::{Container, ExportFile, Fault, GapReport, Job, Means, State};
 use crate::calls::CallError;
 use crate::read::{Archive, stream_name};
@@ -66,10 +67,6 @@ pub struct Work<'a> {
 impl Work<'_> {
     pub fn archive(&self) -> &Archive {
         &self.means.archive
-    }
-
-    pub fn audio(&self) -> bool {
-        self.job.request.audio
     }
 
     pub fn go_on(&self) -> Result<(), Stop> {
@@ -165,14 +162,20 @@ impl Work<'_> {
         let (file_name, manifest_name) = (format!("{name}.{ending}"), format!("{name}.manifest.json"));
         let mut output = Output::create(disk, folder, &file_name, hashed)?;
         let mut mkv = Mkv { software: self.means.context.software.clone(), ..Mkv::default() };
+        let audio = self.job.request.audio;
         let copied = match container {
-            Container::Mp4 => file::copy(self, pieces, &mut Mp4 { pieces, period }, &mut output)?,
-            Container::Mkv => file::copy(self, pieces, &mut mkv, &mut output)?,
+            _ if wanted.every_us.is_some() => lapse::copied(self, pieces, &mut output)?,
+            Container::Mp4 => file::copy(self, audio, pieces, &mut Mp4 { pieces, period }, &mut output)?,
+            Container::Mkv => file::copy(self, audio, pieces, &mut mkv, &mut output)?,
         };
         if copied.exported.is_empty() {
             return Ok(());
         }
-        let gaps = evidence.gaps(&spans(&copied.exported), &copied.unread, period);
+        let there = match wanted.every_us {
+            Some(_) => joined(pieces.iter().flat_map(|piece| piece.spans.clone()).collect()),
+            None => spans(&copied.exported),
+        };
+        let gaps = evidence.gaps(&there, &copied.unread, period);
         let maker = self.maker(wanted, evidence, &copied, &gaps, period, &file_name);
         let key = self.means.context.keys.current();
         let (inside, sha256) = match container {
@@ -224,7 +227,7 @@ impl Work<'_> {
             by: request.by.clone(),
             why: request.why.clone(),
             file: file.to_owned(),
-            derived: false,
+            derived: wanted.every_us.is_some(),
         };
         let mut maker = Maker::new(&evidence.owner, wanted.stream, about);
         evidence.prove(self.archive(), wanted, &mut maker, &copied.exported, period);
@@ -247,7 +250,7 @@ fn end_mkv(mkv: &mut Mkv, manifest: &[u8], output: &mut Output) -> io::Result<Ha
 
 fn push(files: &mut [Vec<Piece>], piece: &Piece, range: std::ops::Range<usize>) {
     if let Some(last) = files.last_mut().filter(|_| !range.is_empty()) {
-        last.push(Piece { part: piece.part.clone(), range });
+        last.push(Piece { range, ..piece.clone() });
     }
 }
 
