@@ -34,7 +34,8 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Fragmenter {
     tracks: Vec<TrackState>,
-    has_video: bool,
+    /// Nothing is held before a key frame.
+    waits_for_key: bool,
     /// The time of decode time 0, once a sample is held.
     origin_us: Option<i64>,
     held: Vec<Held>,
@@ -90,11 +91,18 @@ impl Fragmenter {
         let states = tracks.iter().map(TrackState::new).collect();
         Self {
             tracks: states,
-            has_video: tracks.iter().any(TrackConfig::is_video),
+            waits_for_key: tracks.iter().any(TrackConfig::is_video),
             origin_us: None,
             held: Vec::new(),
             most_us: most_us.min(FRAGMENT_US),
         }
+    }
+
+    /// For a part that goes on in the middle of a group of pictures: its first
+    /// frames need those of the part before.
+    #[must_use]
+    pub fn going_on(tracks: &[TrackConfig], most_us: i64) -> Self {
+        Self { waits_for_key: false, ..Self::with_length(tracks, most_us) }
     }
 
     /// The time of decode time 0; `None` before the first sample.
@@ -118,7 +126,7 @@ impl Fragmenter {
             return Step::Passed;
         }
         let begins = self.origin_us.is_none();
-        if begins && self.has_video && !(self.tracks[track].is_video && frame.key) {
+        if begins && self.waits_for_key && !(self.tracks[track].is_video && frame.key) {
             return Step::Passed;
         }
         let origin_us = self.origin_us.unwrap_or(frame.timing.utc_us);

@@ -1,20 +1,22 @@
 //! What a recorder does when hours end, disks fail or fill, clocks step and
 //! nothing is to be recorded: each told in the ledger, all of it genuine.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use vms_format::Entry;
 use vms_format::ledger::{Body, Gap, Reason};
-use vms_format::time::hour_of;
+use vms_format::time::{hour_of, hour_start_us};
 use vms_sources::{Reason as SourceReason, State, StateChange};
 
 use crate::bench::{BEGIN_US, Bench, check_genuine, key, ledger};
-use crate::config::{Mode, StreamRecord};
+use crate::config::{Mode, StreamRecord, VolumeConfig};
 use crate::io::scratch;
 use crate::io::sim::SimDisk;
-use crate::write::volume::VolumeState;
+use crate::read::{Archive, part::Part};
+use crate::write::volume::{Volume, VolumeState};
 
 struct Scene {
     bench: Bench,
@@ -56,6 +58,15 @@ impl Scene {
     }
 }
 
+/// The parts of the main stream on the first disk.
+fn recorded(disk: &SimDisk) -> Vec<Arc<Part>> {
+    let config = VolumeConfig { name: "disk1".to_owned(), path: "/disk1".into(), reserve_bytes: 0, max_bytes: None };
+    let volume = Volume::open(&config, Arc::new(disk.clone()), "a reader", None).expect("nobody owns it");
+    let archive = Archive::new(vec![Arc::new(volume)], Arc::new(|_| None), Arc::default());
+    let places = archive.days("gate").into_iter().flat_map(|day| archive.parts_of("gate", day, 0));
+    places.map(|place| archive.part(&place).expect("readable")).collect()
+}
+
 fn gaps(ledger: &[Entry]) -> Vec<Gap> {
     let gaps =
         ledger.iter().filter_map(|entry| if let Body::Gap(gap) = &entry.body { Some(gap.clone()) } else { None });
@@ -90,6 +101,31 @@ fn an_hour_that_ends_is_sealed_and_the_next_has_its_own_part() {
     assert_eq!(seals.iter().map(|(hour, ..)| *hour).collect::<Vec<_>>(), [hour, hour + 1]);
     assert!(seals.iter().all(|(_, _, fragments)| *fragments > 15), "{seals:?}");
     assert!(gaps(&ledger).is_empty());
+}
+
+#[test]
+fn an_hour_whose_key_frame_does_not_come_begins_its_part_after_a_minute_and_plays_on() {
+    let mut scene = Scene::new(1, BEGIN_US);
+    scene.bench.gop = 100 * 25;
+    scene.record(90 * 25);
+    let hour = hour_start_us(hour_of(BEGIN_US) + 1);
+    let (disk, ledger) = scene.end();
+    assert!(gaps(&ledger).is_empty());
+    let configs = ledger.iter().filter_map(|entry| match &entry.body {
+        Body::Config(config) => Some((config.hour, config.first_sequence)),
+        _ => None,
+    });
+    let configs: Vec<_> = configs.collect();
+    assert_eq!(configs.len(), 2, "{configs:?}");
+    let seals = seals(&ledger);
+    assert_eq!(seals.iter().map(|(hour, ..)| *hour).collect::<Vec<_>>(), [hour_of(BEGIN_US), hour_of(BEGIN_US) + 1]);
+
+    let parts = recorded(&disk);
+    let [first, second] = &parts[..] else { panic!("{} parts", parts.len()) };
+    assert!(first.to_us() >= hour + 60_000_000 && first.to_us() < hour + 61_000_000);
+    assert_eq!(second.from_us(), first.to_us());
+    assert!(first.fragments[0].key && !second.fragments[0].key);
+    assert_eq!(second.group(3), 0..second.fragments.len());
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct Bench {
     begun_us: i64,
     epoch: u64,
     pub number: u64,
+    /// Frames from one key frame to the next.
+    pub gop: u64,
     committed_us: i64,
 }
 
@@ -105,7 +107,20 @@ impl Bench {
             Recorder::new(key(), wish, true, Arc::default(), &around)
         };
         let (begun_us, committed_us) = (now_us, now_us);
-        Self { disk, now_us: clock, context, lanes, writers, recorder, start, begun_us, epoch: 1, number, committed_us }
+        Self {
+            disk,
+            now_us: clock,
+            context,
+            lanes,
+            writers,
+            recorder,
+            start,
+            begun_us,
+            epoch: 1,
+            number,
+            gop: 25,
+            committed_us,
+        }
     }
 
     /// Opens the log: false where the power went meanwhile.
@@ -133,7 +148,7 @@ impl Bench {
         let now_us = self.now_us.fetch_add(FRAME_US, Ordering::Relaxed) + FRAME_US;
         let (lanes, context) = (self.lanes.clone(), self.context.clone());
         let around = self.around(&lanes, &context.listener);
-        let frame = frame(self.number, self.epoch, now_us, dice);
+        let frame = frame(self.number, self.gop, self.epoch, now_us, dice);
         self.number += 1;
         self.recorder.frame(&frame, 0, &tracks, &around);
         self.recorder.tick(&around);
@@ -199,8 +214,8 @@ impl Bench {
 }
 
 /// A picture that carries its number.
-pub fn frame(number: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) -> Arc<HubFrame> {
-    let key = number.is_multiple_of(25);
+pub fn frame(number: u64, gop: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) -> Arc<HubFrame> {
+    let key = number.is_multiple_of(gop);
     let mut data = Vec::new();
     let mut slice = vec![if key { 0x65 } else { 0x41 }, 0x88, 0x84];
     slice.extend(number.to_be_bytes().map(|byte| byte | 0x80).iter().flat_map(|byte| [*byte, 7]));

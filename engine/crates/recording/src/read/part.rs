@@ -218,7 +218,8 @@ impl Part {
     /// The group of pictures that a fragment belongs to.
     #[must_use]
     pub fn group(&self, of: usize) -> std::ops::Range<usize> {
-        let start = (0..=of).rev().find(|&n| self.fragments[n].key).unwrap_or(of);
+        // A part may begin in the middle of one, without its key frame.
+        let start = (0..=of).rev().find(|&n| self.fragments[n].key).unwrap_or(0);
         let after = (of + 1..self.fragments.len()).find(|&n| self.fragments[n].key);
         start..after.unwrap_or(self.fragments.len())
     }

@@ -32,6 +32,8 @@ const HELD_AT_MOST: Duration = Duration::from_millis(440);
 const IDLE: Duration = Duration::from_secs(2);
 /// Fragments of a new hour may come so late.
 const HOUR_GRACE_US: i64 = 5_000_000;
+/// A new hour's part waits so long for a key frame, then it begins without one.
+const KEY_WAIT_US: i64 = 60_000_000;
 /// What waits for the stream's log to be opened, or for a move.
 const MOST_WAITING: u64 = 64 << 20;
 /// Frames kept before a trigger.
@@ -261,8 +263,17 @@ impl Recorder {
         let Some(cutting) = &self.cutting else { return };
         let has_video = cutting.tracks.iter().any(TrackConfig::is_video);
         let may_begin = !has_video || is_video_key(frame);
-        if may_begin && hour_of(frame.timing.utc_us) != cutting.hour {
+        let hour = hour_of(frame.timing.utc_us);
+        if hour == cutting.hour {
+            return;
+        }
+        if may_begin {
             self.end_cutting(around);
+        } else if frame.timing.utc_us >= hour_start_us(hour).saturating_add(KEY_WAIT_US) {
+            let (described, tracks) = (cutting.described.clone(), cutting.tracks.clone());
+            self.end_cutting(around);
+            let fragmenter = Fragmenter::going_on(&tracks, FRAGMENT_US);
+            self.cutting = Some(Cutting { described, tracks, fragmenter, hour, is_new: true });
         }
     }
 
