@@ -130,7 +130,11 @@ class Farm:
 
 @contextlib.contextmanager
 def farm(
-    scenes: tuple[Path, Path], user: tuple[str, str] | None = None, *, audio: bool = False
+    scenes: tuple[Path, Path],
+    user: tuple[str, str] | None = None,
+    *,
+    audio: bool = False,
+    sound: str = "pcma",
 ) -> Iterator[Farm]:
     """Run a farm in this process."""
     from vms import _engine  # noqa: PLC0415 - absent where it is not built
@@ -143,6 +147,7 @@ def farm(
         "sub_fps": SUB.fps,
         "user": user,
         "audio": audio,
+        "sound": sound,
     }
     simulator = _engine.Simulator(json.dumps(config).encode())
     address = simulator.start()

@@ -33,9 +33,9 @@ CALLERS = {
 }
 # Our own listeners and processes, and a command that a person gives a farm.
 # Nodes call the control machine, to join by a command and to renew.
-# Frames for motion come over a Unix socket of the media process.
+# Frames for motion and for sound come over a Unix socket of the media process.
 OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} | {
-    *(f"transcode/{name}.py" for name in ("watch", "watching")),
+    *(f"transcode/{name}.py" for name in ("sound", "sounding", "watch", "watching")),
     *(
         f"services/{name}.py"
         for name in ("api", "certificate", "child", "listen", "media", "supervisor", "tree")

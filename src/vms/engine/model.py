@@ -128,6 +128,8 @@ class FarmConfig(msgspec.Struct, frozen=True):
     main_fps: float = 25.0
     sub_fps: float = 25.0
     audio: bool = False
+    # ``pcma`` or ``aac``.
+    sound: str = "pcma"
     user: tuple[str, str] | None = None
 
 

@@ -33,6 +33,7 @@ from vms.proto import Launch, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
 from vms.telemetry import get_logger
+from vms.transcode import SoundSteward
 from vms.trust import Member, speaks_tls
 
 log = get_logger("vms.services.media")
@@ -163,7 +164,8 @@ async def run(launch: Launch, post: child.Post) -> None:
         more = []
         if launch.control_listen:
             more.append((await listen_far(launch, service, clock, stack)).run())
-        work = (service.record_events(), keep_certificate(launch, clock), *more)
+        sound = SoundSteward(frames_socket(data))
+        work = (service.record_events(), keep_certificate(launch, clock), sound.run(), *more)
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             stack.callback(task.cancel)

@@ -22,6 +22,7 @@ fn config() -> Result<FarmConfig, Box<dyn std::error::Error>> {
                 main_fps: fps,
                 sub_fps: fps,
                 audio: false,
+                sound: vms_camsim::Sound::default(),
                 user: None,
             }
         }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::audio::Sound;
+
 /// A farm: so many cameras, all showing the same two scenes, each at a moment
 /// of its own.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +29,9 @@ pub struct FarmConfig {
     /// Cameras have sound.
     #[serde(default)]
     pub audio: bool,
+    /// Which sound that is.
+    #[serde(default)]
+    pub sound: Sound,
     /// Name and password; asked for by Digest.
     #[serde(default)]
     pub user: Option<(String, String)>,

@@ -7,8 +7,8 @@
 //! reads the faults that are put on and taken back while the farm runs.
 //!
 //! Everything runs on one thread: a farm of 200 cameras costs a fifth of a
-//! core. What is absent: encoding (the scenes come from files), audio other
-//! than G.711, RTSP session time-outs (a session ends with its connection).
+//! core. What is absent: encoding (the scenes come from files, AAC from two
+//! frames), audio other than G.711 and AAC, RTSP session time-outs (a session ends with its connection).
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,7 @@ mod sdp;
 mod server;
 mod session;
 
+pub use audio::Sound;
 pub use config::{FarmConfig, FarmError};
 pub use farm::{Farm, FarmStats};
 pub use fault::{BadSdp, Fault};

@@ -1,11 +1,10 @@
 //! The description of a camera's stream, good or bad.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use vms_media::{Codec, ParameterSets, base64};
 
-use crate::audio::AUDIO_TYPE;
+use crate::audio::Sound;
 use crate::fault::{BadSdp, Fault};
 use crate::scene::{Scene, VIDEO_TYPE};
 
@@ -16,7 +15,7 @@ pub fn has_audio(audio: bool, fault: Option<&Fault>) -> bool {
 }
 
 /// The SDP of a stream; lines end as RFC 8866 wants them.
-pub fn describe(scene: &Scene, address: IpAddr, audio: bool, fault: Option<&Fault>) -> String {
+pub fn describe(scene: &Scene, address: IpAddr, (audio, sound): (bool, Sound), fault: Option<&Fault>) -> String {
     let form = match fault {
         Some(Fault::BadSdp { form }) => Some(*form),
         _ => None,
@@ -33,8 +32,8 @@ pub fn describe(scene: &Scene, address: IpAddr, audio: bool, fault: Option<&Faul
         sdp.push_str(&video(scene, fault, form));
     }
     if has_audio(audio, fault) {
-        let _infallible =
-            write!(sdp, "m=audio 0 RTP/AVP {AUDIO_TYPE}\r\na=rtpmap:{AUDIO_TYPE} PCMA/8000\r\na=control:trackID=1\r\n");
+        sdp.push_str(sound.sdp());
+        sdp.push_str("a=control:trackID=1\r\n");
     }
     sdp
 }

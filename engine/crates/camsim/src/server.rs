@@ -362,7 +362,8 @@ impl Client {
         let mut answer = Answer::new("200 OK")
             .header("Content-Base", &format!("{}/", uri.trim_end_matches('/')))
             .header("Content-Type", "application/sdp");
-        answer.body = sdp::describe(scene, self.local.ip(), self.server.config.audio, fault);
+        answer.body =
+            sdp::describe(scene, self.local.ip(), (self.server.config.audio, self.server.config.sound), fault);
         answer
     }
 
@@ -382,7 +383,7 @@ impl Client {
             let session = Session::new(connection, target.fault.clone(), fault.cloned(), seed);
             (target.index(), session)
         });
-        let Some(ssrc) = session.set_up(track == 1, transport) else {
+        let Some(ssrc) = session.set_up((track == 1).then_some(self.server.config.sound), transport) else {
             return Answer::new("461 Unsupported Transport");
         };
         self.in_session("200 OK").header("Transport", &format!("{echo};ssrc={ssrc:08X}"))

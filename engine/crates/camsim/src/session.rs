@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::audio::{self, AUDIO_RATE, AUDIO_TYPE, SAMPLES};
+use crate::audio::Sound;
 use crate::fault::Fault;
 use crate::mangle;
 use crate::scene::{Scene, SceneFrame, Stamp, VIDEO_TYPE, put_packet};
@@ -118,6 +118,8 @@ struct TrackState {
     transport: Transport,
     /// Of the packets in their interleaved form.
     channel: u8,
+    /// Where it is the audio's track.
+    sound: Sound,
     /// Ticks a second.
     rate: f64,
     seq: u16,
@@ -174,7 +176,8 @@ impl Session {
 
     /// Adds a track; answers its SSRC, or `None` where it should go another
     /// way than the other track does.
-    pub fn set_up(&self, audio: bool, transport: Transport) -> Option<u32> {
+    pub fn set_up(&self, sound: Option<Sound>, transport: Transport) -> Option<u32> {
+        let audio = sound.is_some();
         let (slot, other) = if audio { (&self.audio, &self.video) } else { (&self.video, &self.audio) };
         let is_udp = matches!(transport, Transport::Udp { .. });
         if other.borrow().as_ref().is_some_and(|other| matches!(other.transport, Transport::Udp { .. }) != is_udp) {
@@ -190,11 +193,12 @@ impl Session {
                 }
             }
         };
-        let rate = if audio { AUDIO_RATE } else { VIDEO_RATE };
+        let rate = sound.map_or(VIDEO_RATE, Sound::rate);
         let (seq, ssrc, base) = self.rng.borrow_mut().random();
         *slot.borrow_mut() = Some(TrackState {
             transport,
             channel,
+            sound: sound.unwrap_or_default(),
             rate,
             seq,
             ssrc,
@@ -330,11 +334,12 @@ impl Session {
         };
         report(track, tick, jump_s, out);
         let begin = stamp(track, 0, tick.scene, jump_s);
-        for packet in audio::packets_of(tick.number, tick.scene.fps) {
-            let timestamp = begin.timestamp.wrapping_add((packet * SAMPLES) as u32);
-            let utc_us = tick.utc_us + audio::after_frame_us(packet, tick.number, tick.scene.fps);
-            let payload = audio::payload(utc_us);
-            put_packet(out, Stamp { timestamp, ..begin }, &mut track.seq, AUDIO_TYPE, false, payload);
+        let sound = track.sound;
+        for packet in sound.packets_of(tick.number, tick.scene.fps) {
+            let timestamp = begin.timestamp.wrapping_add((packet * sound.samples()) as u32);
+            let utc_us = tick.utc_us + sound.after_frame_us(packet, tick.number, tick.scene.fps);
+            let payload = sound.payload(utc_us);
+            put_packet(out, Stamp { timestamp, ..begin }, &mut track.seq, sound.payload_type(), false, payload);
             count(track, payload.len());
         }
     }

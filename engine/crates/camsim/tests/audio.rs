@@ -3,12 +3,37 @@
 mod common;
 
 use common::{Client, PATIENCE, Packet, config, udp_pair};
-use vms_camsim::Farm;
+use vms_camsim::{Farm, FarmConfig, Sound};
 
 fn farm_with_audio() -> Farm {
-    let mut config = config(1);
-    config.audio = true;
-    Farm::start(config).expect("a farm")
+    Farm::start(FarmConfig { audio: true, ..config(1) }).expect("a farm")
+}
+
+#[test]
+fn aac_has_one_frame_a_packet_and_a_beep_each_second() {
+    let farm = Farm::start(FarmConfig { audio: true, sound: Sound::Aac, ..config(1) }).expect("a farm");
+    let mut client = Client::connect(&farm.url(1, false));
+    let description = client.describe();
+    assert!(description.contains("a=rtpmap:97 mpeg4-generic/48000/1\r\na=fmtp:97 "), "{description}");
+    assert!(description.contains(";config=1188\r\n"), "{description}");
+    client.set_up(1, "RTP/AVP/TCP;unicast;interleaved=2-3");
+    let url = client.url.clone();
+    client.request("PLAY", &url, "");
+    let mut packets = Vec::new();
+    while packets.len() < 60 {
+        packets.extend(client.packet().filter(|packet| packet.channel == 2));
+    }
+    for pair in packets.windows(2) {
+        assert_eq!(pair[1].timestamp(), pair[0].timestamp().wrapping_add(1024));
+    }
+    for packet in &packets {
+        let (header, frame) = packet.payload().split_at(4);
+        assert_eq!(u16::from_be_bytes([header[0], header[1]]), 16, "bits of headers");
+        assert_eq!(usize::from(u16::from_be_bytes([header[2], header[3]]) >> 3), frame.len());
+    }
+    let beeps = packets.iter().filter(|packet| packet.payload().len() > 20).count();
+    // 100 ms of 1.28 s: five frames of 21 ms, or less where it is cut off.
+    assert!((1..=10).contains(&beeps), "{beeps} packets of beep");
 }
 
 /// What a sender report says: microseconds of UTC, and the RTP time then.

@@ -15,6 +15,7 @@ use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_recording::io::RealDisk;
 use vms_recording::{Means, Recording, StartError};
 use vms_sinks::rtsp::RtspServer;
+use vms_sinks::sound::Sounds;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
     BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange, Timeouts,
@@ -66,6 +67,7 @@ struct Inner {
     access: Access,
     journal: Arc<Journal>,
     webrtc: WebRtc,
+    sounds: Sounds,
     rtsp: RtspServer,
     slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
     generation: Mutex<u64>,
@@ -103,12 +105,18 @@ impl Engine {
             RtspServer::start(config.rtsp.bind, hub.clone(), access.clone())
                 .map_err(cannot_bind("RTSP", config.rtsp.bind))?
         };
-        let webrtc_config = WebRtcConfig { bind: config.webrtc.udp_bind.clone(), ..WebRtcConfig::default() };
+        let sounds = Sounds::new(hub.clone());
+        let webrtc_config = WebRtcConfig {
+            bind: config.webrtc.udp_bind.clone(),
+            sounds: Some(sounds.clone()),
+            ..WebRtcConfig::default()
+        };
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
             .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
         if let Some(path) = &config.frames_socket {
             let _inside = runtime.enter();
-            vms_sinks::frames::listen(path, hub.clone()).map_err(cannot_bind("frames for workers", path.display()))?;
+            vms_sinks::frames::listen(path, hub.clone(), sounds.clone())
+                .map_err(cannot_bind("frames for workers", path.display()))?;
         }
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
         let journal = Arc::new(journal);
@@ -121,6 +129,7 @@ impl Engine {
             access,
             journal,
             webrtc: webrtc.clone(),
+            sounds,
             rtsp,
             slots: Mutex::default(),
             generation: Mutex::new(0),
@@ -393,6 +402,7 @@ impl Inner {
             streams: &self.streams(),
             rtsp: self.rtsp.metrics(),
             webrtc: &self.webrtc.metrics(),
+            sounds: &self.sounds.reports(),
             hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),
             recording: self.recording.as_deref(),

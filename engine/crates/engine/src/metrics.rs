@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use vms_recording::{Recording, VolumeReport};
 use vms_sinks::rtsp::RtspMetrics;
+use vms_sinks::sound::SoundReport;
 use vms_sinks::webrtc::WebRtcMetrics;
 use vms_sources::State;
 
@@ -15,6 +16,7 @@ pub struct Figures<'a> {
     pub streams: &'a [StreamReport],
     pub rtsp: &'a RtspMetrics,
     pub webrtc: &'a WebRtcMetrics,
+    pub sounds: &'a [SoundReport],
     pub hub_bytes: usize,
     pub process: Option<ProcessUsage>,
     /// Absent where nothing is recorded.
@@ -59,6 +61,7 @@ pub fn text(figures: &Figures<'_>) -> String {
     cameras(&mut page, figures.streams);
     rtsp(&mut page, figures.rtsp);
     webrtc(&mut page, figures.webrtc);
+    sounds(&mut page, figures.sounds);
     if let Some(recording) = figures.recording {
         recordings(&mut page, recording);
     }
@@ -120,6 +123,32 @@ fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
     page.one("vms_webrtc_sent_bytes_total", "counter", "Bytes sent.", figures.bytes_sent);
     page.one("vms_webrtc_unsent_packets_total", "counter", "Packets the system refused.", figures.packets_unsent);
     histogram(page, "vms_webrtc_rtt_ms", "Round trip to viewers in milliseconds.", &figures.rtt_ms);
+}
+
+/// Sound that workers make into Opus.
+fn sounds(page: &mut Page, sounds: &[SoundReport]) {
+    let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&SoundReport) -> Option<f64>| {
+        page.family(name, kind, help);
+        for sound in sounds {
+            if let Some(value) = value(sound) {
+                let (camera, stream) = (&sound.key.camera, sound.key.stream.as_str());
+                let _ = writeln!(page.text, "{name}{{camera=\"{camera}\",stream=\"{stream}\"}} {value}");
+            }
+        }
+    };
+    let figure = |count: usize| Some(count as f64);
+    each("vms_sound_listeners", "gauge", "Viewers of transcoded sound.", &|s| figure(s.listeners));
+    each("vms_sound_works", "gauge", "1 while a worker transcodes.", &|s| figure(usize::from(s.works)));
+    each("vms_sound_delay_ms", "gauge", "From a camera's sound to its Opus, milliseconds.", &|s| {
+        s.delay_ms.map(|ms| ms as f64)
+    });
+    each("vms_sound_failures_total", "counter", "Workers that failed.", &|s| Some(s.failures as f64));
+    let name = "vms_sound_failing";
+    page.family(name, "gauge", "1 while a stream's sound fails, with the reason.");
+    for (sound, reason) in sounds.iter().filter_map(|sound| Some((sound, sound.reason?))) {
+        let (camera, stream) = (&sound.key.camera, sound.key.stream.as_str());
+        let _ = writeln!(page.text, "{name}{{camera=\"{camera}\",stream=\"{stream}\",reason=\"{reason}\"}} 1");
+    }
 }
 
 fn recordings(page: &mut Page, recording: &Recording) {

@@ -30,6 +30,7 @@ pub fn config(cameras: usize) -> FarmConfig {
         main_fps: 200.0,
         sub_fps: 200.0,
         audio: false,
+        sound: vms_camsim::Sound::default(),
         user: None,
     }
 }

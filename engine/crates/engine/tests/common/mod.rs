@@ -45,6 +45,7 @@ pub fn farm(user: Option<(&str, &str)>) -> Farm {
         main_fps: 200.0,
         sub_fps: 200.0,
         audio: false,
+        sound: vms_camsim::Sound::default(),
         user: user.map(|(name, password)| (name.to_owned(), password.to_owned())),
     })
     .expect("a farm")

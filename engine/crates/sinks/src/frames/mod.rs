@@ -4,6 +4,10 @@
 //! The words: `CAMERA/STREAM\n` in; `R` with the ring's handle out, then a byte
 //! for each frame (none while the reader has not taken the last ones). Closing
 //! the connection ends the ring. `?` is the answer to an unknown stream.
+//!
+//! `sound\n` is the word of the steward of those who transcode sound: he gets
+//! `CAMERA/STREAM\n` for each stream that wants a worker; `sound
+//! CAMERA/STREAM\n` is the word of such a worker ([`crate::sound`]).
 
 mod ring;
 #[cfg(test)]
@@ -19,10 +23,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, Semaphore};
-use vms_hub::{Hub, Next, Reader, ReaderKind, StreamKey};
+use vms_hub::{Hub, Next, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::TrackKind;
 
 pub use ring::{HEAD_BYTES, Ring};
+
+use crate::sound::{self, Sounds};
 
 /// Some seconds of a sub-stream, and a group of most main streams.
 const RING_BYTES: usize = 4 << 20;
@@ -32,26 +38,26 @@ const MAX_NAME: u64 = 128;
 const NAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Listens until the runtime it was started in ends.
-pub fn listen(path: &Path, hub: Hub) -> io::Result<()> {
+pub fn listen(path: &Path, hub: Hub, sounds: Sounds) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    tokio::spawn(serve(listener, hub));
+    tokio::spawn(serve(listener, hub, sounds));
     Ok(())
 }
 
-async fn serve(listener: UnixListener, hub: Hub) {
+async fn serve(listener: UnixListener, hub: Hub, sounds: Sounds) {
     let rings = Arc::new(Semaphore::new(MOST_RINGS));
     loop {
         let Ok(permit) = rings.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
-                let hub = hub.clone();
+                let (hub, sounds) = (hub.clone(), sounds.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = feed(socket, &hub).await {
+                    if let Err(error) = answer(socket, &hub, &sounds).await {
                         tracing::debug!(%error, "a reader of frames is gone");
                     }
                     drop(permit);
@@ -65,15 +71,24 @@ async fn serve(listener: UnixListener, hub: Hub) {
     }
 }
 
-async fn feed(mut socket: UnixStream, hub: &Hub) -> io::Result<()> {
-    let mut name = String::new();
+async fn answer(mut socket: UnixStream, hub: &Hub, sounds: &Sounds) -> io::Result<()> {
+    let mut words = String::new();
     let line = BufReader::new((&mut socket).take(MAX_NAME));
-    tokio::time::timeout(NAME_LIMIT, { line }.read_line(&mut name)).await??;
-    let stream = StreamKey::parse(name.trim_end()).and_then(|key| hub.stream(&key));
-    let Some(stream) = stream else {
+    tokio::time::timeout(NAME_LIMIT, { line }.read_line(&mut words)).await??;
+    let words = words.trim_end();
+    if words == "sound" {
+        return sound::advise(socket, sounds).await;
+    }
+    let (of_sound, name) = words.strip_prefix("sound ").map_or((false, words), |name| (true, name));
+    let key = StreamKey::parse(name);
+    let Some((key, stream)) = key.and_then(|key| hub.stream(&key).map(|stream| (key, stream))) else {
         socket.try_write(b"?")?;
         return Ok(());
     };
+    if of_sound { sound::work(socket, sounds, &key).await } else { feed(socket, &stream).await }
+}
+
+async fn feed(socket: UnixStream, stream: &Arc<Stream>) -> io::Result<()> {
     let mut ring = Ring::new(RING_BYTES)?;
     let file = ring.file().try_clone_to_owned()?;
     socket.async_io(Interest::WRITABLE, || ring::send_file(socket.as_fd(), file.as_fd(), b"R")).await?;

@@ -110,7 +110,7 @@ async fn a_worker_gets_the_cached_group_and_what_follows() {
     for number in 0..7 {
         publisher.push(frame(number, 100));
     }
-    listen(&path, hub.clone()).expect("a socket");
+    listen(&path, hub.clone(), Sounds::new(hub.clone())).expect("a socket");
     assert_eq!(std::fs::metadata(&path).expect("a socket").permissions().mode() & 0o777, 0o600);
     let asking = path.clone();
     let (ring, mut socket) = tokio::task::spawn_blocking(move || {

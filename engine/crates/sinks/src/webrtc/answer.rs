@@ -88,7 +88,7 @@ fn track_of(tracks: &[Track], wanted: impl Fn(&Track) -> bool) -> Option<(usize,
 
 /// Sound is taken where both sides can, and never stands in video's way. It
 /// must share the video's transport, because there is only that one.
-fn audio_line(offer: &Offer, tracks: &[Track], video: &Line) -> Option<Line> {
+pub fn audio_line(offer: &Offer, tracks: &[Track], video: &Line) -> Option<Line> {
     let bundled = |mid: &Option<String>| mid.as_ref().is_some_and(|m| offer.bundle.contains(m));
     if !bundled(&video.mid) {
         return None;

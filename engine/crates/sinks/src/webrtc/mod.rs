@@ -37,6 +37,9 @@ use rand::distr::Alphanumeric;
 use str0m::{Candidate, IceCreds};
 use vms_access::Ticket;
 use vms_hub::{Hub, StreamKey};
+use vms_media::Track;
+
+use crate::sound::{self, Listener, Sounds};
 
 pub use metrics::{HistogramValues, WebRtcMetrics};
 
@@ -72,6 +75,8 @@ pub struct WebRtcConfig {
     pub join_burst_mbit: u32,
     /// The same for all joining viewers together.
     pub machine_burst_mbit: u32,
+    /// What makes Opus of sound that a browser does not take.
+    pub sounds: Option<Sounds>,
 }
 
 impl Default for WebRtcConfig {
@@ -85,6 +90,7 @@ impl Default for WebRtcConfig {
             vanish_after: Duration::from_secs(20),
             join_burst_mbit: 100,
             machine_burst_mbit: 2000,
+            sounds: None,
         }
     }
 }
@@ -128,6 +134,7 @@ pub struct WebRtc {
 
 struct Inner {
     hub: Hub,
+    sounds: Option<Sounds>,
     identity: Identity,
     shared: Shared,
     half_open: HalfOpen,
@@ -161,6 +168,7 @@ impl WebRtc {
         let inner = Inner {
             identity: Identity::new().map_err(io::Error::other)?,
             hub,
+            sounds: config.sounds,
             shared,
             half_open,
             mailboxes: mailboxes.into(),
@@ -278,8 +286,17 @@ impl Inner {
         let offer = Offer::parse(text)
             .map_err(|bad| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {bad}")))?;
         let profile = stream.video_info().map(|info| info.profile_level_id);
-        let mut agreed = answer::negotiate(&offer, &stream.tracks(), profile).map_err(|r| refused(key, r))?;
+        let tracks = stream.tracks();
+        let mut agreed = answer::negotiate(&offer, &tracks, profile).map_err(|r| refused(key, r))?;
         agreed.audio = agreed.audio.filter(|_| ticket.audio());
+        let sound = match &agreed.audio {
+            None if ticket.audio() => self.transcoded(key, &offer, &tracks, &agreed.video),
+            _ => None,
+        };
+        let sound = sound.map(|(line, listener)| {
+            agreed.audio = Some(line);
+            listener
+        });
         let permit = self.half_open.permit(peer).ok_or_else(|| {
             WhepError::new(
                 WhepErrorKind::TooMany,
@@ -301,11 +318,24 @@ impl Inner {
         ticket.bind(&session, move || {
             me.upgrade().map(|inner| inner.end(id));
         });
-        let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, ticket, now);
+        let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, ticket, now).hearing(sound);
         self.shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
         self.mailboxes[shard].viewers.fetch_add(1, Ordering::Relaxed);
         self.mailboxes[shard].command(Command::Join(Box::new(viewer)));
         Ok(Answer { session, sdp })
+    }
+
+    /// Sound that only a transcoder can make fit.
+    fn transcoded(
+        &self,
+        key: &StreamKey,
+        offer: &Offer,
+        tracks: &[Track],
+        video: &answer::Line,
+    ) -> Option<(answer::Line, Listener)> {
+        let sounds = self.sounds.as_ref().filter(|_| tracks.iter().any(sound::can_be_transcoded))?;
+        let line = answer::audio_line(offer, &[sound::opus_track()], video)?;
+        Some((line, sounds.listen(key)?))
     }
 
     fn emptiest(&self) -> usize {

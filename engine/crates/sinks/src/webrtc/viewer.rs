@@ -20,6 +20,7 @@ use super::pacer::{Pacer, Timeline};
 use super::session::{Outgoing, Session, keep_for_resends, nominal};
 use super::shard::Datagram;
 use super::socket::{SendBatch, SharedSocket};
+use crate::sound::Listener;
 
 /// How often a reported loss of the picture is answered with the whole group.
 const REJOIN_EVERY: Duration = Duration::from_millis(500);
@@ -73,6 +74,10 @@ pub struct Viewer {
     audio_seq: u64,
     timeline: Timeline,
     reader: Option<Reader>,
+    /// Where its sound comes from, if not with the video.
+    sound: Option<Sound>,
+    /// When a video frame was sent and when it was taken, of the newest one.
+    sent: Option<(Instant, i64)>,
     staged: Option<Staged>,
     catch_up: Option<CatchUp>,
     /// A frame has been handed out, so the first wait is over.
@@ -89,9 +94,17 @@ pub struct Viewer {
     seen: Seen,
 }
 
+/// Sound that is transcoded for this viewer and others.
+struct Sound {
+    listener: Listener,
+    reader: Option<Reader>,
+}
+
 /// A frame whose packets are being written.
 struct Staged {
     delivery: Delivery,
+    /// It came from the transcoded sound.
+    transcoded: bool,
     next: usize,
     time: u32,
 }
@@ -134,6 +147,8 @@ impl Viewer {
             audio_seq: u64::from(rand::random::<u16>() >> 1),
             timeline: Timeline::new(compress),
             reader: None,
+            sound: None,
+            sent: None,
             staged: None,
             catch_up: None,
             started: false,
@@ -147,6 +162,12 @@ impl Viewer {
             last_rejoin: None,
             seen: Seen::default(),
         }
+    }
+
+    /// Its sound comes from there.
+    #[must_use]
+    pub fn hearing(self, sound: Option<Listener>) -> Self {
+        Self { sound: sound.map(|listener| Sound { listener, reader: None }), ..self }
     }
 
     #[must_use]
@@ -306,6 +327,10 @@ impl Viewer {
         let share = context.budget.share(pacer.bits_per_second());
         let burst = share.is_some();
         self.catch_up = share.map(|share| CatchUp { pacer, _share: share });
+        if let Some(sound) = &mut self.sound {
+            let kind = ReaderKind::Live { burst: false };
+            sound.reader = Some(sound.listener.stream().subscribe(kind, wake.clone()));
+        }
         self.reader = Some(self.stream.subscribe(ReaderKind::Live { burst }, wake));
     }
 
@@ -336,12 +361,12 @@ impl Viewer {
         };
         match reader.next() {
             Next::Frame(delivery) => {
-                self.stage(delivery, context.counters);
+                self.stage(delivery, context);
                 Step::Frame
             }
             Next::Pending => {
                 self.catch_up = None;
-                Step::Idle
+                self.next_sound()
             }
             Next::Waiting(_) => {
                 self.catch_up = None;
@@ -357,22 +382,41 @@ impl Viewer {
         }
     }
 
+    /// Sound never ends a session: while there is none, there is silence.
+    fn next_sound(&mut self) -> Step {
+        let Some(reader) = self.sound.as_mut().and_then(|sound| sound.reader.as_mut()) else {
+            return Step::Idle;
+        };
+        loop {
+            match reader.next() {
+                Next::Frame(delivery) => {
+                    let time = delivery.frame.rtp_time as u32;
+                    self.staged = Some(Staged { time, delivery, transcoded: true, next: 0 });
+                    return Step::Frame;
+                }
+                Next::Waiting(_) | Next::TracksChanged(_) => {}
+                Next::Pending | Next::Closed(_) => return Step::Idle,
+            }
+        }
+    }
+
     /// Whether the camera still sends what was negotiated; if not, the browser
     /// has to negotiate anew.
     fn fits(&self, tracks: &[Track]) -> bool {
         let same = |out: &Outgoing| {
             tracks.get(out.track_index).is_some_and(|t| t.codec == out.codec && t.clock_rate == out.clock_rate)
         };
-        same(&self.video) && self.audio.as_ref().is_none_or(same)
+        same(&self.video) && (self.sound.is_some() || self.audio.as_ref().is_none_or(same))
     }
 
-    fn stage(&mut self, delivery: Delivery, counters: &Counters) {
+    fn stage(&mut self, delivery: Delivery, context: &Context<'_>) {
         let frame = &delivery.frame;
         let time = if frame.kind == TrackKind::Video {
+            self.sent = Some((context.now, frame.timing.utc_us));
             if !self.started {
                 self.started = true;
                 if delivery.burst.is_some_and(|tag| tag.of > 1) {
-                    counters.joins_burst.fetch_add(1, Ordering::Relaxed);
+                    context.counters.joins_burst.fetch_add(1, Ordering::Relaxed);
                 }
             }
             self.timeline.video(frame.rtp_time, delivery.burst)
@@ -380,7 +424,7 @@ impl Viewer {
             frame.rtp_time
         };
         // RTP carries the low 32 bits (RFC 3550, 5.1).
-        self.staged = Some(Staged { time: time as u32, delivery, next: 0 });
+        self.staged = Some(Staged { time: time as u32, delivery, transcoded: false, next: 0 });
     }
 
     /// Writes some of the staged frame's packets, as many as may leave now.
@@ -390,15 +434,22 @@ impl Viewer {
         };
         let frame = &staged.delivery.frame;
         let index = usize::from(frame.track_index);
-        let video = index == self.video.track_index;
+        let video = !staged.transcoded && index == self.video.track_index;
         let out = match (&self.audio, video) {
             (_, true) => &self.video,
-            (Some(audio), false) if audio.track_index == index => audio,
+            (Some(audio), false) if audio.track_index == index && staged.transcoded == self.sound.is_some() => audio,
             // A track that this viewer does not take.
             _ => {
                 self.staged = None;
                 return Written::Some;
             }
+        };
+        // Players bring sound and picture together by the time that each packet
+        // is said to belong to: here the time of its capture, on the scale of
+        // when pictures are sent.
+        let wallclock = match self.sent {
+            Some((at, utc_us)) if staged.transcoded => moved(at, frame.timing.utc_us - utc_us).min(now),
+            _ => now,
         };
         let seq = if video { &mut self.video_seq } else { &mut self.audio_seq };
         let mut api = self.rtc.direct_api();
@@ -420,7 +471,7 @@ impl Viewer {
                 extensions.play_delay_max = Some(MediaTime::from_hundredths(0));
             }
             tx.write_rtp(
-                RtpWrite::new(out.pt.into(), (*seq).into(), staged.time, now, payload.bytes.clone())
+                RtpWrite::new(out.pt.into(), (*seq).into(), staged.time, wallclock, payload.bytes.clone())
                     .marker(payload.marker)
                     .nackable(out.resends)
                     .ext_vals(extensions),
@@ -437,11 +488,18 @@ impl Viewer {
     /// Says goodbye, as far as the viewer can still hear it.
     pub fn close(&mut self, context: &mut Context<'_>) {
         self.reader = None;
+        self.sound = None;
         self.catch_up = None;
         if self.rtc.close().is_ok() {
             self.drain(context);
         }
     }
+}
+
+/// An instant so many microseconds later, or earlier.
+fn moved(at: Instant, by_us: i64) -> Instant {
+    let by = Duration::from_micros(by_us.unsigned_abs());
+    if by_us < 0 { at.checked_sub(by).unwrap_or(at) } else { at + by }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

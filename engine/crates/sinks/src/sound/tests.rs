@@ -1,0 +1,232 @@
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use vms_hub::{HubConfig, Next, Publisher, ReaderKind, StreamName};
+use vms_media::{Frame, Timing};
+
+use super::wire::{self, FromWorker, Run, STEP};
+use super::*;
+
+const BEGUN_US: i64 = 1_790_000_000_000_000;
+
+fn track(codec: Codec) -> Track {
+    Track { id: 1, kind: TrackKind::Audio, codec, clock_rate: 16_000, channels: 1, fmtp: "config=1408".into() }
+}
+
+fn frame(utc_us: i64) -> Frame {
+    Frame {
+        track: 1,
+        kind: TrackKind::Audio,
+        codec: Codec::Aac,
+        epoch: 0,
+        number: 0,
+        key: true,
+        discontinuity: false,
+        dts: utc_us,
+        pts: utc_us,
+        timing: Timing { utc_us, error_us: None },
+        data: Bytes::from_static(&[1, 2, 3]),
+    }
+}
+
+/// A camera with AAC, and the socket of the workers.
+struct Rig {
+    hub: Hub,
+    sounds: Sounds,
+    key: StreamKey,
+    publisher: Publisher,
+    path: PathBuf,
+}
+
+impl Rig {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("vms-sound-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("frames.sock");
+        let hub = Hub::new(HubConfig::default());
+        let sounds = Sounds::new(hub.clone());
+        let key = StreamKey::new("gate", StreamName::Main);
+        let publisher = hub.publish(&key, vec![track(Codec::Aac)]);
+        crate::frames::listen(&path, hub.clone(), sounds.clone()).expect("a socket");
+        Self { hub, sounds, key, publisher, path }
+    }
+
+    fn report(&self) -> SoundReport {
+        self.sounds.reports().pop().expect("a stream")
+    }
+
+    async fn until(&self, what: &str, done: impl Fn(&[SoundReport]) -> bool) {
+        for _ in 0..2000 {
+            if done(&self.sounds.reports()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{what}: {:?}", self.sounds.reports());
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Some(folder) = self.path.parent() {
+            std::fs::remove_dir_all(folder).expect("the folder goes");
+        }
+    }
+}
+
+async fn connect(path: &Path, words: &str) -> UnixStream {
+    let mut socket = UnixStream::connect(path).await.expect("a connection");
+    socket.write_all(words.as_bytes()).await.expect("words");
+    socket
+}
+
+async fn steward(rig: &Rig) -> BufReader<UnixStream> {
+    let steward = BufReader::new(connect(&rig.path, "sound\n").await);
+    for _ in 0..2000 {
+        if rig.sounds.inner.state.lock().stewards == 1 {
+            return steward;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the steward is not known");
+}
+
+async fn told(steward: &mut BufReader<UnixStream>) -> String {
+    let mut line = String::new();
+    tokio::time::timeout(Duration::from_secs(10), steward.read_line(&mut line))
+        .await
+        .expect("in time")
+        .expect("a line");
+    line
+}
+
+async fn message(socket: &mut UnixStream) -> Vec<u8> {
+    let size = socket.read_u32_le().await.expect("a size");
+    let mut body = vec![0; size as usize];
+    socket.read_exact(&mut body).await.expect("a message");
+    body
+}
+
+fn packet(epoch: u64, at: i64, data: &[u8]) -> Vec<u8> {
+    let mut out = (17 + data.len() as u32).to_le_bytes().to_vec();
+    out.push(b'P');
+    out.extend(epoch.to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend(data);
+    out
+}
+
+#[test]
+fn a_worker_may_send_no_more_than_sound_goes_by() {
+    let mut run = Run::default();
+    let at = BEGUN_US / 1000 * 48;
+    assert_eq!(run.judge(1, at, BEGUN_US), Some(true));
+    assert_eq!(run.judge(1, at + STEP, BEGUN_US), Some(false));
+    assert_eq!(run.judge(1, at + STEP + 1, BEGUN_US), None, "two packets in 20 ms");
+    assert_eq!(run.judge(1, at + 96_000, BEGUN_US), None, "two seconds ahead");
+    assert_eq!(run.judge(2, at, BEGUN_US), Some(true), "the clock went back: a new epoch");
+    assert_eq!(run.judge(1, at + 5 * STEP, BEGUN_US), None, "an old epoch");
+}
+
+#[test]
+fn what_a_worker_says_is_read_or_refused() {
+    let whole = packet(3, 77, &[9, 9]);
+    let data = Bytes::from_static(&[9, 9]);
+    assert_eq!(wire::read(&whole[4..]), Some(FromWorker::Packet { epoch: 3, at: 77, data }));
+    assert_eq!(wire::read(b"Eno decoder"), Some(FromWorker::GivesUp("no decoder".into())));
+    for bad in [&b""[..], b"P123", b"X", &whole[4..whole.len() - 2]] {
+        assert_eq!(wire::read(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn only_sound_that_workers_know_is_transcoded() {
+    for (codec, expected) in
+        [(Codec::Aac, true), (Codec::Pcma, true), (Codec::Pcmu, true), (Codec::Opus, false), (Codec::H264, false)]
+    {
+        assert_eq!(can_be_transcoded(&track(codec.clone())), expected, "{codec:?}");
+    }
+    let video = Track { kind: TrackKind::Video, ..track(Codec::Aac) };
+    assert!(!can_be_transcoded(&video));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_wanted_while_somebody_listens_and_its_opus_is_published() {
+    let mut rig = Rig::new("opus");
+    assert!(rig.sounds.listen(&rig.key).is_none(), "nobody transcodes");
+    let mut steward = steward(&rig).await;
+    let first = rig.sounds.listen(&rig.key).expect("a place");
+    let second = rig.sounds.listen(&rig.key).expect("a place");
+    assert_eq!(told(&mut steward).await, "gate/main\n");
+    let mut worker = connect(&rig.path, "sound gate/main\n").await;
+    rig.until("it works", |reports| reports[0].works).await;
+    let mut other = connect(&rig.path, "sound gate/main\n").await;
+    assert_eq!(other.read(&mut [0]).await.expect("an end"), 0, "one worker a stream");
+
+    let now_us = utc_now_us();
+    rig.publisher.push(frame(now_us));
+    let head = message(&mut worker).await;
+    let epoch = u64::from_le_bytes(head[1..9].try_into().expect("8 bytes"));
+    assert_eq!((head[0], &head[9..15], &head[15..]), (b'H', &[1, 1, 0x80, 0x3e, 0, 0][..], &b"config=1408"[..]));
+    let body = message(&mut worker).await;
+    assert_eq!((body[0], body[1], &body[10..]), (b'F', 0, &[1, 2, 3][..]));
+    assert_eq!(body[2..10], now_us.to_le_bytes());
+
+    let wake = Arc::new(Notify::new());
+    let mut reader = first.stream().subscribe(ReaderKind::Live { burst: false }, wake.clone());
+    worker.write_all(&packet(epoch, now_us / 1000 * 48, &[5; 40])).await.expect("a packet");
+    let opus = loop {
+        match reader.next() {
+            Next::Frame(delivery) => break delivery.frame,
+            Next::Pending => wake.notified().await,
+            _ => {}
+        }
+    };
+    assert_eq!((&opus.codec, opus.data.len(), opus.timing.utc_us), (&Codec::Opus, 40, now_us / 1000 * 1000));
+    let report = rig.report();
+    assert_eq!((report.listeners, report.works, report.failures), (2, true, 0));
+    assert!(report.delay_ms.is_some_and(|ms| ms < 5_000), "{report:?}");
+    drop((first, reader));
+    assert_eq!(rig.report().listeners, 1);
+    drop(second);
+    let ended = tokio::time::timeout(LINGER * 2, worker.read(&mut [0])).await.expect("it is let go");
+    assert_eq!(ended.expect("an end"), 0);
+    rig.until("all is forgotten", <[SoundReport]>::is_empty).await;
+    let derived = StreamKey { variant: Variant::Transcoded, ..rig.key.clone() };
+    assert!(rig.hub.stream(&derived).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_fails_is_replaced_after_a_pause_and_the_reason_is_told() {
+    let rig = Rig::new("lost");
+    let mut steward = steward(&rig).await;
+    let _listener = rig.sounds.listen(&rig.key).expect("a place");
+    assert_eq!(told(&mut steward).await, "gate/main\n");
+    let asked = Instant::now();
+    for (words, code, pause) in [
+        (&b""[..], "worker_lost", 1),
+        (
+            &[14, 0, 0, 0, b'E', b'n', b'o', b' ', b'd', b'e', b'c', b'o', b'd', b'e', b'r', b'.', b'.', b'.'][..],
+            "sound_undecodable",
+            2,
+        ),
+    ] {
+        let mut worker = connect(&rig.path, "sound gate/main\n").await;
+        rig.until("it works", |reports| reports[0].works).await;
+        worker.write_all(words).await.expect("words");
+        drop(worker);
+        rig.until("it failed", |reports| reports[0].reason == Some(code)).await;
+        let failed = Instant::now();
+        assert_eq!(told(&mut steward).await, "gate/main\n");
+        assert!(failed.elapsed() > Duration::from_millis(pause * 1000 - 200), "after {:?}", failed.elapsed());
+    }
+    assert_eq!(rig.report().failures, 2);
+    assert!(asked.elapsed() < COME_WITHIN);
+}
+
+fn utc_now_us() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_micros()).expect("fits")
+}
