@@ -47,7 +47,8 @@ def _unchanged(answer: Handler) -> Handler:
             return response
         # Weak comparison (RFC 9110, section 13.1.2).
         if told.strip() == "*" or tag.strip('"') in {found for _, found in entity_tags(told)}:
-            return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-store"})
+            kept = response.headers.get("cache-control", "no-store")
+            return Response(status_code=304, headers={"ETag": tag, "Cache-Control": kept})
         return response
 
     return handle

@@ -63,6 +63,8 @@ from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import Orders, Plan, RecordingRules, recorded
 from vms.recording.sealing import fingerprint, pem_of, pinned
 from vms.recording.services import Recordings
+from vms.recording.sprite_files import Sheet, SheetFiles, SheetIndex, Tile
+from vms.recording.sprites import Sprites, SpriteView
 from vms.recording.timeline import Timelines
 from vms.recording.timer import ScheduleTimer
 
@@ -133,10 +135,16 @@ __all__ = [
     "Rule",
     "RuleView",
     "ScheduleTimer",
+    "Sheet",
+    "SheetFiles",
+    "SheetIndex",
     "Slot",
     "SpanView",
+    "SpriteView",
+    "Sprites",
     "StreamRule",
     "ThinStep",
+    "Tile",
     "Timeline",
     "Timelines",
     "Trust",

@@ -13,7 +13,7 @@ from vms.admin import Principal
 from vms.cameras import RosterEntry
 from vms.common import Clock, UnavailableError, VmsError
 from vms.database import PLATFORM, Database, Unit
-from vms.engine import EventBatch, MediaControl, RecordingControl
+from vms.engine import Event, EventBatch, MediaControl, RecordingControl
 from vms.engine.recording import (
     INVENTORY,
     VOLUMES,
@@ -193,7 +193,10 @@ def _by_camera(found: Inventory) -> tuple[dict[str, list[Part]], dict[str, list[
 
 
 class CatalogueRecorder:
-    """Follows the media process and keeps the catalogue level; one an installation."""
+    """Follows the media process and keeps the catalogue level; one an installation.
+
+    ``hear`` is told each event of the journal.
+    """
 
     def __init__(
         self,
@@ -202,7 +205,10 @@ class CatalogueRecorder:
         catalogue: Catalogue,
         cameras: ReadCameras,
         sleep: Sleep = asyncio.sleep,
+        *,
+        hear: Callable[[Event], None] | None = None,
     ) -> None:
+        self._hear = hear
         self._media = media
         self._engine = engine
         self._catalogue = catalogue
@@ -245,6 +251,8 @@ class CatalogueRecorder:
         if batch.reset:
             self._look(ALL)
         for event in batch.events:
+            if self._hear is not None:
+                self._hear(event)
             if event.kind in _TOLD:
                 self._look(event.camera)
         if batch.reset or any(event.kind == _VOLUME for event in batch.events):

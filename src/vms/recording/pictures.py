@@ -15,7 +15,6 @@ from vms.transcode import Picture, Sprite, Still
 
 MOST_CACHED_BYTES = 64 << 20
 HOUR_US = 3_600_000_000
-# Who looked at which hour of which camera: each is one line of the audit, not one a picture.
 MOST_LOOKS = 10_000
 
 
@@ -49,6 +48,35 @@ class Workers(Protocol):
         ...
 
 
+class Looks:
+    """Who looked at which hour of which camera: each is one line of the audit, not one a look."""
+
+    def __init__(self, database: Database, clock: Clock, action: str) -> None:
+        self._database = database
+        self._trace = Trace(clock)
+        self._action = action
+        self._known: OrderedDict[tuple[str, str, str, int], None] = OrderedDict()
+
+    async def note(self, who: Principal, camera: str, at_us: int, function: Function) -> None:
+        """Refuse who may not look, and write who did."""
+        look = (who.actor, who.session or "", camera, at_us // HOUR_US)
+        if look in self._known:
+            await self._database.run(
+                lambda unit: find(unit, who, camera, function), who.scope, read=True
+            )
+            return
+
+        def work(unit: Unit) -> None:
+            place = find(unit, who, camera, function)
+            hour = at_us - at_us % HOUR_US
+            self._trace.line(unit, who, self._action, f"camera:{camera}", place.city, hour_us=hour)
+
+        await self._database.run(work, who.scope)
+        self._known[look] = None
+        if len(self._known) > MOST_LOOKS:
+            self._known.popitem(last=False)
+
+
 _Key = tuple[str, StreamName, int, bool, int, PictureFormat]
 
 
@@ -58,13 +86,11 @@ class Pictures:
     def __init__(
         self, database: Database, engine: RecordingControl, workers: Workers, clock: Clock
     ) -> None:
-        self._database = database
         self._engine = engine
         self._workers = workers
-        self._trace = Trace(clock)
+        self._looks = Looks(database, clock, "playback.picture")
         self._kept: OrderedDict[_Key, PictureView] = OrderedDict()
         self._kept_bytes = 0
-        self._looks: OrderedDict[tuple[str, str, str, int], None] = OrderedDict()
 
     async def at(
         self,
@@ -81,7 +107,7 @@ class Pictures:
 
         ``exact``: the frame of the instant; else the key frame before it, which is quicker.
         """
-        await self._look(who, camera, at_us)
+        await self._looks.note(who, camera, at_us, Function.PLAYBACK_VIEW)
         key = (camera, stream, at_us, exact, width, picture_format)
         kept = self._kept.get(key)
         if kept is not None:
@@ -100,26 +126,6 @@ class Pictures:
     async def close(self) -> None:
         """End the workers."""
         await self._workers.close()
-
-    async def _look(self, who: Principal, camera: str, at_us: int) -> None:
-        look = (who.actor, who.session or "", camera, at_us // HOUR_US)
-        if look in self._looks:
-            await self._database.run(
-                lambda unit: find(unit, who, camera, Function.PLAYBACK_VIEW), who.scope, read=True
-            )
-            return
-
-        def work(unit: Unit) -> None:
-            place = find(unit, who, camera, Function.PLAYBACK_VIEW)
-            hour = at_us - at_us % HOUR_US
-            self._trace.line(
-                unit, who, "playback.picture", f"camera:{camera}", place.city, hour_us=hour
-            )
-
-        await self._database.run(work, who.scope)
-        self._looks[look] = None
-        if len(self._looks) > MOST_LOOKS:
-            self._looks.popitem(last=False)
 
     def _keep(self, key: _Key, view: PictureView) -> None:
         self._kept[key] = view

@@ -18,6 +18,8 @@ from vms.recording.packing import VERIFIER, Packing
 from vms.recording.pictures import Pictures, Workers
 from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import RecordingRules
+from vms.recording.sprite_files import SheetFiles
+from vms.recording.sprites import Sprites
 from vms.recording.timeline import Timelines
 from vms.transcode import WorkerPool
 
@@ -28,6 +30,9 @@ def cores() -> int:
 
 
 EXPORTS = "exports"
+THUMBS = "thumbs"
+# Sixty key frames by a worker that waits for all others.
+SHEET_LIMIT_S = 300.0
 # Built with the web client.
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 
@@ -45,6 +50,7 @@ class Recordings:
     exports: Exports
     exporter: Exporter
     bookmarks: Bookmarks
+    sprites: Sprites
     evidence: Evidence
 
     @classmethod
@@ -63,15 +69,19 @@ class Recordings:
         """Return the services over a database; ``data`` is the folder of the installation."""
         exports = data.absolute() / EXPORTS
         packing = Packing(WEB_FOLDER / VERIFIER)
+        decoders = workers or WorkerPool(cores(), clock)
+        idlers = workers or WorkerPool(1, clock, SHEET_LIMIT_S, lowly=True)
+        sheets = SheetFiles(data.absolute() / THUMBS, vault)
         return cls(
             rules=RecordingRules(database, cities, clock),
             timelines=Timelines(database, cities),
             catalogue=Catalogue(database, clock),
-            pictures=Pictures(database, engine, workers or WorkerPool(cores(), clock), clock),
+            pictures=Pictures(database, engine, decoders, clock),
             cases=Cases(database, clock),
             holds=Holds(database, engine, clock),
             exports=Exports(database, vault, clips, exports, clock),
             exporter=Exporter(database, vault, engine, cities, exports, clock, packing),
             bookmarks=Bookmarks(database, clock),
+            sprites=Sprites(database, engine, sheets, decoders, idlers, clock),
             evidence=Evidence(database, engine, clock),
         )

@@ -48,6 +48,7 @@ async def closed_worker(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.close)
         stack.push_async_callback(house.recordings.pictures.close)
+        stack.push_async_callback(house.recordings.sprites.close)
         shared = None if alone else await stack.enter_async_context(_bus(house.data))
         bus = shared or MemoryBus()
         limiter = None if shared is None else SharedLimits(shared, clock)
@@ -81,6 +82,7 @@ async def closed_worker(
                 work += (await control_door(house, orders.launch.nodes.listen, stack),)
             recordings = house.recordings
             work += (timer.run, _catalogue(house, media).run, motion.run, recordings.exporter.run)
+            work += (recordings.sprites.run,)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))
@@ -142,7 +144,13 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
 
 
 def _catalogue(house: House, media: EngineClient) -> CatalogueRecorder:
-    return CatalogueRecorder(media, media, house.recordings.catalogue, house.cameras.roster)
+    return CatalogueRecorder(
+        media,
+        media,
+        house.recordings.catalogue,
+        house.cameras.roster,
+        hear=house.recordings.sprites.note,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,10 @@ class Picture(msgspec.Struct, frozen=True, tag=True):
 
 
 class Sprite(msgspec.Struct, frozen=True, tag=True):
-    """Make one sheet of stills, a key frame each, row by row; an empty one stays black."""
+    """Make one sheet of stills, a key frame each, row by row.
+
+    An empty one, and one that cannot be decoded, stays black.
+    """
 
     codec: str
     frames: tuple[bytes, ...]
@@ -39,6 +42,8 @@ class Still(msgspec.Struct, frozen=True, tag=True):
     width: int
     height: int
     data: bytes
+    # Of a sheet: which stayed black, from 0 on.
+    missing: tuple[int, ...] = ()
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):

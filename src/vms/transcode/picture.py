@@ -16,6 +16,7 @@ DECODERS = {"h264": "h264", "h265": "hevc"}
 FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 MAX_WIDTH = 4096
 MAX_CELLS = 400
+UNDECODABLE = "picture_undecodable"
 
 
 def still(job: Picture) -> Still:
@@ -30,13 +31,21 @@ def sprite(job: Sprite) -> Still:
         raise InvalidError(f"a sheet of {len(job.frames)} pictures: 1 to {MAX_CELLS} are allowed")
     rows = -(-len(job.frames) // job.columns)
     sheet = Image.new("RGB", (job.columns * job.width, rows * job.height))
+    missing = []
     for n, data in enumerate(job.frames):
-        if data:
-            place = (n % job.columns * job.width, n // job.columns * job.height)
+        place = (n % job.columns * job.width, n // job.columns * job.height)
+        try:
             picture = last_picture(job.codec, data)
-            small = picture.reformat(width=job.width, height=job.height, format="rgb24")
-            sheet.paste(Image.fromarray(small.to_ndarray()), place)
-    return Still(sheet.width, sheet.height, _encoded(sheet, "webp", job.quality))
+        except InvalidError as error:
+            if error.code != UNDECODABLE:
+                raise
+            missing.append(n)
+            continue
+        small = picture.reformat(width=job.width, height=job.height, format="rgb24")
+        sheet.paste(Image.fromarray(small.to_ndarray()), place)
+    if len(missing) == len(job.frames):
+        raise InvalidError("no picture of the sheet can be decoded", code=UNDECODABLE)
+    return Still(sheet.width, sheet.height, _encoded(sheet, "webp", job.quality), tuple(missing))
 
 
 def last_picture(codec: str, data: bytes) -> av.VideoFrame:
@@ -47,7 +56,7 @@ def last_picture(codec: str, data: bytes) -> av.VideoFrame:
     if last is None:
         raise InvalidError(
             f"{len(data)} bytes of {codec} hold no whole picture; the video may be damaged here",
-            code="picture_undecodable",
+            code=UNDECODABLE,
         )
     return last
 
@@ -60,9 +69,7 @@ def decoded(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
             yield from decoder.decode(packet)
         yield from decoder.decode(None)
     except av.FFmpegError as error:
-        raise InvalidError(
-            f"{codec} video cannot be decoded: {error}", code="picture_undecodable"
-        ) from None
+        raise InvalidError(f"{codec} video cannot be decoded: {error}", code=UNDECODABLE) from None
 
 
 def open_decoder(codec: str) -> VideoCodecContext:

@@ -46,6 +46,8 @@ class WorkerPool:
     clock: Clock
     job_limit_s: float = JOB_LIMIT_S
     idle_s: float = IDLE_S
+    # They have the processor only while nobody else wants it.
+    lowly: bool = False
     _free: list[_Worker] = field(default_factory=list)
     _turns: asyncio.Semaphore = field(init=False)
     _deaths: deque[float] = field(default_factory=deque)
@@ -124,6 +126,7 @@ class WorkerPool:
             "-m",
             "vms.transcode.worker",
             str(os.getpid()),
+            *(["lowly"] if self.lowly else []),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd="/",

@@ -57,6 +57,13 @@ def serve(jobs: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def bow() -> None:
+    """Have the processor only while nobody else wants it."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 if __name__ == "__main__":
+    if "lowly" in sys.argv[2:]:
+        bow()
     shut_in(int(sys.argv[1]))
     serve(sys.stdin.buffer, sys.stdout.buffer)
