@@ -85,6 +85,10 @@ class FakeRecorder:
     # Whether exports are done as soon as they are started.
     quick: bool = True
     cameras_a_page: int = 1000
+    # A step of the clock that nobody confirmed.
+    clock: calls.ClockStep | None = None
+    # How often a check says that it still runs.
+    checking: int = 0
     triggers: list[calls.TriggerRequest] = field(default_factory=list)
     # By camera and instant: what is answered, and its data.
     pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
@@ -197,7 +201,12 @@ class FakeRecorder:
         return calls.Forecast(
             (calls.VolumeForecast("disk1", 10_000, 90_000, 0.1, 23.4),),
             tuple(calls.CameraForecast(name, 1000, BEGIN_US, 0.1, 23.4, removed) for name in names),
+            self.clock,
         )
+
+    def _confirm_clock(self, _asked: calls.ClockRequest) -> calls.ClockConfirmed:
+        doubted, self.clock = self.clock, None
+        return calls.ClockConfirmed(doubted is not None)
 
     def _keys(self, _asked: calls.KeyRequest) -> calls.EvidenceKeys:
         return calls.EvidenceKeys((calls.EvidenceKey("k1", "A" * 43, BEGIN_US),))
@@ -210,4 +219,5 @@ class FakeRecorder:
         return calls.Worked({"parts": len(self.parts)})
 
     def _check(self, _asked: calls.CameraRequest) -> calls.Worked:
-        return calls.Worked({"parts": len(self.parts)})
+        self.checking -= 1
+        return calls.Worked({"parts": len(self.parts), "running": int(self.checking >= 0)})

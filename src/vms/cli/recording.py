@@ -6,12 +6,10 @@ into the database of the same folder.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import msgspec
 import typer
 
 from vms import config
@@ -19,21 +17,21 @@ from vms.admin import system_principal
 from vms.cameras import Cameras, camera_groups
 from vms.cities import CityPlaces, Quota, Quotas, Surroundings
 from vms.cli.db import existing_database, opened
+from vms.cli.media import asked, say, when
 from vms.cli.options import Options
+from vms.cli.recording_room import add_room
 from vms.cli.texts import Texts
 from vms.common import ConflictError, StreamName, SystemClock, UnauthenticatedError, camera_id
 from vms.database import Vault, require_current
-from vms.engine import EngineClient, media_socket
+from vms.engine import EngineClient
 from vms.engine.recording import (
     CHECK,
-    FORECAST,
     INVENTORY,
     KEYS,
     REBUILD,
     ROTATE_KEY,
     VERIFY,
     CameraRequest,
-    ForecastRequest,
     InventoryRequest,
     KeyRequest,
     VerifyRequest,
@@ -46,6 +44,7 @@ T = TypeVar("T")
 CLI = system_principal("cli")
 # Of what is listed for people; --json has all.
 GIB = 1 << 30
+ASK_AGAIN_S = 0.5
 
 
 def recording_app(texts: Texts, options: Options) -> typer.Typer:
@@ -56,26 +55,8 @@ def recording_app(texts: Texts, options: Options) -> typer.Typer:
     _add_work(app, texts, options)
     _add_catalogue(app, texts, options)
     _add_key(app, texts, options)
-    _add_forecast(app, texts, options)
+    add_room(app, texts, options)
     return app
-
-
-def _asked(data: Path | None, work: Callable[[EngineClient], Awaitable[T]]) -> T:
-    folder = data or config.default_data()
-
-    async def ask() -> T:
-        async with EngineClient(media_socket(folder)) as engine:
-            return await work(engine)
-
-    return asyncio.run(ask())
-
-
-def _say(answer: msgspec.Struct) -> None:
-    typer.echo(msgspec.json.encode(answer).decode())
-
-
-def _when(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _add_list(app: typer.Typer, texts: Texts, options: Options) -> None:
@@ -88,15 +69,15 @@ def _add_list(app: typer.Typer, texts: Texts, options: Options) -> None:
     ) -> None:
         names = (str(camera_id(camera)),) if camera else ()
         request = InventoryRequest(names, 0, LATEST_US)
-        answer, _data = _asked(data, lambda engine: engine.recording(INVENTORY, request))
+        answer, _data = asked(data, lambda engine: engine.recording(INVENTORY, request))
         if as_json:
-            _say(answer)
+            say(answer)
             return
         for part in answer.parts:
-            told = f"{part.camera}/{part.stream}  {_when(part.from_us)}  {_when(part.to_us)}"
+            told = f"{part.camera}/{part.stream}  {when(part.from_us)}  {when(part.to_us)}"
             typer.echo(f"{told}  {part.bytes:>13}  {part.volume}  {part.part}")
         for gap in answer.gaps:
-            told = f"{gap.camera}/{gap.stream}  {_when(gap.from_us)}  {_when(gap.to_us)}"
+            told = f"{gap.camera}/{gap.stream}  {when(gap.from_us)}  {when(gap.to_us)}"
             typer.echo(f"{told}  {gap.reason}")
         size = sum(part.bytes for part in answer.parts) / GIB
         counts = {"parts": len(answer.parts), "gaps": len(answer.gaps)}
@@ -118,12 +99,12 @@ def _add_verify(app: typer.Typer, texts: Texts, options: Options) -> None:
         stream = StreamName.SUB if sub else StreamName.MAIN
         time = (0 if from_ is None else _us(from_), LATEST_US if to is None else _us(to))
         request = VerifyRequest(str(camera_id(camera)), stream, *time, key)
-        report, _data = _asked(data, lambda engine: engine.recording(VERIFY, request))
+        report, _data = asked(data, lambda engine: engine.recording(VERIFY, request))
         if as_json:
-            _say(report)
+            say(report)
         else:
             for one in report.findings:
-                typer.echo(f"  {one.code}  {one.file}  {_when(one.at_us)}  {one.detail}")
+                typer.echo(f"  {one.code}  {one.file}  {when(one.at_us)}  {one.detail}")
             counts = {"fragments": report.fragments, "seals": report.seals}
             typer.echo(texts("recording.verified", unsealed=report.unsealed, **counts))
         if not report.intact:
@@ -147,7 +128,7 @@ def _us(at: datetime) -> int:
 def _add_work(app: typer.Typer, texts: Texts, options: Options) -> None:
     def tell(worked: Worked, *, as_json: bool) -> None:
         if as_json:
-            _say(worked)
+            say(worked)
             return
         for one in worked.findings:
             typer.echo(f"  {one.code}  {one.file}  {one.detail}")
@@ -162,7 +143,7 @@ def _add_work(app: typer.Typer, texts: Texts, options: Options) -> None:
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
         request = CameraRequest(camera)
-        worked, _data = _asked(data, lambda engine: engine.recording(REBUILD, request))
+        worked, _data = asked(data, lambda engine: engine.recording(REBUILD, request))
         tell(worked, as_json=as_json)
 
     @app.command("check", help=texts("recording.check.help"))
@@ -173,8 +154,16 @@ def _add_work(app: typer.Typer, texts: Texts, options: Options) -> None:
         as_json: Annotated[bool, options("json")] = False,
     ) -> None:
         request = CameraRequest(camera)
-        worked, _data = _asked(data, lambda engine: engine.recording(CHECK, request))
-        tell(worked, as_json=as_json)
+
+        async def until_done(engine: EngineClient) -> Worked:
+            # It goes on in the background; asking again tells how far it is.
+            worked, _data = await engine.recording(CHECK, request)
+            while worked.counts.get("running"):
+                await asyncio.sleep(ASK_AGAIN_S)
+                worked, _data = await engine.recording(CHECK, request)
+            return worked
+
+        tell(asked(data, until_done), as_json=as_json)
 
 
 def _add_catalogue(app: typer.Typer, texts: Texts, options: Options) -> None:
@@ -206,7 +195,7 @@ def _add_catalogue(app: typer.Typer, texts: Texts, options: Options) -> None:
                 await recordings.catalogue.clear(CLI)
                 return await Reader(engine, recordings.catalogue, cameras.roster).everything()
 
-            count = _asked(folder, work)
+            count = asked(folder, work)
         typer.echo(
             json.dumps({"cameras": count})
             if as_json
@@ -234,31 +223,12 @@ def _add_key(app: typer.Typer, texts: Texts, options: Options) -> None:
 
     def show(data: Path | None, *, as_json: bool, rotate: bool, pem: bool = False) -> None:
         call = ROTATE_KEY if rotate else KEYS
-        answer, _data = _asked(data, lambda engine: engine.recording(call, KeyRequest()))
+        answer, _data = asked(data, lambda engine: engine.recording(call, KeyRequest()))
         if as_json:
-            _say(answer)
+            say(answer)
             return
         for one in answer.keys:
             # What stands before a key in PEM is a comment to those who read it.
-            typer.echo(f"{fingerprint(one.public)}  {_when(one.since_us)}")
+            typer.echo(f"{fingerprint(one.public)}  {when(one.since_us)}")
             if pem:
                 typer.echo(pem_of(one.public), nl=False)
-
-
-def _add_forecast(app: typer.Typer, texts: Texts, options: Options) -> None:
-    @app.command("forecast", help=texts("recording.forecast.help"))
-    def forecast(
-        *,
-        data: Annotated[Path | None, options("data")] = None,
-        as_json: Annotated[bool, options("json")] = False,
-    ) -> None:
-        request = ForecastRequest()
-        answer, _data = _asked(data, lambda engine: engine.recording(FORECAST, request))
-        if as_json:
-            _say(answer)
-            return
-        rows = [(one.volume, one.days) for one in answer.volumes]
-        rows += [(one.camera, one.days) for one in answer.cameras]
-        for name, days in rows:
-            told = "recording.lasts" if days is not None else "recording.lasts_unknown"
-            typer.echo(texts(told, name=name, days=f"{days or 0:.1f}"))

@@ -38,6 +38,22 @@ EN: Mapping[str, str] = {
     "error.media_down": (
         "the media process does not answer; is vms up running on this data folder?"
     ),
+    "recording.volumes.help": "Tell the disks of recordings: state, what they hold, what is free.",
+    "recording.holds.help": "List the holds as they are on disk.",
+    "recording.clock.help": "Say that the clock is right: what is old is deleted by age again.",
+    "option.dry_run": "Tell what the rules in force would remove now; nothing is removed.",
+    "option.min_days": "Other rules: keep at least so many days. Nothing is changed.",
+    "option.max_days": "Other rules: keep at most so many days. Nothing is changed.",
+    "option.max_bytes": "Other rules: keep at most so many bytes a camera. Nothing is changed.",
+    "recording.would_go": "{name}: {parts} parts would go, {gib} GiB ({reason}).",
+    "recording.nothing_goes": "Nothing would go.",
+    "recording.volume": "{name}  {path}  {state}: {gib} GiB recorded, {free} GiB free.",
+    "recording.held": "{count} holds.",
+    "recording.clock_stepped": (
+        "The clock stepped by {seconds} s: nothing goes by age until vms recording confirm-clock."
+    ),
+    "recording.clock_confirmed": "The clock is confirmed.",
+    "recording.clock_sure": "The clock was not in doubt.",
 }
 
 PT: Mapping[str, str] = {
@@ -79,6 +95,24 @@ PT: Mapping[str, str] = {
     "error.media_down": (
         "o processo de mídia não responde; o vms up está rodando nesta pasta de dados?"
     ),
+    "recording.volumes.help": "Diz os discos de gravações: estado, o que contêm, o que está livre.",
+    "recording.holds.help": "Lista as retenções como estão no disco.",
+    "recording.clock.help": (
+        "Diz que o relógio está certo: o que é velho volta a ser apagado por idade."
+    ),
+    "option.dry_run": "Diz o que as regras em vigor removeriam agora; nada é removido.",
+    "option.min_days": "Outras regras: guardar ao menos tantos dias. Nada é mudado.",
+    "option.max_days": "Outras regras: guardar no máximo tantos dias. Nada é mudado.",
+    "option.max_bytes": "Outras regras: guardar no máximo tantos bytes por câmera. Nada é mudado.",
+    "recording.would_go": "{name}: {parts} partes sairiam, {gib} GiB ({reason}).",
+    "recording.nothing_goes": "Nada sairia.",
+    "recording.volume": "{name}  {path}  {state}: {gib} GiB gravados, {free} GiB livres.",
+    "recording.held": "{count} retenções.",
+    "recording.clock_stepped": (
+        "O relógio saltou {seconds} s: nada sai por idade até vms recording confirm-clock."
+    ),
+    "recording.clock_confirmed": "O relógio está confirmado.",
+    "recording.clock_sure": "O relógio não estava em dúvida.",
 }
 
 ES: Mapping[str, str] = {
@@ -118,4 +152,24 @@ ES: Mapping[str, str] = {
     "error.media_down": (
         "el proceso de medios no responde; ¿corre vms up en esta carpeta de datos?"
     ),
+    "recording.volumes.help": (
+        "Dice los discos de grabaciones: estado, qué contienen, qué está libre."
+    ),
+    "recording.holds.help": "Lista las retenciones como están en el disco.",
+    "recording.clock.help": "Dice que el reloj está bien: lo viejo vuelve a borrarse por edad.",
+    "option.dry_run": "Dice qué quitarían ahora las reglas vigentes; no se quita nada.",
+    "option.min_days": "Otras reglas: guardar al menos tantos días. No se cambia nada.",
+    "option.max_days": "Otras reglas: guardar a lo sumo tantos días. No se cambia nada.",
+    "option.max_bytes": (
+        "Otras reglas: guardar a lo sumo tantos bytes por cámara. No se cambia nada."
+    ),
+    "recording.would_go": "{name}: se irían {parts} partes, {gib} GiB ({reason}).",
+    "recording.nothing_goes": "No se iría nada.",
+    "recording.volume": "{name}  {path}  {state}: {gib} GiB grabados, {free} GiB libres.",
+    "recording.held": "{count} retenciones.",
+    "recording.clock_stepped": (
+        "El reloj saltó {seconds} s: nada se va por edad hasta vms recording confirm-clock."
+    ),
+    "recording.clock_confirmed": "El reloj está confirmado.",
+    "recording.clock_sure": "El reloj no estaba en duda.",
 }

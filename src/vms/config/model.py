@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vms.common import InvalidError, camera_id, check_address
@@ -228,14 +235,32 @@ class Streams(Section):
     most_of_a_viewer: int = Field(0, ge=0, description="Most streams of one viewer; 0 is no limit.")
 
 
+class Volume(Section):
+    """A folder that is recorded to."""
+
+    path: FolderPath = Field(description="The folder, absolute.")
+    max_bytes: int | None = Field(
+        None, ge=1 << 30, description="Most that recordings may take there; none: all but the rest."
+    )
+
+
+def _volume(value: object) -> object:
+    """Return a folder's own table where only its path was given."""
+    return {"path": value} if isinstance(value, str) else value
+
+
+VolumeEntry = Annotated[Volume, BeforeValidator(_volume)]
+
+
 class Recording(Section):
     """What cameras send is kept on these disks."""
 
     enabled: bool = Field(True, description="False records nothing; `vms up --no-record` too.")
-    volumes: tuple[FolderPath, ...] = Field(
+    volumes: tuple[VolumeEntry, ...] = Field(
         (),
         max_length=64,
         description="Folders that are recorded to, absolute, each best a disk of its own. "
+        'Where one is to hold less: `{ path = "/mnt/disk1", max_bytes = 2000000000000 }`. '
         "Empty: DATA/recordings.",
     )
     reserve_bytes: int = Field(

@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from vms.config.model import SECTIONS, Camera, Section
+from vms.config.model import SECTIONS, Camera, Section, Volume
 
 _INTRO = """\
 # Settings
@@ -61,13 +61,18 @@ def _kind(annotation: object) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if origin is tuple:
-        return "list of text"
+        return "list of text or tables" if Volume in _inner(annotation) else "list of text"
     if origin is not None:
         inner = [
             _kind(arg) for arg in get_args(annotation) if isinstance(arg, type) or get_origin(arg)
         ]
         return next(kind for kind in inner if kind != "nothing")
     return _KINDS[annotation]
+
+
+def _inner(annotation: object) -> tuple[object, ...]:
+    """Return what a list is of, without its notes."""
+    return tuple(getattr(arg, "__origin__", arg) for arg in get_args(annotation))
 
 
 def _bounds(field: FieldInfo) -> str:

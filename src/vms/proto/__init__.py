@@ -15,6 +15,7 @@ from vms.proto.launch import (
     Launch,
     LogSettings,
     NodesSettings,
+    RecordingSettings,
     RtspSettings,
     SimulateLaunch,
     SimulatorLaunch,
@@ -23,6 +24,7 @@ from vms.proto.launch import (
     SupervisorLaunch,
     TlsSettings,
     Transport,
+    VolumeSettings,
     WebRtcSettings,
 )
 from vms.proto.report import Failed, Ready, Report
@@ -39,6 +41,7 @@ __all__ = [
     "LogSettings",
     "NodesSettings",
     "Ready",
+    "RecordingSettings",
     "Report",
     "RtspSettings",
     "SimulateLaunch",
@@ -48,5 +51,6 @@ __all__ = [
     "SupervisorLaunch",
     "TlsSettings",
     "Transport",
+    "VolumeSettings",
     "WebRtcSettings",
 ]

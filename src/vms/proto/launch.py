@@ -105,12 +105,21 @@ class StreamSettings(Message, frozen=True):
     most_of_a_viewer: int = 0
 
 
+class VolumeSettings(Message, frozen=True):
+    """A folder that is recorded to."""
+
+    # Absolute.
+    path: str
+    # None: all but the reserve.
+    max_bytes: int | None = None
+
+
 class RecordingSettings(Message, frozen=True):
     """Whether cameras are recorded, and where."""
 
     enabled: bool = True
-    # Absolute; none: DATA/recordings.
-    volumes: tuple[str, ...] = ()
+    # None: DATA/recordings.
+    volumes: tuple[VolumeSettings, ...] = ()
     reserve_bytes: int = 2 << 30
     # Name of a key; empty: not encrypted.
     encrypt: str = ""

@@ -9,12 +9,16 @@ from vms.common import Clock, InternalError, NotFoundError, StreamName
 from vms.database import Database, Unit
 from vms.engine import Keep, RecordingControl
 from vms.engine.recording import (
+    CONFIRM_CLOCK,
     FORECAST,
     KEYS,
     ROTATE_KEY,
     VERIFY,
     VOLUMES,
     CameraForecast,
+    ClockConfirmed,
+    ClockRequest,
+    ClockStep,
     EvidenceKeys,
     ForecastRequest,
     KeyRequest,
@@ -53,6 +57,7 @@ class ForecastView(msgspec.Struct, frozen=True):
     cameras: tuple[CameraForecast, ...]
     # Of the platform's people alone.
     volumes: tuple[VolumeForecast, ...] = ()
+    clock: ClockStep | None = None
 
 
 class Evidence:
@@ -152,7 +157,16 @@ class Evidence:
         )
         shown = tuple(one for one in answer.cameras if one.camera in names)
         whole = who.may(Function.SYSTEM_READ)
-        return ForecastView(shown, answer.volumes if whole else ())
+        return ForecastView(shown, answer.volumes if whole else (), answer.clock)
+
+    async def confirm_clock(self, who: Principal) -> ClockConfirmed:
+        """Say that the clock is right: what is old goes again."""
+        who.require(Function.SYSTEM_MANAGE)
+        answer, _data = await self._engine.recording(CONFIRM_CLOCK, ClockRequest())
+        await self._database.run(
+            lambda unit: self._trace.line(unit, who, "recording.clock", "clock", None), who.scope
+        )
+        return answer
 
 
 def _views(told: EvidenceKeys) -> list[KeyView]:

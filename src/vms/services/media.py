@@ -29,7 +29,7 @@ from vms.engine import (
     serve_far,
 )
 from vms.engine.native import NativeEngine
-from vms.proto import Launch, WebRtcSettings
+from vms.proto import Launch, VolumeSettings, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
 from vms.telemetry import get_logger
@@ -73,11 +73,11 @@ def recording_config(launch: Launch) -> RecordingConfig | None:
     told, data = launch.recording, Path(launch.data)
     if not told.enabled or launch.open:
         return None
-    folders = [Path(folder) for folder in told.volumes] or [data / "recordings"]
+    volumes = told.volumes or (VolumeSettings(str(data / "recordings")),)
     return RecordingConfig(
         volumes=tuple(
-            VolumeConfig(_volume_name(folder), str(folder), told.reserve_bytes)
-            for folder in folders
+            VolumeConfig(_volume_name(Path(one.path)), one.path, told.reserve_bytes, one.max_bytes)
+            for one in volumes
         ),
         keys=str(data / "keys"),
         ledger_copies=told.ledgers or str(data / "ledgers"),

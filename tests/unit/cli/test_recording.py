@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from doubles import FakeEngine
-from recorder import FakeRecorder, gap, part
+from recorder import BEGIN_US, HOUR_US, FakeRecorder, gap, part
 from vms import cli
 from vms.common import SystemClock
 from vms.engine import Journal, MediaService, SnapshotStore, media_socket, recording, serve
@@ -37,7 +37,25 @@ class Recorded(FakeEngine):
 
 @pytest.fixture
 def recorder() -> FakeRecorder:
-    return FakeRecorder(parts=[part(city="local"), part(hour=1, city="local")], gaps=[gap(hour=2)])
+    broken = recording.Volume(
+        name="disk1",
+        path="/srv/recordings",
+        id=None,
+        state="failed",
+        reason="disk_failed",
+        bytes=1 << 30,
+    )
+    held = recording.HoldRequest(
+        "gate", "h1", True, BEGIN_US, BEGIN_US + HOUR_US, "user:ana", "theft"
+    )
+    return FakeRecorder(
+        parts=[part(city="local"), part(hour=1, city="local")],
+        gaps=[gap(hour=2)],
+        volumes=[broken],
+        holds={"h1": held},
+        clock=recording.ClockStep(BEGIN_US, 7_200_000_000),
+        checking=2,
+    )
 
 
 @pytest.fixture
@@ -110,6 +128,13 @@ def test_the_catalogue_is_made_anew(
     ("command", "said"),
     [
         ("forecast", "gate: at this rate 23.4 days."),
+        ("forecast --dry-run", "gate: 2 parts would go, 0.00 GiB (max_days)."),
+        ("forecast gate --max-days 7", "gate: 2 parts would go"),
+        ("forecast yard --max-days 7", "Nothing would go."),
+        ("volumes", "disk1  /srv/recordings  failed disk_failed: 1.00 GiB recorded"),
+        ("holds", "gate  2023-11-14 22:00:00Z  2023-11-14 23:00:00Z  h1  user:ana  theft"),
+        ("holds yard", "0 holds."),
+        ("confirm-clock", "The clock is confirmed."),
         ("rebuild", "parts 2"),
         ("check", "parts 2"),
         ("keys", fingerprint("A" * 43)),
@@ -120,8 +145,30 @@ def test_the_other_commands_tell_what_the_engine_says(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, data: Path, command: str, said: str
 ) -> None:
     monkeypatch.setenv("LC_ALL", "en")
-    assert vms(monkeypatch, "recording", command, "--data", str(data)) == 0
+    assert vms(monkeypatch, "recording", *command.split(), "--data", str(data)) == 0
     assert said in capsys.readouterr().out
+
+
+def test_a_clock_that_stepped_is_told_until_it_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, data: Path
+) -> None:
+    monkeypatch.setenv("LC_ALL", "en")
+    told = []
+    for command in ("forecast", "confirm-clock", "forecast", "confirm-clock"):
+        capsys.readouterr()
+        assert vms(monkeypatch, "recording", command, "--data", str(data)) == 0
+        told.append(capsys.readouterr().out)
+    assert "The clock stepped by 7200 s" in told[0]
+    assert "The clock stepped" not in told[2]
+    assert "The clock was not in doubt." in told[3]
+
+
+def test_a_check_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, data: Path, recorder: FakeRecorder
+) -> None:
+    assert vms(monkeypatch, "recording", "check", "--data", str(data), "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["counts"]["running"], recorder.asked.count("check")) == (0, 3)
 
 
 def test_without_a_media_process_one_is_told_so(

@@ -283,15 +283,30 @@ async def test_nobody_takes_away_what_is_not_his(studio: Studio) -> None:
     assert (await exports.list(part_of, FIRST, clips=False)).items == ()
 
 
+SECOND_US = 1_000_000
+SAO_PAULO, LISBON = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Lisbon")
+
+
 @pytest.mark.parametrize(
-    ("fold", "expected"),
+    ("zone", "local", "fold", "expected"),
     [
-        (0, "gate_2026-10-25_01-30-00_+0100.mp4"),
-        (1, "gate_2026-10-25_01-30-00_+0000.mp4"),
+        # Clocks are set back: the hour comes twice, and each time has its own name.
+        (LISBON, (2026, 10, 25, 1, 30), 0, "gate_2026-10-25_01-30-00_+0100.mp4"),
+        (LISBON, (2026, 10, 25, 1, 30), 1, "gate_2026-10-25_01-30-00_+0000.mp4"),
+        (SAO_PAULO, (2019, 2, 16, 23, 30), 0, "gate_2019-02-16_23-30-00_-0200.mp4"),
+        (SAO_PAULO, (2019, 2, 16, 23, 30), 1, "gate_2019-02-16_23-30-00_-0300.mp4"),
+        # Set forward: midnight of that day never was, the hour after it is.
+        (SAO_PAULO, (2018, 11, 4, 1, 0), 0, "gate_2018-11-04_01-00-00_-0200.mp4"),
+        (LISBON, (2026, 3, 29, 2, 0), 0, "gate_2026-03-29_02-00-00_+0100.mp4"),
     ],
 )
-def test_an_hour_that_comes_twice_has_two_names(fold: int, expected: str) -> None:
-    zone = ZoneInfo("Europe/Lisbon")
-    at = schedules.instant(datetime(2026, 10, 25, 1, 30, tzinfo=zone, fold=fold))
+def test_names_are_by_the_citys_clock_on_days_on_which_it_is_set(
+    zone: ZoneInfo, local: tuple[int, ...], fold: int, expected: str
+) -> None:
+    at = schedules.instant(datetime(*local, tzinfo=zone, fold=fold))  # type: ignore[arg-type,misc]
     file = ExportFile("x.mp4", 1, "", at, at + 1)
     assert local_name(Path("x.mp4"), "gate", file, zone) == expected
+    if fold == 0:
+        # A second before has the name of a second before by that clock.
+        before = ExportFile("x.mp4", 1, "", at - SECOND_US, at)
+        assert local_name(Path("x.mp4"), "gate", before, zone) < expected

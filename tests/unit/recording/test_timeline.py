@@ -104,6 +104,23 @@ async def test_days_are_those_of_the_citys_own_calendar(studio: Studio) -> None:
     assert (found.days, found.time_zone) == (["2019-02-17"], "America/Sao_Paulo")
 
 
+async def test_a_day_of_23_hours_is_one_day_of_the_calendar(studio: Studio) -> None:
+    zone = ZoneInfo("America/Sao_Paulo")
+    # Summer time begins there: the day has no midnight and begins at one.
+    begin = schedules.instant(datetime(2018, 11, 4, 1, tzinfo=zone))
+    shift = (begin - BEGIN_US) // HOUR_US
+    wide = (begin - DAY_US, begin + 3 * DAY_US)
+    for hour, day in (
+        (-1, "2018-11-03"),
+        (0, "2018-11-04"),
+        (22, "2018-11-04"),
+        (23, "2018-11-05"),
+    ):
+        studio.recorder.parts = [part(hour=shift + hour)]
+        await fill(studio)
+        assert (await line(studio, *wide)).days == [day], hour
+
+
 async def test_several_cameras_come_in_the_order_that_was_asked(studio: Studio) -> None:
     studio.recorder.parts = [part(hour=0), part("yard", hour=1)]
     await fill(studio)

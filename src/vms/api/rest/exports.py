@@ -21,7 +21,13 @@ from vms.api.rest.recording import CameraName
 from vms.api.state import State
 from vms.api.visit import visit_of
 from vms.common import CAMERA_ID_PATTERN, StreamName
-from vms.engine.recording import CameraForecast, VerifyReport, Volume, VolumeForecast
+from vms.engine.recording import (
+    CameraForecast,
+    ClockConfirmed,
+    VerifyReport,
+    Volume,
+    VolumeForecast,
+)
 from vms.recording import (
     AtUs,
     ClipDraft,
@@ -296,6 +302,20 @@ async def preview_keeping(
 ) -> Response:
     """Return what other rules of keeping would remove at once. Nothing is removed."""
     return answer(await state.recordings.evidence.forecast(who, (), wanted.keeps))
+
+
+@disks.post(
+    "/confirm-clock",
+    summary="The clock is right",
+    answer=ClockConfirmed,
+    example=ClockConfirmed(confirmed=True),
+)
+async def confirm_clock(who: Caller, state: State) -> Response:
+    """Confirm the time after the clock stepped: what is old is deleted by age again.
+
+    A forecast tells in `clock` whether that is asked.
+    """
+    return answer(await state.recordings.evidence.confirm_clock(who))
 
 
 @evidence.get("/keys", summary="Keys that seal recordings", answer=KeyList, example=KeyList([_KEY]))

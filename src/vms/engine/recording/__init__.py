@@ -2,6 +2,7 @@
 
 from vms.engine.recording.calls import (
     CHECK,
+    CONFIRM_CLOCK,
     EXPORT_CANCEL,
     EXPORT_START,
     EXPORT_STATUS,
@@ -21,6 +22,9 @@ from vms.engine.recording.calls import (
     Call,
     CameraForecast,
     CameraRequest,
+    ClockConfirmed,
+    ClockRequest,
+    ClockStep,
     Container,
     EvidenceKey,
     EvidenceKeys,
@@ -73,10 +77,14 @@ from vms.engine.recording.files import (
 __all__ = [
     "A",
     "CHECK",
+    "CONFIRM_CLOCK",
     "Call",
     "CameraFiles",
     "CameraForecast",
     "CameraRequest",
+    "ClockConfirmed",
+    "ClockRequest",
+    "ClockStep",
     "Container",
     "EXPORT_CANCEL",
     "EXPORT_START",

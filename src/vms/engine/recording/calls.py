@@ -364,11 +364,31 @@ class CameraForecast(msgspec.Struct, frozen=True):
     would_remove: tuple[Removal, ...] = ()
 
 
+class ClockStep(msgspec.Struct, frozen=True):
+    """The clock stepped: nothing goes by age until somebody confirms the time."""
+
+    # What the clock would have said, and by how much it is another now.
+    since_us: int
+    step_us: int
+
+
 class Forecast(msgspec.Struct, frozen=True):
     """At this rate."""
 
     volumes: tuple[VolumeForecast, ...] = ()
     cameras: tuple[CameraForecast, ...] = ()
+    # A step of the clock that waits to be confirmed.
+    clock: ClockStep | None = None
+
+
+class ClockRequest(msgspec.Struct, frozen=True):
+    """The time is right as it is."""
+
+
+class ClockConfirmed(msgspec.Struct, frozen=True):
+    """Whether it was in doubt."""
+
+    confirmed: bool
 
 
 class VolumeRequest(msgspec.Struct, frozen=True):
@@ -416,6 +436,7 @@ EXPORT_CANCEL = Call("export_cancel", ExportId, ExportStatus)
 VERIFY = Call("verify", VerifyRequest, VerifyReport, _LONG_S)
 REBUILD = Call("rebuild", CameraRequest, Worked, _LONG_S)
 CHECK = Call("check", CameraRequest, Worked, _LONG_S)
+CONFIRM_CLOCK = Call("confirm_clock", ClockRequest, ClockConfirmed)
 FORECAST = Call("forecast", ForecastRequest, Forecast, 60.0)
 VOLUMES = Call("volumes", VolumeRequest, Volumes)
 KEYS = Call("keys", KeyRequest, EvidenceKeys)
