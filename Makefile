@@ -78,7 +78,7 @@ test-rust: ## Rust tests with coverage; under 80 % fails
 	@scripts/test_rust.sh
 
 .PHONY: test-python
-test-python: setup ffmpeg postgresql ## Python tests with coverage; under 80 % fails
+test-python: setup ffmpeg gstreamer postgresql ## Python tests with coverage; under 80 % fails
 	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --cov --cov-report=term
 
 .PHONY: stubtest
@@ -153,6 +153,6 @@ help: ## This list
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: chromium ffmpeg postgresql
-chromium ffmpeg postgresql:
+.PHONY: chromium ffmpeg gstreamer postgresql
+chromium ffmpeg gstreamer postgresql:
 	@scripts/require.sh $@

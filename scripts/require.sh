@@ -11,6 +11,7 @@ packages_of() {
     cc) echo build-essential cmake ;;
     chromium) echo chromium fonts-liberation ;;
     ffmpeg) echo ffmpeg ;;
+    gstreamer) echo gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad} gstreamer1.0-libav ;;
     postgresql) echo postgresql ;;
     python3) echo python3 python3-venv ;;
   esac
@@ -49,9 +50,11 @@ new_enough() {
   esac
 }
 
-# Debian keeps PostgreSQL's programs out of PATH.
+# Debian keeps PostgreSQL's programs out of PATH; GStreamer without its decoders plays nothing.
 is_there() {
   command -v "$1" >/dev/null && return
+  [ "$1" = gstreamer ] && { command -v gst-inspect-1.0 && gst-inspect-1.0 --exists avdec_h264 &&
+    gst-inspect-1.0 --exists h264parse && gst-inspect-1.0 --exists qtdemux; } >/dev/null && return
   [ "$1" = postgresql ] && { command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; } >/dev/null
 }
 

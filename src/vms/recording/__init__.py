@@ -53,6 +53,7 @@ from vms.recording.model import (
     SpanView,
     StreamRule,
     ThinStep,
+    Timelapse,
     Timeline,
 )
 from vms.recording.motion import MotionWatch
@@ -145,6 +146,7 @@ __all__ = [
     "StreamRule",
     "ThinStep",
     "Tile",
+    "Timelapse",
     "Timeline",
     "Timelines",
     "Trust",

@@ -30,7 +30,7 @@ from vms.engine.recording import (
 from vms.outbox import emit
 from vms.proto.events import ClipReady
 from vms.recording.exports import MARK, check_room, password_place
-from vms.recording.model import Export, ExportGap, ExportKind, ExportStep
+from vms.recording.model import Export, ExportGap, ExportKind, ExportPartDraft, ExportStep
 from vms.recording.packing import Packed, Packing, local_name
 from vms.recording.ports import Cities
 from vms.recording.store import cases as case_store
@@ -219,7 +219,9 @@ class Exporter:
         request = ExportRequest(
             id=export.id,
             parts=tuple(
-                ExportPart(part.camera, part.streams, part.from_us, part.to_us)
+                ExportPart(
+                    part.camera, part.streams, part.from_us, part.to_us, _every_us(export, part)
+                )
                 for part in export.parts
             ),
             container=export.container,
@@ -288,6 +290,11 @@ class Exporter:
 def _camera(export: Export, number: int) -> str:
     flat = [part.camera for part in export.parts for _stream in part.streams]
     return flat[number] if number < len(flat) else flat[-1]
+
+
+def _every_us(export: Export, part: ExportPartDraft) -> int | None:
+    pace = export.timelapse
+    return None if pace is None else pace.every_us(part.to_us - part.from_us)
 
 
 def _empty(home: Path) -> None:

@@ -24,6 +24,7 @@ from vms.recording.model import (
     ExportStep,
     Link,
     LinkDraft,
+    Timelapse,
 )
 from vms.recording.ports import ClipQuota
 from vms.recording.store import catalogue
@@ -38,6 +39,7 @@ KEPT_US = 7 * DAY_US
 # The machine needs this much whatever is exported.
 RESERVE_BYTES = 1 << 30
 SECRET_BYTES = 32
+_WITH_AUDIO = frozenset({ExportKind.CLIP, ExportKind.EXPORT})
 _TAKE = Function.CLIP_EXPORT
 _LINK = system_principal("link")
 
@@ -96,11 +98,11 @@ class Exports:
         """Ask for video of one or several cameras of a city."""
 
         def work(unit: Unit) -> Export:
-            city = self._check(unit, who, draft.parts)
+            city = self._check(unit, who, draft.parts, draft.timelapse)
             made = self._new(
                 who,
                 city,
-                kind=ExportKind.EXPORT,
+                kind=ExportKind.EXPORT if draft.timelapse is None else ExportKind.TIMELAPSE,
                 name=", ".join(dict.fromkeys(part.camera for part in draft.parts))[:120],
                 why=draft.why,
                 parts=draft.parts,
@@ -132,7 +134,13 @@ class Exports:
 
         return await self._database.run(work, who.scope)
 
-    def _check(self, unit: Unit, who: Principal, parts: Sequence[ExportPartDraft]) -> str:
+    def _check(
+        self,
+        unit: Unit,
+        who: Principal,
+        parts: Sequence[ExportPartDraft],
+        timelapse: Timelapse | None = None,
+    ) -> str:
         """Return the city of what is asked for; refuse what may not be, or cannot fit."""
         places = [find(unit, who, part.camera, _TAKE) for part in parts]
         need = 0
@@ -144,7 +152,7 @@ class Exports:
                 rows = catalogue.spans(
                     unit, place.city, [part.camera], stream, part.from_us, part.to_us
                 )
-                need += sum(_share(row, part) for row in rows[part.camera])
+                need += sum(_share(row, part, timelapse) for row in rows[part.camera])
         check_room(self._folder, need)
         return places[0].city
 
@@ -169,8 +177,9 @@ class Exports:
             name=name,
             why=why,
             parts=parts,
+            timelapse=draft.timelapse if isinstance(draft, ExportDraft) else None,
             container="mp4" if isinstance(draft, ArchiveDraft) else draft.container,
-            audio=not isinstance(draft, ArchiveDraft) and draft.audio,
+            audio=kind in _WITH_AUDIO and not isinstance(draft, ArchiveDraft) and draft.audio,
             locked=clip is None and getattr(draft, "password", None) is not None,
             state=ExportStep.PENDING,
             done_bytes=0,
@@ -367,10 +376,15 @@ def check_room(folder: Path, need: int) -> None:
         )
 
 
-def _share(row: catalogue.SpanRow, part: ExportPartDraft) -> int:
-    begin, end, _keys, size = row[:4]
-    shared = min(end, part.to_us) - max(begin, part.from_us)
-    return size * max(0, shared) // max(1, end - begin)
+def _share(row: catalogue.SpanRow, part: ExportPartDraft, timelapse: Timelapse | None) -> int:
+    """Return the bytes of a part that are taken, rather too many."""
+    begin, end, keys, size = row[:4]
+    shared = max(0, min(end, part.to_us) - max(begin, part.from_us))
+    if timelapse is None:
+        return size * shared // max(1, end - begin)
+    # A key frame is never larger than its group of pictures.
+    pictures = shared // timelapse.every_us(part.to_us - part.from_us) + 1
+    return size * min(pictures, keys) // max(1, keys)
 
 
 def _sees(unit: Unit, who: Principal, one: Export) -> bool:

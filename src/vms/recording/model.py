@@ -326,6 +326,8 @@ class ExportKind(StrEnum):
     # One camera, kept in the library and counted by the plan.
     CLIP = "clip"
     EXPORT = "export"
+    # Key frames of a long time, shown fast.
+    TIMELAPSE = "timelapse"
     # All clips and notes of a case in one file.
     ARCHIVE = "archive"
 
@@ -349,6 +351,9 @@ class ExportStep(StrEnum):
 
 
 ENDED = frozenset({ExportStep.COMPLETED, ExportStep.ERROR, ExportStep.CANCELLED})
+
+# Pictures that a time-lapse shows a second.
+TIMELAPSE_RATE = 25
 
 Password = Annotated[str, Meta(min_length=8, max_length=128)]
 
@@ -379,6 +384,23 @@ class ExportPartDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     )
 
 
+class Timelapse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The pace of a time-lapse, one of both: a picture every so often, or how long it plays."""
+
+    every_s: Annotated[int, Meta(ge=1, le=86_400)] | None = None
+    length_s: Annotated[int, Meta(ge=1, le=1200)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.every_s is None) == (self.length_s is None):
+            raise ValueError("either every_s or length_s")
+
+    def every_us(self, length_us: int) -> int:
+        """Return how far its pictures are apart in a time of this length: a second at least."""
+        if self.every_s is not None:
+            return self.every_s * SECOND_US
+        return max(SECOND_US, length_us // ((self.length_s or 1) * TIMELAPSE_RATE))
+
+
 class ExportDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Video of one or several cameras of a city, to be taken away."""
 
@@ -386,7 +408,21 @@ class ExportDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     why: Why
     container: Container = "mp4"
     audio: bool = True
+    timelapse: (
+        Annotated[
+            Timelapse,
+            Meta(
+                description="Key frames alone, shown fast, in an MP4 without sound.",
+                examples=[{"length_s": 60}],
+            ),
+        ]
+        | None
+    ) = None
     password: Password | None = None
+
+    def __post_init__(self) -> None:
+        if self.timelapse is not None and self.container != "mp4":
+            raise ValueError("a time-lapse is an MP4")
 
     def __repr__(self) -> str:
         return f"ExportDraft(parts={self.parts!r})"
@@ -427,6 +463,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     why: str
     parts: tuple[ExportPartDraft, ...]
+    # Of a time-lapse alone.
+    timelapse: Timelapse | None = None
     container: Container
     audio: bool
     # It opens with the password that was told.

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 import pyzipper
 
@@ -23,7 +24,7 @@ from vms.common import (
     UnavailableError,
 )
 from vms.database import PLATFORM
-from vms.engine.recording import ExportFile
+from vms.engine.recording import ExportFile, Inventory
 from vms.proto.events import ClipReady
 from vms.recording import (
     ArchiveDraft,
@@ -32,10 +33,12 @@ from vms.recording import (
     ClipReason,
     Export,
     ExportDraft,
+    ExportKind,
     ExportPartDraft,
     ExportStep,
     LinkDraft,
     NoteDraft,
+    Timelapse,
 )
 from vms.recording import schedule as schedules
 from vms.recording.packing import local_name
@@ -119,6 +122,63 @@ async def test_several_cameras_are_one_file_with_its_proof(studio: Studio) -> No
     assert f"{hashlib.sha256(b'video of gate').hexdigest()}  gate-0.mp4" in sums
     assert done.bytes == path.stat().st_size
     assert not (path.parent / "work").exists()
+
+
+def lapse(pace: Timelapse, to_us: int = END_US) -> ExportDraft:
+    part_ = ExportPartDraft(camera="gate", from_us=BEGIN_US, to_us=to_us)
+    return ExportDraft(parts=(part_,), why="building site", timelapse=pace)
+
+
+@pytest.mark.parametrize(
+    ("pace", "every_us"),
+    [
+        (Timelapse(every_s=10), 10_000_000),
+        # An hour in 12 s: 300 pictures.
+        (Timelapse(length_s=12), 12_000_000),
+        # Key frames come no sooner.
+        (Timelapse(length_s=1200), 1_000_000),
+    ],
+)
+async def test_a_time_lapse_is_an_export_with_a_pace(
+    studio: Studio, pace: Timelapse, every_us: int
+) -> None:
+    exports = studio.recordings.exports
+    asked = await exports.export(manager(), lapse(pace))
+    assert (asked.kind, asked.timelapse, asked.audio) == (ExportKind.TIMELAPSE, pace, False)
+    done = await make(studio, asked.id)
+    assert (done.state, done.timelapse) == (ExportStep.COMPLETED, pace)
+    assert [one.every_us for one in studio.recorder.exports[asked.id].parts] == [every_us]
+    assert studio.lines()[0] == ("user:ana", "timelapse.create", f"export:{asked.id}")
+    assert (await exports.list(manager(), FIRST, clips=False)).items == (done,)
+
+
+@pytest.mark.parametrize(
+    "sent", ["{}", '{"every_s": 1, "length_s": 1}', '{"every_s": 0}', '{"length_s": 1201}']
+)
+def test_a_time_lapse_has_one_pace(sent: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(sent, type=Timelapse)
+
+
+def test_a_time_lapse_is_an_mp4() -> None:
+    draft = msgspec.json.decode(msgspec.json.encode(lapse(Timelapse(every_s=1))))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**draft, "container": "mkv"}, ExportDraft)
+
+
+async def test_a_time_lapse_needs_room_for_its_pictures_alone(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Inventory(tuple(studio.recorder.parts))
+    time = (BEGIN_US, END_US)
+    await studio.recordings.catalogue.put("sp", "gate", time, found, announce=False)
+    free = (1 << 30) + 200
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(1 << 40, 0, free))
+    with pytest.raises(ConflictError):
+        await studio.recordings.exports.export(manager(), several())
+    # 101 pictures of 1800, of 1000 bytes.
+    asked = lapse(Timelapse(length_s=4))
+    assert (await studio.recordings.exports.export(manager(), asked)).timelapse is not None
 
 
 async def test_a_password_opens_what_it_locked_and_is_kept_no_longer(studio: Studio) -> None:

@@ -140,7 +140,7 @@ export interface ClipDraft {
 
 export interface Export {
   readonly id: string
-  readonly kind: 'clip' | 'export' | 'archive'
+  readonly kind: 'clip' | 'export' | 'timelapse' | 'archive'
   readonly name: string
   readonly why: string
   readonly parts: readonly ExportPart[]

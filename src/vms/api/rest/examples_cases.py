@@ -1,5 +1,7 @@
 """Cases, holds, exports and bookmarks that operations show as examples."""
 
+import msgspec
+
 from vms.api.rest.examples import ID, OTHER_ID, US
 from vms.recording import (
     Bookmark,
@@ -18,6 +20,7 @@ from vms.recording import (
     HoldDraft,
     HoldState,
     Note,
+    Timelapse,
 )
 
 _HOUR_US = 3_600_000_000
@@ -69,6 +72,7 @@ CLIP_DRAFT = ClipDraft(
 )
 _PART = ExportPartDraft(camera="gate", from_us=US, to_us=US + _HOUR_US)
 EXPORT_DRAFT = ExportDraft(parts=(_PART,), why="Request of the police", password="seven bicycles")
+_DAY = ExportPartDraft(camera="gate", from_us=US, to_us=US + 24 * _HOUR_US)
 CLIP = Export(
     id=ID,
     city="sp",
@@ -94,6 +98,20 @@ CLIP = Export(
     finished_us=US + 30_000_000,
     expires_us=None,
     version=3,
+)
+TIMELAPSE = msgspec.structs.replace(
+    CLIP,
+    id=OTHER_ID,
+    kind=ExportKind.TIMELAPSE,
+    name="gate",
+    why="The building site",
+    parts=(_DAY,),
+    timelapse=Timelapse(length_s=60),
+    audio=False,
+    gaps=(),
+    file=f"export-{OTHER_ID}.zip",
+    reason=None,
+    expires_us=US + 7 * 24 * _HOUR_US,
 )
 ARCHIVE = Export(
     id=OTHER_ID,

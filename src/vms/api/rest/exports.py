@@ -170,11 +170,11 @@ async def create_clip(
     return answer(made, status=201, location=f"/api/v1/exports/{made.id}")
 
 
-@exports.get("", summary="Exports", answer=ExportPage, example=ExportPage([shown.ARCHIVE]))
+@exports.get("", summary="Exports", answer=ExportPage, example=ExportPage([shown.TIMELAPSE]))
 async def list_exports(
     who: Caller, asked: Annotated[ExportQuery, query(ExportQuery)], state: State
 ) -> Response:
-    """Return exports and archives; each is kept for seven days."""
+    """Return exports, time-lapses and archives; each is kept for seven days."""
     page, all_ = state.cursors.page(asked), state.recordings.exports
     found = await all_.list(who, page, clips=False, city=asked.city, state=asked.state)
     return answer_page(found, asked, state.cursors, Export)
@@ -194,6 +194,7 @@ async def create_export(
 ) -> Response:
     """Ask for video of one or several cameras of a city, in one file with its proof.
 
+    A time-lapse takes key frames alone, which are copied and shown 25 a second.
     It waits its turn; one that would fill the disk is refused before it starts.
     """
     made = await state.recordings.exports.export(who, draft)

@@ -200,6 +200,8 @@ class ExportPart(msgspec.Struct, frozen=True):
     streams: tuple[StreamName, ...]
     from_us: int
     to_us: int
+    # A time-lapse: the key frame of each so long a time; None: all of it.
+    every_us: int | None = None
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -430,7 +432,8 @@ FRAMES = Call("frames", FramesRequest, Frames)
 TRIGGER = Call("trigger", TriggerRequest, Triggered)
 HOLD = Call("hold", HoldRequest, HoldRecord)
 HOLDS = Call("holds", CameraRequest, Holds)
-EXPORT_START = Call("export_start", ExportRequest, ExportId)
+# Of a month every hour's index is read before it answers.
+EXPORT_START = Call("export_start", ExportRequest, ExportId, timeout_s=120.0)
 EXPORT_STATUS = Call("export_status", ExportId, ExportStatus)
 EXPORT_CANCEL = Call("export_cancel", ExportId, ExportStatus)
 VERIFY = Call("verify", VerifyRequest, VerifyReport, _LONG_S)

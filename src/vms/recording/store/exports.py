@@ -16,16 +16,18 @@ from vms.recording.model import (
     ExportKind,
     ExportPartDraft,
     ExportStep,
+    Timelapse,
 )
 from vms.recording.store import tables
 from vms.recording.store.common import page_of, within
 
 _COLUMNS = (
-    "id, city, kind, name, why, parts, container, audio, locked, state, done_bytes, total_bytes, "
-    "error, error_values, gaps, file, bytes, sha256, case_id, reason, made_by, created_us, "
-    "finished_us, expires_us, version"
+    "id, city, kind, name, why, parts, timelapse, container, audio, locked, state, done_bytes, "
+    "total_bytes, error, error_values, gaps, file, bytes, sha256, case_id, reason, made_by, "
+    "created_us, finished_us, expires_us, version"
 )
 _parts = msgspec.json.Decoder(tuple[ExportPartDraft, ...])
+_timelapse = msgspec.json.Decoder(Timelapse)
 _gaps = msgspec.json.Decoder(tuple[ExportGap, ...])
 _values = msgspec.json.Decoder(dict[str, str | int | float])
 _encode = msgspec.json.Encoder().encode
@@ -33,8 +35,8 @@ _encode = msgspec.json.Encoder().encode
 
 def _export(row: tuple[Any, ...]) -> Export:
     (
-        id_, city, kind, name, why, parts, container, audio, locked, state, done, total, error,
-        error_values, gaps, file, size, sha256, case, reason, by, created_us, finished_us,
+        id_, city, kind, name, why, parts, timelapse, container, audio, locked, state, done, total,
+        error, error_values, gaps, file, size, sha256, case, reason, by, created_us, finished_us,
         expires_us, version,
     ) = row  # fmt: skip
     return Export(
@@ -44,6 +46,7 @@ def _export(row: tuple[Any, ...]) -> Export:
         name=name,
         why=why,
         parts=_parts.decode(parts),
+        timelapse=None if timelapse is None else _timelapse.decode(timelapse),
         container=container,
         audio=bool(audio),
         locked=bool(locked),
@@ -119,6 +122,7 @@ def add(unit: Unit, made: Export, password: bytes | None) -> None:
             name=made.name,
             why=made.why,
             parts=_encode(made.parts).decode(),
+            timelapse=None if made.timelapse is None else _encode(made.timelapse).decode(),
             container=made.container,
             audio=made.audio,
             password=password,

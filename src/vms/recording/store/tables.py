@@ -144,11 +144,13 @@ exports = Table(
     metadata,
     Column("city", String(63), primary_key=True),
     Column("id", String(23), primary_key=True),
-    Column("kind", String(7), nullable=False),
+    Column("kind", String(9), nullable=False),
     Column("name", Text, nullable=False),
     Column("why", Text, nullable=False),
     # JSON of the parts.
     Column("parts", Text, nullable=False),
+    # JSON of the pace of a time-lapse.
+    Column("timelapse", Text),
     Column("container", String(3), nullable=False),
     Column("audio", Boolean, nullable=False),
     # Sealed by the vault; gone once the file is made.
