@@ -12,6 +12,7 @@ const DAY = 'root/cameras/gate/2026-11-27'
 const FILES = /** @type {const} */ ([
   ['an hour file', join(VECTORS, 'after/mp4-export', DAY, 'video_10.mp4'), 20, 2.625],
   ['one that was thinned to key frames', join(VECTORS, 'after/key-frames-only', DAY, 'video_10.mp4'), 2, 1.125],
+  ['pictures of a time-lapse', join(VECTORS, 'after/derived/root/export/clip.mp4'), 2, 0.25],
   ['an MP4 export', join(VECTORS, 'after/mp4-export/root/export/clip.mp4'), 12, 2.601],
 ])
 const FRAME_S = 0.125

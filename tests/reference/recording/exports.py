@@ -1,5 +1,6 @@
 """Exports with their manifest, made for the vectors alone."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import boxes, ledger, mkv, names, records
@@ -24,7 +25,11 @@ def export(
     ]  # fmt: skip
     name = step["file"]
     is_mkv = name.endswith(".mkv")
-    bare = mkv.write(tracks, chosen) if is_mkv else mp4(writer, tracks, chosen)
+    if step.get("kind") == "derived":
+        chosen = key_frames(chosen)
+        bare = derived(writer, tracks, chosen)
+    else:
+        bare = mkv.write(tracks, chosen) if is_mkv else mp4(writer, tracks, chosen)
     manifest = about(writer, step, chosen, with_times=is_mkv)
     if step["inside"] and is_mkv:
         sign(writer, step, manifest)
@@ -35,6 +40,28 @@ def export(
         bare += boxes.box(b"uuid", boxes.U_MANIFEST, dump(manifest))
         return {f"export/{name}": bare}
     return {f"export/{name}": bare, "export/manifest.json": dump(manifest)}
+
+
+def key_frames(contents: Contents) -> Contents:
+    """Return the key frames of fragments, each alone."""
+    found = []
+    for values, samples in contents:
+        video = video_track(values)
+        keys = [sample for sample in samples if sample.key and sample.track == video]
+        found += [(values, keys[:1])] if keys else []
+    return found
+
+
+def derived(writer: "Writer", tracks: list[Values], chosen: Contents) -> bytes:
+    """Return an MP4 that shows key frames one behind the other, and says nothing of fragments."""
+    first = chosen[0][0]
+    header = writer.header(1, 0, first["utc_us"] // names.HOUR_US, first["part"]).raw()
+    data = boxes.init(tracks[:1], header)
+    for number, (values, [key]) in enumerate(chosen):
+        times = [{"id": key.track, "samples": 1, "first": number * key.duration}]
+        shown = replace(key, delta=0, shift=0)
+        data += boxes.moof_and_mdat(values | {"tracks": times}, [shown], key.track)
+    return data
 
 
 def mp4(writer: "Writer", tracks: list[Values], chosen: Contents) -> bytes:
@@ -77,7 +104,7 @@ def about(writer: "Writer", step: Values, chosen: Contents, *, with_times: bool)
         "exported_us": step["utc_us"],
         "by": step["by"],
         "why": step["why"],
-        "kind": "original",
+        "kind": step.get("kind", "original"),
         "file": step["file"],
         "sha256": "",
         "key_id": sha256(public).hex(),
@@ -85,7 +112,7 @@ def about(writer: "Writer", step: Values, chosen: Contents, *, with_times: bool)
         "fragments": [
             {"record": text(records.core(values) + values["chain"])}
             | proof(leaves, records.fragment_leaf(values), 0)
-            | {"groups": ledger.ALL}
+            | {"groups": ledger.KEYS if step.get("kind") == "derived" else ledger.ALL}
             | ({"samples": sample_rows(samples)} if with_times else {})
             for values, samples in chosen
         ],

@@ -150,7 +150,8 @@ def main() -> None:
         {"decode": at * 160, "shift": 0, "duration": 160, "key": True, "hex": packet.hex()}
         for at, packet in enumerate(packets)
     ]
-    save("alaw", "alaw", 8000, 0, 1, b"", samples)
+    for law in ("alaw", "ulaw"):
+        save(law, law, 8000, 0, 1, b"", samples)
 
 
 if __name__ == "__main__":

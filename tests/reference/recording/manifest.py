@@ -84,7 +84,7 @@ class Export:
             self.check_samples(fragments, data, is_mkv=is_mkv)
         else:
             for each in fragments:
-                self.of_fragment(each, INTACT, "re-encoded from it")
+                self.check_source(each)
 
     def say(self, state: str, why: str) -> None:
         """Say something of the whole."""
@@ -184,6 +184,16 @@ class Export:
             self.say(CHANGED, f"it holds {len(found)} fragments, {len(fragments)} are named")
         for values, samples in zip(fragments, found, strict=False):
             self.check_groups(values, samples)
+
+    def check_source(self, values: Values) -> None:
+        """A fragment that pictures of a derived file were taken from."""
+        groups = values["of"]["groups"]
+        if not values["proved"]:
+            self.of_fragment(values, CHANGED, "its seal does not prove it", groups)
+        elif values["sealed"]:
+            self.of_fragment(values, INTACT, "the file was made from it", groups)
+        else:
+            self.of_fragment(values, UNSEALED, "leaves of its seal are not there", groups)
 
     def check_groups(self, values: Values, samples: list[Sample]) -> None:
         """One fragment."""

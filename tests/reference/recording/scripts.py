@@ -167,6 +167,14 @@ def codec_change() -> Values:
     return s.stop()
 
 
+def g711_mu_law() -> Values:
+    """H.264 with the other G.711."""
+    s = Script(samples=("h264-64", "ulaw"))
+    s.config()
+    s.fragments(2)
+    return s.stop()
+
+
 def sub_stream() -> Values:
     """The sub-stream, with a key that the first one signed, and an interim seal."""
     s = Script(stream=1)
@@ -328,7 +336,7 @@ def hour_removed() -> Values:
     return s.vector
 
 
-def exported(file: str, *, inside: bool) -> Values:
+def exported(file: str, *, inside: bool, **more: Value) -> Values:
     """An export of fragments 3 to 5 of a sealed part."""
     s = Script()
     s.config()
@@ -336,7 +344,7 @@ def exported(file: str, *, inside: bool) -> Values:
     s.stop()
     s.add(
         "export", hour=HOUR, part=0, first=3, last=5, file=file, inside=inside, by="ana",
-        why="case 12", key="k1",
+        why="case 12", key="k1", **more,
     )  # fmt: skip
     return s.vector
 
@@ -345,9 +353,12 @@ def exported(file: str, *, inside: bool) -> Values:
 VECTORS: dict[str, Callable[[], Values]] = {
     "plain": plain,
     "sub-stream": sub_stream,
+    "g711-mu-law": g711_mu_law,
     "after/hour-removed": hour_removed,
     "after/mp4-export": lambda: exported("clip.mp4", inside=True),
     "after/mkv-inside": lambda: exported("clip.mkv", inside=True),
+    # Pictures shown at other times; fragment 4 has no key frame.
+    "after/derived": lambda: exported("clip.mp4", inside=True, kind="derived"),
     # The twelve cases of the page.
     "after/mkv-export": lambda: exported("clip.mkv", inside=False),
     "after/key-frames-only": key_frames_only,

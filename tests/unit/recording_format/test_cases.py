@@ -1,5 +1,6 @@
 """The twelve cases of docs/design/recording-format.md, by the names they have there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from recordings import DAY, LEDGER, copy, flip, judge, pinned, root
 from reference.recording import ledger, names, records
 from reference.recording.disk import Disk, files_of, read
 from reference.recording.ledger import AUDIO, KEYS, OTHERS
-from reference.recording.manifest import verify_export
+from reference.recording.manifest import split_manifest, verify_export
 from reference.recording.report import (
     CHANGED,
     HELD,
@@ -45,6 +46,39 @@ def test_an_export_verifies_by_itself(case: str) -> None:
     report = verify_export(*exported(case), pinned(case))
     assert report.genuine
     assert [(f.first, f.state) for f in report.findings] == [(n, INTACT) for n in (3, 4, 5)]
+
+
+def test_a_derived_file_names_what_it_was_made_from() -> None:
+    """Pictures here and there, at other times: its hash proves the file, seals its sources."""
+    data, _ = exported("derived")
+    report = verify_export(data, None, pinned("derived"))
+    assert report.genuine, report.bad()
+    assert [(f.first, f.state) for f in report.findings] == [(3, INTACT), (5, INTACT)]
+    assert '"kind": "derived"' in data.decode("latin-1")
+
+
+def test_a_changed_picture_of_a_derived_file_is_found() -> None:
+    data = bytearray(exported("derived")[0])
+    data[data.index(b"mdat") + 40] ^= 1
+    report = verify_export(bytes(data), None, pinned("derived"))
+    assert [finding.state for finding in report.bad()] == [CHANGED]
+
+
+def test_a_derived_file_whose_source_is_another_is_found() -> None:
+    """A proof of one fragment is none of another."""
+    data, _ = exported("derived")
+    bare, manifest = split_manifest(data)
+    told = json.loads(manifest or b"")
+    told["fragments"][0] |= {"leaf": told["fragments"][1]["leaf"]}
+    report = verify_export(bare, json.dumps(told).encode(), pinned("derived"))
+    assert CHANGED in {finding.state for finding in report.findings if finding.first == 3}
+
+
+def test_g711_mu_law_is_recorded_and_proved() -> None:
+    report = judge("g711-mu-law")
+    assert report.genuine, report.bad()
+    entry = next(iter(entries("g711-mu-law", ledger.CONFIG)))
+    assert [track["codec"] for track in entry.values["tracks"]] == ["avc3", "ulaw"]
 
 
 def exported(case: str) -> tuple[bytes, bytes | None]:

@@ -43,6 +43,32 @@ fn the_golden_exports_are_intact() {
     assert!(other.bad().any(|finding| finding.why == Why::KeyUnknown));
 }
 
+#[test]
+fn a_derived_file_proves_what_it_was_made_from_though_that_does_not_follow_each_other() {
+    let files = golden("derived");
+    let clip = file(&files, "clip.mp4");
+    let report = verify_export(clip, None, pinned()).expect("a manifest");
+    assert!(report.genuine, "{:?}", report.findings);
+    let found: Vec<_> = report.findings.iter().map(|f| (f.state, f.why, f.first, f.last, f.groups)).collect();
+    let key = Group::Key.bit();
+    assert_eq!(found, [(State::Intact, Why::Derived, 3, 3, key), (State::Intact, Why::Derived, 5, 5, key)]);
+    every_flip_is_found("derived", clip, None, 0);
+}
+
+#[test]
+fn a_source_that_a_derived_file_names_wrongly_is_found() {
+    let files = golden("derived");
+    let clip = file(&files, "clip.mp4");
+    let at = clip.windows(4).rposition(|name| name == b"uuid").expect("a manifest") + 20;
+    let mut told: serde_json::Value = serde_json::from_slice(&clip[at..]).expect("JSON");
+    told["fragments"][0]["leaf"] = told["fragments"][1]["leaf"].clone();
+    let other = serde_json::to_vec(&told).expect("JSON");
+    let report = verify_export(&clip[..at - 24].to_vec(), Some(&other), pinned()).expect("a manifest");
+    let wrong: Vec<_> = report.bad().filter(|f| f.first == 3).map(|f| (f.state, f.why)).collect();
+    assert_eq!(wrong, [(State::Changed, Why::ProofWrong)]);
+    assert!(report.bad().any(|finding| finding.why == Why::SignatureWrong));
+}
+
 /// Flips a bit in each byte; `allowed` bytes may go unnoticed.
 fn every_flip_is_found(name: &str, clip: &[u8], manifest: Option<&[u8]>, allowed: usize) {
     let mut unnoticed = 0;

@@ -152,6 +152,7 @@ fn every_codec_plays() {
     let aac = stream(TrackKind::Audio, 1, Codec::Aac, 8_000, &fmtp);
     let opus = stream(TrackKind::Audio, 1, Codec::Opus, 48_000, "");
     let alaw = stream(TrackKind::Audio, 1, Codec::Pcma, 8_000, "");
+    let ulaw = stream(TrackKind::Audio, 1, Codec::Pcmu, 8_000, "");
     let both = |v: &Track, file: &str, a: &Track, list: &str| [video(v, file), audio(a, list)].concat();
     plays(
         "h264-aac",
@@ -162,6 +163,8 @@ fn every_codec_plays() {
     plays("h265", std::slice::from_ref(&h265), video(&h265, "camera.h265"), &[("hevc", 50)]);
     let pair = [h264.clone(), alaw.clone()];
     plays("h264-alaw", &pair, both(&h264, "camera.h264", &alaw, "alaw"), &[("h264", 50), ("pcm_alaw", 100)]);
+    let pair = [h265.clone(), ulaw.clone()];
+    plays("h265-ulaw", &pair, both(&h265, "camera.h265", &ulaw, "ulaw"), &[("hevc", 50), ("pcm_mulaw", 100)]);
     let pair = [h265.clone(), opus.clone()];
     plays("h265-opus", &pair, both(&h265, "camera.h265", &opus, "opus"), &[("hevc", 50), ("opus", 100)]);
     plays("opus", std::slice::from_ref(&opus), audio(&opus, "opus"), &[("opus", 100)]);
