@@ -138,7 +138,50 @@ describe('one camera', () => {
   }
 })
 
+describe('where nothing is recorded', () => {
+  /** The last recording ended half an hour before, and nothing came since. */
+  const AFTER = AT + 11 * HOUR + HOUR / 2
+
+  it('says so without asking in vain, and leads to what is nearest', async () => {
+    const { page, complaints } = await open(`/playback?cameras=cam1,cam2&at=${iso(AFTER)}`)
+    await page.getByText(/Nothing of Camera cam1 is recorded at/).waitFor()
+    await page.waitForTimeout(2500)
+    assert.equal(server.asked.filter((one) => one.startsWith(`GET /playback/`) && one.includes(`/${AFTER}.m4s`)).length, 0)
+    await screenshot(page, 'playback-nothing')
+    await page.getByRole('button', { name: /Recorded until/ }).click()
+    await until(page, allShow(2))
+    // Into a gap: what comes after it is offered too.
+    await page.goto(`${server.address}/playback?cameras=cam1&at=${iso(GAP.from + 60 * SECOND)}`)
+    await page.getByRole('button', { name: /Recorded from/ }).click()
+    const found = await until(page, allShow(1))
+    assert.equal(found.at, GAP.to)
+    assert.deepEqual(complaints, [])
+    await page.context().close()
+  })
+})
+
 describe('several cameras', () => {
+  it('are shown by fours, one looked at closely', async () => {
+    const { page, complaints } = await open(`/playback?cameras=${NAMES.slice(0, 6).join(',')}&at=${iso(AT)}`)
+    await until(page, allShow(6))
+    await page.keyboard.press('2')
+    await until(page, allShow(4))
+    await page.keyboard.press('PageDown')
+    const last = await until(page, allShow(2))
+    assert.deepEqual(last.tiles.map((tile) => tile.id), ['cam5', 'cam6'])
+    await page.hover('[data-camera=cam6]')
+    for (let turn = 0; turn < 4; turn += 1) await page.mouse.wheel(0, -100)
+    const large = page.locator('[data-camera=cam6] video')
+    assert.match((await large.getAttribute('style')) ?? '', /scale\(2\.44/)
+    // Who looks closer gets the large picture.
+    await page.waitForFunction(() => document.querySelector('[data-camera=cam6] video') instanceof HTMLVideoElement && (/** @type {HTMLVideoElement} */ (document.querySelector('[data-camera=cam6] video'))).videoWidth === 1280)
+    await page.waitForTimeout(300)
+    await screenshot(page, 'playback-closer')
+    await page.keyboard.press('Escape')
+    assert.deepEqual(complaints, [])
+    await page.context().close()
+  })
+
   it('sixteen play in step, with at least 95 % of their frames decoded', async () => {
     const { page, complaints } = await open(`/playback?cameras=${NAMES.join(',')}&at=${iso(AT - HOUR)}`)
     await until(page, allShow(16), 30_000)
@@ -185,6 +228,36 @@ describe('the rest of the screen', () => {
       assert.deepEqual(complaints, [])
       await page.context().close()
     }
+  })
+
+  it('is walked through by keys alone, and tells which', async () => {
+    const { page, complaints } = await open(`/playback?cameras=cam1&at=${iso(AT)}`)
+    await until(page, allShow(1))
+    await page.keyboard.press('?')
+    await page.getByRole('dialog').getByText('Frame before, next frame').waitFor()
+    await screenshot(page, 'playback-help')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('g')
+    await until(page, (found) => found.at === GAP.from)
+    await page.keyboard.press('Shift+B')
+    await until(page, (found) => found.at === AT - 6 * HOUR + 60 * SECOND)
+    await page.keyboard.press('l')
+    await page.keyboard.press('l')
+    const begin = await until(page, allShow(1))
+    await page.waitForTimeout(2000)
+    const way = ((await marks(page)).at - begin.at) / SECOND
+    assert.ok(way > 2.6 && way < 5.2, `${way} s in 2 s at twice the speed`)
+    await page.keyboard.press('k')
+    /** @type {string[]} */
+    const order = []
+    for (let stop = 0; stop < 40; stop += 1) {
+      await page.keyboard.press('Tab')
+      order.push(await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''))
+    }
+    const at = (/** @type {string} */ name) => order.indexOf(name)
+    assert.ok(at('Recording of Camera cam1') < at('Play') && at('Play') < at('Export…') && at('Export…') < at('Timeline'), order.join(' | '))
+    assert.deepEqual(complaints, [])
+    await page.context().close()
   })
 
   it('exports a range that the two handles choose', async () => {

@@ -58,6 +58,9 @@ export const ROUTES: readonly Route[] = [
   { pattern: '/cameras/:id', screen: CameraScreen },
   { pattern: '/cameras/:id/history', screen: HistoryScreen },
   { pattern: '/playback', screen: later(async () => (await import('./playback/Playback')).Playback) },
+  { pattern: '/exports', screen: later(async () => (await import('./exports/Exports')).Exports) },
+  { pattern: '/cases', screen: later(async () => (await import('./cases/Cases')).Cases) },
+  { pattern: '/cases/:id', screen: later(async () => (await import('./cases/CaseScreen')).CaseScreen) },
   { pattern: '/storage', screen: later(async () => (await import('./storage/Storage')).Storage) },
   { pattern: '/audit', screen: later(async () => (await import('./audit/Audit')).Audit) },
 ]

@@ -229,10 +229,13 @@ class Exports:
         clips: bool,
         city: str | None = None,
         state: ExportStep | None = None,
+        case: str | None = None,
     ) -> Slice[Export]:
         """Return a page of clips, of whole cities, or of one's own other exports."""
         cities = cities_of(who, _TAKE, city)
         wanted = {} if state is None else {"state": state.value}
+        if case is not None:
+            wanted["case_id"] = case
         if clips:
             wanted["kind"] = ExportKind.CLIP.value
 

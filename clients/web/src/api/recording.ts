@@ -136,25 +136,58 @@ export interface ClipDraft {
   readonly name: string
   readonly container: Container
   readonly audio: boolean
+  readonly case?: string
+}
+
+export interface ExportGap {
+  readonly camera: string
+  readonly from_us: number
+  readonly to_us: number
+  readonly reason: string
 }
 
 export interface Export {
   readonly id: string
+  readonly city: string
   readonly kind: 'clip' | 'export' | 'timelapse' | 'archive'
   readonly name: string
   readonly why: string
   readonly parts: readonly ExportPart[]
+  readonly container: Container
+  readonly audio: boolean
   readonly locked: boolean
   readonly state: ExportState
   readonly done_bytes: number
   readonly total_bytes: number
   readonly error: Reason | null
-  readonly gaps: readonly unknown[]
+  readonly gaps: readonly ExportGap[]
   readonly file: string | null
   readonly bytes: number | null
   readonly sha256: string | null
+  readonly case: string | null
+  readonly reason: ClipReason | null
+  readonly by: string
   readonly created_us: number
   readonly expires_us: number | null
+  readonly version: number
+}
+
+/** How long a link may be followed, in seconds. */
+export const LINK_TIMES = [3600, 86_400, 7 * 86_400, 30 * 86_400] as const
+
+export interface Link {
+  /** Within our origin; told once. */
+  readonly path: string
+  readonly expires_us: number
+}
+
+export interface Bookmark {
+  readonly id: string
+  readonly camera: string
+  readonly at_us: number
+  readonly to_us: number | null
+  readonly text: string
+  readonly by: string
   readonly version: number
 }
 
@@ -173,11 +206,49 @@ export interface HoldDraft {
   readonly case?: string
 }
 
+export type CaseState = 'open' | 'closed'
+
 export interface Case {
   readonly id: string
+  readonly city: string
   readonly title: string
   readonly number: string
-  readonly state: 'open' | 'closed'
+  readonly text: string
+  readonly state: CaseState
+  readonly by: string
+  readonly created_us: number
+  readonly updated_us: number
+  readonly version: number
+}
+
+export interface CaseDraft {
+  readonly title: string
+  readonly number: string
+  readonly text: string
+}
+
+export interface Note {
+  readonly id: string
+  readonly text: string
+  readonly by: string
+  readonly at_us: number
+}
+
+export type HoldState = 'placing' | 'active' | 'releasing' | 'released'
+
+export interface Hold {
+  readonly id: string
+  readonly city: string
+  readonly camera: string
+  readonly case: string | null
+  readonly from_us: number
+  readonly to_us: number
+  readonly why: string
+  readonly state: HoldState
+  readonly by: string
+  readonly created_us: number
+  readonly released_us: number | null
+  readonly version: number
 }
 
 export interface Volume {
@@ -217,14 +288,28 @@ interface Items<T> {
   readonly items: readonly T[]
 }
 
+/** So many ids, of 63 letters at most, are asked about at once: a query takes 8000. */
+const FORECAST_AT_ONCE = 100
+
+async function forecast(client: Client, cameras: readonly string[]): Promise<Forecast> {
+  const parts: Forecast[] = []
+  for (let from = 0; from < cameras.length; from += FORECAST_AT_ONCE) {
+    parts.push(await client.get('/recording/forecast', { cameras: cameras.slice(from, from + FORECAST_AT_ONCE).join(',') }))
+  }
+  return { volumes: parts[0]?.volumes ?? [], cameras: parts.flatMap((part) => part.cameras) }
+}
+
 const of = (camera: string, rest: string) => `/cameras/${encodeURIComponent(camera)}/${rest}`
 const export_ = (id: string, rest = '') => `/exports/${encodeURIComponent(id)}${rest}`
+const case_ = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`
 
 export const recording = {
   timelines: async (client: Client, cameras: readonly string[], query: TimelineQuery) =>
     (await client.get<Items<Timeline>>('/timelines', { cameras: cameras.join(','), ...query })).items,
   /** The address of the picture nearest to a moment; fetched with the cookie of the session. */
   picture: (camera: string, at: number, width: number) => addressOf(of(camera, 'picture'), { at_us: at, width }),
+  /** The address of the frame of a moment, as large as it was recorded. */
+  frame: (camera: string, at: number) => addressOf(of(camera, 'picture'), { at_us: Math.round(at), exact: true }),
   address: (client: Client, camera: string, stream: StreamName, from_us: number, to_us: number, renew: boolean) =>
     client.change<PlaybackAddress>(of(camera, 'playback/address'), { method: 'POST', body: { from_us, to_us, stream, renew } }),
   rule: (client: Client, camera: string) => client.get<RuleView>(of(camera, 'recording')),
@@ -234,19 +319,41 @@ export const recording = {
     client.change<RuleView>(of(camera, 'recording/manual'), { method: 'POST', body: { action, until_us } }),
 
   exports: (client: Client, cursor?: string) => client.get<Page<Export>>('/exports', given({ cursor })),
+  clips: (client: Client, cursor?: string) => client.get<Page<Export>>('/clips', given({ cursor })),
+  clipsOf: (client: Client, case_: string) => client.all<Export>('/clips', { case: case_ }),
+  archivesOf: (client: Client, case_: string) => client.all<Export>('/exports', { case: case_ }),
   export: (client: Client, body: ExportDraft) => client.change<Export>('/exports', { method: 'POST', body }),
   clip: (client: Client, body: ClipDraft) => client.change<Export>('/clips', { method: 'POST', body }),
-  cancel: (client: Client, { id, version }: Export) => client.change<Export>(export_(id, '/cancel'), { method: 'POST', version }),
+  getExport: (client: Client, id: string) => client.get<Export>(export_(id)),
+  cancel: (client: Client, id: string) => client.change<Export>(export_(id, '/cancel'), { method: 'POST' }),
+  deleteExport: (client: Client, id: string) => client.change<undefined>(export_(id), { method: 'DELETE' }),
+  /** Where a file is for who is signed in. */
+  fileOf: (id: string) => addressOf(export_(id, '/file')),
   /** A link that anybody may follow until it runs out. */
-  link: (client: Client, id: string) =>
-    client.change<{ readonly path: string; readonly expires_us: number }>(export_(id, '/link'), { method: 'POST', body: {} }),
+  link: (client: Client, id: string, valid_s: number) => client.change<Link>(export_(id, '/link'), { method: 'POST', body: { valid_s } }),
 
   bookmark: (client: Client, body: BookmarkDraft) => client.change<{ readonly id: string }>('/bookmarks', { method: 'POST', body }),
+  bookmarks: (client: Client, camera: string, text: string, cursor?: string) => client.get<Page<Bookmark>>('/bookmarks', given({ camera, text, cursor })),
+  changeBookmark: (client: Client, { id, version }: Bookmark, text: string) =>
+    client.change<Bookmark>(`/bookmarks/${id}`, { method: 'PATCH', body: { text }, version }),
+  deleteBookmark: (client: Client, { id, version }: Bookmark) => client.change<undefined>(`/bookmarks/${id}`, { method: 'DELETE', version }),
+
   cases: (client: Client, city: string) => client.all<Case>('/cases', given({ city })),
-  openCase: (client: Client, title: string, city: string) => client.change<Case>('/cases', { method: 'POST', body: { title, city } }),
+  casePage: (client: Client, city: string, state: string, cursor?: string) => client.get<Page<Case>>('/cases', given({ city, state, cursor })),
+  case: (client: Client, id: string) => client.get<Case>(case_(id)),
+  openCase: (client: Client, body: { readonly title: string; readonly number?: string; readonly text?: string; readonly city: string }) =>
+    client.change<Case>('/cases', { method: 'POST', body }),
+  changeCase: (client: Client, { id, version }: Case, body: Partial<CaseDraft & { readonly state: CaseState }>) =>
+    client.change<Case>(case_(id), { method: 'PATCH', body, version }),
+  notes: async (client: Client, id: string) => (await client.get<Items<Note>>(case_(id, '/notes'))).items,
+  note: (client: Client, id: string, text: string) => client.change<Note>(case_(id, '/notes'), { method: 'POST', body: { text } }),
+  archive: (client: Client, id: string, why: string, password: string | null) =>
+    client.change<Export>(case_(id, '/archive'), { method: 'POST', body: { why, password } }),
+  holds: (client: Client, case_: string) => client.all<Hold>('/holds', { case: case_ }),
+  release: (client: Client, { id, version }: Hold, why: string) => client.change<Hold>(`/holds/${id}/release`, { method: 'POST', body: { why }, version }),
   hold: (client: Client, body: HoldDraft) => client.change<{ readonly id: string }>('/holds', { method: 'POST', body }),
 
   volumes: async (client: Client) => (await client.get<Items<Volume>>('/recording/volumes')).items,
-  forecast: (client: Client) => client.get<Forecast>('/recording/forecast'),
+  forecast,
   keys: async (client: Client) => (await client.get<Items<EvidenceKey>>('/evidence/keys')).items,
 }

@@ -11,6 +11,19 @@ export function mayIn(me: Me | undefined, name: string, city: string): boolean {
   return me?.allowed.some((held) => scopes.includes(held.scope) && held.functions.includes(name)) ?? false
 }
 
+/** A camera as what may be done with it depends on it. */
+export interface Placed {
+  readonly id: string
+  readonly city: string
+  readonly groups: readonly string[]
+}
+
+/** Whether he may do it with this camera. */
+export function mayWith(me: Me | undefined, name: string, { id, city, groups }: Placed): boolean {
+  const scopes = new Set(['platform', `city:${city}`, `camera:${city}/${id}`, ...groups.map((group) => `group:${city}/${group}`)])
+  return me?.allowed.some((held) => scopes.has(held.scope) && held.functions.includes(name)) ?? false
+}
+
 /** The functions somebody holds somewhere. */
 export function functionsOf(me: Me | undefined): ReadonlySet<string> {
   return new Set(me?.allowed.flatMap((held) => held.functions) ?? [])

@@ -90,6 +90,15 @@ function formatOf(name: string): Intl.DateTimeFormat {
   }
 }
 
+/** Clocks are set back by so much at most. */
+const SET_BACK = [HOUR / 2, HOUR] as const
+
+/** Whether the clock there shows this moment's time twice, as where it is set back in autumn. */
+export function isTwice(us: number, zone: Zone): boolean {
+  const shown = zone.local(us)
+  return SET_BACK.some((by) => zone.local(us + by) === shown || zone.local(us - by) === shown)
+}
+
 /** `YYYY-MM-DD` of a local time. */
 export function dayOf(local: number): string {
   return new Date(local / 1000).toISOString().slice(0, 10)

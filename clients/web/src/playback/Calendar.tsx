@@ -39,6 +39,8 @@ export function Calendar(props: CalendarProps): JSX.Element {
   )
 }
 
+const MONDAY = Date.UTC(2024, 0, 1) * 1000
+
 /** The first of a month, so many months on, as a local time. */
 function monthOf(local: number, by: number): number {
   const date = new Date(local / 1000)
@@ -65,6 +67,9 @@ function Month(props: CalendarProps): JSX.Element {
     },
   )
   const today = () => dayOf(props.zone.local(props.position))
+  const last = () => dayOf(props.zone.local(Date.now() * 1000))
+  /** From Monday on: the first of January 2024 was one. */
+  const weekdays = () => Array.from({ length: 7 }, (_, index) => MONDAY + index * DAY)
   const named = (local: number, options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(app.choice.language(), { timeZone: 'UTC', ...options }).format(local / 1000)
 
@@ -81,12 +86,20 @@ function Month(props: CalendarProps): JSX.Element {
       </div>
       <Refusal error={found.error()} />
       <div class="month">
+        <For each={weekdays()}>
+          {(day) => (
+            <abbr class="weekday" title={named(day, { weekday: 'long' })}>
+              {named(day, { weekday: 'short' })}
+            </abbr>
+          )}
+        </For>
         <For each={days()}>
           {(day, index) => (
             <button
               type="button"
               class="day"
               classList={{ recorded: found.value()?.has(day) === true }}
+              disabled={day > last()}
               aria-current={day === today() ? 'date' : undefined}
               aria-label={`${named(localOf(day), { dateStyle: 'full' })}${found.value()?.has(day) === true ? `, ${app.text('play.recorded')}` : ''}`}
               style={{ 'grid-column-start': index() === 0 ? String(before() + 1) : 'auto' }}
@@ -97,6 +110,9 @@ function Month(props: CalendarProps): JSX.Element {
           )}
         </For>
       </div>
+      <p class="calendar-key">
+        <span class="day-dot" /> {app.text('play.recorded.day')}
+      </p>
     </div>
   )
 }

@@ -6,6 +6,8 @@ import type { ReactiveDesk } from './createDesk'
 export interface ControlsProps {
   readonly desk: ReactiveDesk
   readonly time: string
+  /** Of which clock, where that is not the one of the page. */
+  readonly zone: string
   readonly muted: boolean
   onStep(forward: boolean): void
   onSkip(seconds: number): void
@@ -56,6 +58,9 @@ export function Controls(props: ControlsProps): JSX.Element {
       <Press sign={props.muted ? 'mute' : 'sound'} label={app.text(props.muted ? 'play.sound.on' : 'play.sound.off')} onPress={() => { props.onMuted(!props.muted) }} />
       <output class="play-time" aria-live="off">
         {props.time}
+        <Show when={props.zone !== ''}>
+          <small>{props.zone}</small>
+        </Show>
       </output>
     </div>
   )

@@ -1,38 +1,43 @@
-import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
 import type { CameraItem } from '../api/cameras'
-import { fitGrid } from '../lib/grid'
+import { mayIn, mayWith } from '../api/rights'
 import { around, showing, spanOf, type View } from '../lib/timeline'
-import { HOUR, MINUTE, SECOND } from '../lib/zone'
-import type { Playback as Player, PlaybackOptions } from '../player/playback'
+import { HOUR, isTwice, MINUTE, SECOND } from '../lib/zone'
+import { WHOLE, zoomPicture, ZOOM_STEP } from '../lib/zoomed'
+import { nextSpeed } from '../player/clock'
+import type { Playback as Player, PlaybackOptions, PlaybackState } from '../player/playback'
 import { useApp } from '../ui/app'
 import { createData } from '../ui/createData'
-import { createSize } from '../ui/createSize'
+import { ExportList } from '../ui/ExportList'
 import { Refusal } from '../ui/Form'
 import { Header } from '../ui/Header'
 import { placeOf, playbackAddress } from './address'
-import { Calendar } from './Calendar'
+import { Bookmarks } from './Bookmarks'
 import { CameraChoice, MOST_TILES } from './CameraChoice'
 import { Controls } from './Controls'
 import { createDesk } from './createDesk'
 import { createRecorded } from './createRecorded'
+import { createStage } from './createStage'
 import { makeTokens } from './createTokens'
-import { ExportList } from './ExportList'
-import { ManualButton } from './ManualButton'
-import { PlaybackTile } from './PlaybackTile'
+import { HelpDialog } from './HelpDialog'
+import { actOf, type Act } from './keys'
+import { Nearest } from './Nearest'
+import { Pictures } from './Pictures'
 import './playback.css'
 import type { Range } from './range'
+import { findGoal, type Goal } from './search'
+import { saveFrame } from './snapshot'
 import { BookmarkDialog, ExportDialog, HoldDialog } from './TakeAway'
 import { TimelineBar } from './TimelineBar'
-import { VerifyDialog, VERIFIER } from './VerifyDialog'
+import { Tools, type Listing, type Opening } from './Tools'
+import { VerifyDialog } from './VerifyDialog'
 
-/** Between tiles, in CSS pixels. */
-const GAP = 6
 /** Where one begins when no time is named. */
 const BEFORE_NOW = 30 * SECOND
 const FIRST_SPAN = 2 * HOUR
 const FIRST_RANGE = MINUTE
 
-type Open = 'cameras' | 'export' | 'hold' | 'bookmark' | 'verify' | undefined
+type Open = Opening | 'verify' | undefined
 
 export interface PlaybackProps {
   /** What a test puts in the place of the player, and of the frames of the screen. */
@@ -69,38 +74,55 @@ function Screen(props: PlaybackProps): JSX.Element {
     () => undefined,
     () => app.client.all<CameraItem>('/cameras'),
   )
-  const [chosen, setChosen] = createSignal<readonly string[]>(first.cameras.slice(0, MOST_TILES))
-  const [focused, setFocused] = createSignal(first.cameras[0] ?? '')
-  const [enlarged, setEnlarged] = createSignal<string>()
+  const stage = createStage(first.cameras.slice(0, MOST_TILES))
+  const { chosen, focused } = stage
   const [view, setView] = createSignal<View>(around(start, FIRST_SPAN, innerWidth))
   const [range, setRange] = createSignal<Range>()
   const [open, setOpen] = createSignal<Open>(first.cameras.length === 0 ? 'cameras' : undefined)
+  const [listed, setListed] = createSignal<Listing>()
   const [muted, setMuted] = createSignal(true)
   const [done, setDone] = createSignal('')
   const [failed, setFailed] = createSignal<unknown>()
-  const [exports, setExports] = createSignal(0)
-  const [listed, setListed] = createSignal(false)
+  const [exports, setExports] = createSignal<{ readonly count: number; readonly kind: 'exports' | 'clips' }>({ count: 0, kind: 'exports' })
+  const [marked, setMarked] = createSignal(0)
   const [dropped, setDropped] = createSignal('')
+  const [states, setStates] = createSignal<ReadonlyMap<string, PlaybackState>>(new Map())
   // eslint-disable-next-line solid/reactivity -- fixed for the life of the screen
   const desk = createDesk(start, props.turns)
-  const recorded = createRecorded(chosen, view)
+  const recorded = createRecorded(chosen, view, () => stage.places() > 1)
   const tokens = makeTokens(app)
-  let area: HTMLElement | undefined
-  const size = createSize(() => area)
 
-  const names = createMemo(() => new Map(all.value()?.map((camera) => [camera.id, camera])))
-  const tiles = createMemo(() => chosen().map((id) => ({ id, name: names().get(id)?.name ?? id })))
-  const shown = createMemo(() => {
-    const big = enlarged()
-    return big === undefined ? chosen() : chosen().filter((id) => id === big)
-  })
-  const grid = createMemo(() => fitGrid(shown().length, size().width, size().height, GAP))
-  const focusedTile = () => tiles().find(({ id }) => id === focused()) ?? tiles()[0]
-  const timeText = () =>
-    new Intl.DateTimeFormat(app.choice.language(), { timeZone: recorded.zone().name, dateStyle: 'short', timeStyle: 'medium' }).format(desk.position() / 1000)
-  const mayExport = () => app.may('clip.export')
-  const mayHold = () => app.may('recording.hold')
-  const mayManage = () => app.may('camera.manage')
+  const cameras = createMemo(() => new Map(all.value()?.map((camera) => [camera.id, camera])))
+  const names = createMemo(() => new Map(all.value()?.map(({ id, name }) => [id, name])))
+  const tiles = createMemo(() => chosen().map((id) => ({ id, name: names().get(id) ?? id })))
+  const focusedTile = createMemo(() => tiles().find(({ id }) => id === focused()))
+  const format = createMemo(() => new Intl.DateTimeFormat(app.choice.language(), { timeZone: recorded.zone().name, dateStyle: 'short', timeStyle: 'medium' }))
+  const timeText = () => format().format(desk.position() / 1000)
+  const zoneText = () => {
+    const { name } = recorded.zone()
+    return name === Intl.DateTimeFormat().resolvedOptions().timeZone && !isTwice(desk.position(), recorded.zone()) ? '' : offsetText(desk.position(), name)
+  }
+  /** Those of the chosen cameras with which he may do it. */
+  const allowed = (name: string) =>
+    tiles().filter(({ id }) => {
+      const camera = cameras().get(id)
+      return camera !== undefined && mayWith(app.me(), name, camera)
+    })
+  const rights = createMemo(() => ({
+    take: allowed('clip.export').length > 0,
+    hold: allowed('recording.hold').length > 0,
+    manage: allowed('camera.manage').some(({ id }) => id === focused()),
+  }))
+  /** Whose cases he may work on. */
+  const caseCity = () => {
+    const city = cameras().get(focused())?.city
+    return city !== undefined && mayIn(app.me(), 'recording.hold', city) ? city : undefined
+  }
+  const focusedState = () => states().get(focused())?.kind
+  const missing = createMemo(() => {
+    const kind = focusedState()
+    return !desk.wanted() && focusedTile() !== undefined && (kind === 'gap' || kind === 'end') ? { at: desk.position() } : undefined
+  }, undefined, { equals: (one, other) => one?.at === other?.at })
 
   // The address names what is looked at, so that it can be passed on.
   createEffect(() => {
@@ -116,12 +138,9 @@ function Screen(props: PlaybackProps): JSX.Element {
     if (before >= now.from && before <= now.to && at !== before) setView(showing(now, at))
     before = at
   })
-  createEffect(() => {
-    if (enlarged() !== undefined && !chosen().includes(enlarged() ?? '')) setEnlarged(undefined)
-  })
 
   function reasonOf(us: number): string {
-    const known = recorded.known(focusedTile()?.id ?? '', us)
+    const known = recorded.known(focused(), us)
     return known?.kind === 'gap' ? ` · ${app.t().gap({ code: known.code, values: {} })}` : ''
   }
   function seek(us: number): void {
@@ -137,9 +156,9 @@ function Screen(props: PlaybackProps): JSX.Element {
     const at = desk.position()
     setRange((now) => (now === undefined ? { from_us: at, to_us: at + FIRST_RANGE } : undefined))
   }
-  /** Takes what is chosen, or else what is around the moment. */
-  function withRange(what: Open): void {
-    if (range() === undefined) toggleRange()
+  /** What is taken is what is chosen, or else what is around the moment. */
+  function show(what: Opening): void {
+    if ((what === 'export' || what === 'hold') && range() === undefined) toggleRange()
     setOpen(what)
   }
   function close(): void {
@@ -154,33 +173,113 @@ function Screen(props: PlaybackProps): JSX.Element {
     setDropped(file.name)
     setOpen('verify')
   }
+  /** Tells of it if it is refused. */
+  function attempt(work: Promise<void>): void {
+    setFailed(undefined)
+    setDone('')
+    work.catch((error: unknown) => setFailed(() => error))
+  }
+  async function find(goal: Goal, forward: boolean): Promise<void> {
+    if (focusedTile() === undefined) return
+    const found = await findGoal(recorded.ask(focused()), goal, desk.position(), forward, recorded.now())
+    if (found === undefined) setDone(text(forward ? 'play.go.none.next' : 'play.go.none.before', { what: text(`goal.${goal}`) }))
+    else seek(found)
+  }
+  async function keepFrame(): Promise<void> {
+    const tile = focusedTile()
+    if (tile !== undefined) setDone(text('play.snapshot.done', { name: await saveFrame(app.client, tile, desk.position()) }))
+  }
+  function step(forward: boolean): void {
+    attempt(desk.step(focused(), forward))
+  }
+  function go(goal: Goal, forward: boolean): void {
+    attempt(find(goal, forward))
+  }
+  function snapshot(): void {
+    attempt(keepFrame())
+  }
+  function zoom(factor: number): void {
+    const id = focused()
+    stage.zoom(id, factor === 0 ? WHOLE : zoomPicture(stage.zoomed(id), factor))
+  }
+  /** Plays this way; what plays this way already plays faster. */
+  function shuttle(back: boolean): void {
+    const same = desk.wanted() && desk.rate() < 0 === back
+    desk.setRate(same ? nextSpeed(desk.rate(), true) : back ? -1 : 1)
+    desk.want(true)
+  }
 
   function onKey(event: KeyboardEvent): void {
     const target = event.target
-    const busy = open() !== undefined || event.ctrlKey || event.altKey || event.metaKey
+    const busy = open() !== undefined || event.defaultPrevented
     if (busy || (target instanceof Element && target.closest('input, select, textarea, dialog, header') !== null)) return
-    if (event.key === ' ' && target instanceof Element && target.closest('button') !== null) return
-    const act = keys[event.key]
+    const act = actOf(event)
     if (act === undefined) return
+    // A button that has the focus keeps the keys that press it.
+    const pressed = act.kind === 'enlarge' || event.key === ' '
+    if (pressed && target instanceof Element && target.closest('button, a') !== null) return
     event.preventDefault()
-    act()
+    perform(act)
   }
-  const keys: Readonly<Record<string, () => void>> = {
-    ' ': () => { desk.want(!desk.wanted()) },
-    k: () => { desk.want(!desk.wanted()) },
-    j: () => { seek(desk.position() - 10 * SECOND) },
-    l: () => { seek(desk.position() + 10 * SECOND) },
-    ',': () => void step(false),
-    '.': () => void step(true),
-    '[': () => { setRange((now) => ({ from_us: desk.position(), to_us: Math.max(now?.to_us ?? 0, desk.position() + SECOND) })) },
-    ']': () => { setRange((now) => ({ from_us: Math.min(now?.from_us ?? Infinity, desk.position() - SECOND), to_us: desk.position() })) },
-  }
-  async function step(forward: boolean): Promise<void> {
-    setFailed(undefined)
-    try {
-      await desk.step(focusedTile()?.id ?? '', forward)
-    } catch (error) {
-      setFailed(() => error)
+  function perform(act: Act): void {
+    switch (act.kind) {
+      case 'toggle':
+        desk.want(!desk.wanted())
+        break
+      case 'shuttle_back':
+      case 'shuttle_on':
+        shuttle(act.kind === 'shuttle_back')
+        break
+      case 'faster':
+      case 'slower':
+        desk.setRate(nextSpeed(desk.rate(), act.kind === 'faster'))
+        break
+      case 'step':
+        step(act.forward)
+        break
+      case 'skip':
+        seek(desk.position() + act.seconds * SECOND)
+        break
+      case 'go':
+        go(act.goal, act.forward)
+        break
+      case 'layout':
+        stage.setLayout(act.layout)
+        break
+      case 'page':
+        stage.turn(act.by)
+        break
+      case 'zoom':
+        zoom(act.larger ? ZOOM_STEP : 1 / ZOOM_STEP)
+        break
+      case 'whole':
+        zoom(0)
+        break
+      case 'back':
+        if (stage.zoomed(focused()).scale > 1) zoom(0)
+        else stage.leave()
+        break
+      case 'enlarge':
+        stage.enlarge(focused())
+        break
+      case 'sound':
+        setMuted((now) => !now)
+        break
+      case 'bookmark':
+        if (focusedTile() !== undefined) setOpen('bookmark')
+        break
+      case 'snapshot':
+        if (rights().take && focusedState() === 'showing') snapshot()
+        break
+      case 'range_from':
+        setRange((now) => ({ from_us: desk.position(), to_us: Math.max(now?.to_us ?? 0, desk.position() + SECOND) }))
+        break
+      case 'range_to':
+        setRange((now) => ({ from_us: Math.min(now?.from_us ?? Infinity, desk.position() - SECOND), to_us: desk.position() }))
+        break
+      case 'help':
+        setOpen('help')
+        break
     }
   }
   onMount(() => {
@@ -203,7 +302,7 @@ function Screen(props: PlaybackProps): JSX.Element {
         verify(file)
       }}
     >
-      <Header />
+      <Header onHelp={() => setOpen('help')} />
       <main class="playback-main">
         <h1 class="unseen">{text('play.title')}</h1>
         <Refusal error={all.error() ?? recorded.error() ?? failed()} />
@@ -212,32 +311,17 @@ function Screen(props: PlaybackProps): JSX.Element {
             {done()}
           </p>
         </Show>
-        <section class="area" ref={area} aria-label={text('play.pictures')}>
-          <div class="grid" style={{ '--gap': `${grid().gap}px`, '--columns': grid().columns, '--tile-width': `${grid().width}px`, '--tile-height': `${grid().height}px` }}>
-            <For each={shown()}>
-              {(id) => (
-                <PlaybackTile
-                  id={id}
-                  name={names().get(id)?.name ?? id}
-                  desk={desk}
-                  small={shown().length > 1}
-                  focused={focusedTile()?.id === id}
-                  muted={muted()}
-                  token={(stream) => tokens(id, stream)}
-                  known={(us) => recorded.known(id, us)}
-                  make={props.make}
-                  onFocus={() => setFocused(id)}
-                  onEnlarge={() => setEnlarged((now) => (now === id ? undefined : id))}
-                />
-              )}
-            </For>
-          </div>
-          <Show when={chosen().length === 0}>
-            <div class="empty">
-              <p>{text('play.choose')}</p>
-            </div>
-          </Show>
-        </section>
+        <Pictures
+          stage={stage}
+          desk={desk}
+          recorded={recorded}
+          names={names()}
+          muted={muted()}
+          token={tokens}
+          make={props.make}
+          onState={(camera, state) => setStates((now) => new Map(now).set(camera, state))}
+          onChoose={() => setOpen('cameras')}
+        />
         <Show when={desk.jumped()}>
           {(jump) => (
             <p class="jumped" role="status">
@@ -246,56 +330,40 @@ function Screen(props: PlaybackProps): JSX.Element {
             </p>
           )}
         </Show>
+        <Show when={missing()}>
+          {(now) => (
+            <Nearest name={focusedTile()?.name ?? ''} at={now().at} zone={recorded.zone()} find={(us) => recorded.nearest(focused(), us)} onSeek={seek} />
+          )}
+        </Show>
         <div class="playback-bar">
           <Controls
             desk={desk}
             time={timeText()}
+            zone={zoneText()}
             muted={muted()}
-            onStep={(forward) => void step(forward)}
+            onStep={step}
             onSkip={(seconds) => { seek(desk.position() + seconds * SECOND) }}
             onMuted={setMuted}
           />
-          <div class="buttons">
-            <button type="button" class="button" onClick={() => setOpen('cameras')}>
-              {text('play.cameras.open', { count: chosen().length })}
-            </button>
-            <Show when={shown().length === 1 && chosen().length > 1}>
-              <button type="button" class="button" onClick={() => { setEnlarged(undefined); }}>
-                {text('play.all')}
-              </button>
-            </Show>
-            <Calendar cameras={chosen()} position={desk.position()} zone={recorded.zone()} onChoose={visit} />
-            <button type="button" class="button" onClick={() => { visit(recorded.now() - BEFORE_NOW) }}>
-              {text('play.now')}
-            </button>
-            <button type="button" class="button" aria-pressed={range() !== undefined} onClick={toggleRange}>
-              {text('play.range')}
-            </button>
-            <Show when={mayExport()}>
-              <button type="button" class="button primary" disabled={chosen().length === 0} onClick={() => { withRange('export') }}>
-                {text('export.open')}
-              </button>
-            </Show>
-            <button type="button" class="button" disabled={chosen().length === 0} onClick={() => setOpen('bookmark')}>
-              {text('bookmark.open')}
-            </button>
-            <Show when={mayHold()}>
-              <button type="button" class="button" disabled={chosen().length === 0} onClick={() => { withRange('hold') }}>
-                {text('hold.open')}
-              </button>
-            </Show>
-            <Show when={mayManage() && focusedTile()} keyed>
-              {(tile) => <ManualButton camera={tile.id} onError={(error) => { setFailed(() => error) }} />}
-            </Show>
-            <Show when={mayExport()}>
-              <button type="button" class="button" aria-expanded={listed()} onClick={() => setListed((now) => !now)}>
-                {text('export.list')}
-              </button>
-            </Show>
-            <a class="button" href={VERIFIER} download="verify.html">
-              {text('play.verify')}
-            </a>
-          </div>
+          <Tools
+            stage={stage}
+            rights={rights()}
+            position={desk.position()}
+            zone={recorded.zone()}
+            focused={focusedTile()}
+            hasPicture={focusedState() === 'showing'}
+            hasRange={range() !== undefined}
+            listed={listed()}
+            onOpen={show}
+            onList={(what) => setListed((now) => (now === what ? undefined : what))}
+            onVisit={visit}
+            onNow={() => { visit(recorded.now() - BEFORE_NOW) }}
+            onGo={go}
+            onRange={toggleRange}
+            onSnapshot={snapshot}
+            onWhole={() => { zoom(0) }}
+            onError={(error) => { setFailed(() => error) }}
+          />
         </div>
         <TimelineBar
           view={view()}
@@ -309,24 +377,33 @@ function Screen(props: PlaybackProps): JSX.Element {
           onSeek={seek}
           onRange={setRange}
         />
-        <Show when={listed()}>
-          <ExportList changes={exports()} />
+        <Show when={listed() === 'exports'}>
+          <ExportList changes={exports().count} first={exports().kind} names={names()} />
+        </Show>
+        <Show when={listed() === 'bookmarks' && focusedTile()} keyed>
+          {(tile) => (
+            <Bookmarks camera={tile.id} name={tile.name} zone={recorded.zone()} changes={marked()} onSeek={visit} onChange={recorded.reload} />
+          )}
         </Show>
       </main>
       <Show when={open() === 'cameras'}>
-        <CameraChoice all={all.value() ?? []} chosen={chosen()} onChange={setChosen} onClose={close} />
+        <CameraChoice all={all.value() ?? []} chosen={chosen()} onChange={(next) => { stage.choose(next) }} onClose={close} />
+      </Show>
+      <Show when={open() === 'help'}>
+        <HelpDialog onClose={close} />
       </Show>
       <Show when={open() === 'export' && range()}>
         {(chosenRange) => (
           <ExportDialog
-            cameras={tiles()}
+            cameras={allowed('clip.export')}
             range={chosenRange()}
             zone={recorded.zone()}
+            city={caseCity()}
             onRange={setRange}
             onClose={close}
-            onDone={() => {
-              setListed(true)
-              setExports((count) => count + 1)
+            onDone={(kind) => {
+              setListed('exports')
+              setExports(({ count }) => ({ count: count + 1, kind }))
               finish(text('export.done'))
             }}
           />
@@ -335,10 +412,10 @@ function Screen(props: PlaybackProps): JSX.Element {
       <Show when={open() === 'hold' && range()}>
         {(chosenRange) => (
           <HoldDialog
-            cameras={tiles()}
+            cameras={allowed('recording.hold')}
             range={chosenRange()}
             zone={recorded.zone()}
-            city={names().get(focusedTile()?.id ?? '')?.city ?? ''}
+            city={caseCity()}
             onRange={setRange}
             onClose={close}
             onDone={() => { finish(text('hold.done')) }}
@@ -347,7 +424,16 @@ function Screen(props: PlaybackProps): JSX.Element {
       </Show>
       <Show when={open() === 'bookmark' && focusedTile()} keyed>
         {(tile) => (
-          <BookmarkDialog camera={tile} at={untrack(desk.position)} time={untrack(timeText)} onClose={close} onDone={() => { finish(text('bookmark.done')) }} />
+          <BookmarkDialog
+            camera={tile}
+            at={untrack(desk.position)}
+            time={untrack(timeText)}
+            onClose={close}
+            onDone={() => {
+              setMarked((count) => count + 1)
+              finish(text('bookmark.done'))
+            }}
+          />
         )}
       </Show>
       <Show when={open() === 'verify'}>
@@ -355,4 +441,10 @@ function Screen(props: PlaybackProps): JSX.Element {
       </Show>
     </div>
   )
+}
+
+/** How far a clock is from UTC at a moment: `GMT-3`. */
+function offsetText(us: number, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'shortOffset' }).formatToParts(us / 1000)
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? ''
 }

@@ -6,6 +6,7 @@ import { createAction } from '../ui/createAction'
 import { createData } from '../ui/createData'
 import { Dialog } from '../ui/Dialog'
 import { Check, Field, Select } from '../ui/Field'
+import { LEAST_PASSWORD } from '../ui/ExportRow'
 import { Form } from '../ui/Form'
 import type { Range } from './range'
 
@@ -75,10 +76,26 @@ const CONTAINERS: readonly { readonly value: Container; readonly label: string }
   { value: 'mp4', label: 'MP4' },
   { value: 'mkv', label: 'Matroska (MKV)' },
 ]
-const LEAST_PASSWORD = 8
+export interface ExportDialogProps extends TakeAwayProps {
+  /** Whose cases a clip may be put into; undefined for who may not work on any. */
+  readonly city: string | undefined
+  /** What was asked for. */
+  onDone(kind: 'exports' | 'clips'): void
+}
+
+/** Open cases of a city, with what stands for none. */
+function createCases(city: () => string | undefined, none: string) {
+  const app = useApp()
+  const cases = createData(city, (of) => (of === undefined ? Promise.resolve([]) : recording.cases(app.client, of)))
+  const choices = (keep?: string) => [
+    { value: '', label: none },
+    ...(cases.value() ?? []).filter((one) => one.state === 'open' || one.id === keep).map((one) => ({ value: one.id, label: [one.number, one.title].filter(Boolean).join(' · ') })),
+  ]
+  return { choices, reload: cases.reload }
+}
 
 /** Takes video away: why is always said, and is audited. */
-export function ExportDialog(props: TakeAwayProps & { onDone(): void }): JSX.Element {
+export function ExportDialog(props: ExportDialogProps): JSX.Element {
   const app = useApp()
   const [kind, setKind] = createSignal('export')
   const isClip = () => kind() === 'clip'
@@ -89,6 +106,8 @@ export function ExportDialog(props: TakeAwayProps & { onDone(): void }): JSX.Ele
   const [why, setWhy] = createSignal('')
   const [reason, setReason] = createSignal<ClipReason>('evidence')
   const [password, setPassword] = createSignal('')
+  const [of, setOf] = createSignal('')
+  const cases = createCases(() => props.city, app.text('hold.no_case'))
   const short = () => password() !== '' && password().length < LEAST_PASSWORD
   const ready = () => {
     const count = isClip() ? chosen().length === 1 : chosen().length > 0
@@ -98,12 +117,12 @@ export function ExportDialog(props: TakeAwayProps & { onDone(): void }): JSX.Ele
     const { from_us, to_us } = props.range
     if (isClip()) {
       const camera = chosen()[0] ?? ''
-      await recording.clip(app.client, { camera, from_us, to_us, reason: reason(), name: why().trim(), container: container(), audio: audio() })
+      await recording.clip(app.client, { camera, from_us, to_us, reason: reason(), name: why().trim(), container: container(), audio: audio(), ...(of() === '' ? {} : { case: of() }) })
     } else {
       const parts = chosen().map((camera) => ({ camera, from_us, to_us, streams: ['main' as const] }))
       await recording.export(app.client, { parts, why: why().trim(), container: container(), audio: audio(), password: password() === '' ? null : password() })
     }
-    props.onDone()
+    props.onDone(isClip() ? 'clips' : 'exports')
   })
   return (
     <Dialog title={app.text('export.title')} onClose={() => { props.onClose() }}>
@@ -131,6 +150,9 @@ export function ExportDialog(props: TakeAwayProps & { onDone(): void }): JSX.Ele
             choices={CLIP_REASONS.map((one) => ({ value: one, label: app.text(`clip_reason.${one}`) }))}
             onChange={(value) => setReason(value as ClipReason)}
           />
+          <Show when={props.city !== undefined}>
+            <Select label={app.text('hold.case')} value={of()} choices={cases.choices()} onChange={setOf} />
+          </Show>
         </Show>
         <Field
           label={app.text(isClip() ? 'field.name' : 'export.why')}
@@ -168,21 +190,18 @@ function Cancel(props: { onClose(): void }): JSX.Element {
 const NEW_CASE = 'new'
 
 /** Keeps a stretch of time whatever the rules say. */
-export function HoldDialog(props: TakeAwayProps & { readonly city: string; onDone(): void }): JSX.Element {
+export function HoldDialog(props: TakeAwayProps & { readonly city: string | undefined; onDone(): void }): JSX.Element {
   const app = useApp()
   // eslint-disable-next-line solid/reactivity -- what one begins with
   const [chosen, setChosen] = createSignal<readonly string[]>(props.cameras.map(({ id }) => id))
   const [why, setWhy] = createSignal('')
   const [of, setOf] = createSignal('')
   const [title, setTitle] = createSignal('')
-  const cases = createData(
-    () => props.city,
-    (city) => recording.cases(app.client, city),
-  )
+  const cases = createCases(() => props.city, app.text('hold.no_case'))
   const ready = () => chosen().length > 0 && why().trim() !== '' && props.range.to_us > props.range.from_us && (of() !== NEW_CASE || title().trim() !== '')
   const action = createAction(async () => {
     const { from_us, to_us } = props.range
-    const known = of() === NEW_CASE ? (await recording.openCase(app.client, title().trim(), props.city)).id : of()
+    const known = of() === NEW_CASE ? (await recording.openCase(app.client, { title: title().trim(), city: props.city ?? '' })).id : of()
     // A second attempt goes on with the case that the first one opened.
     setOf(known)
     if (known !== '') cases.reload()
@@ -192,18 +211,16 @@ export function HoldDialog(props: TakeAwayProps & { readonly city: string; onDon
     }
     props.onDone()
   })
-  const choices = () => [
-    { value: '', label: app.text('hold.no_case') },
-    ...(cases.value() ?? []).filter((one) => one.state === 'open' || one.id === of()).map((one) => ({ value: one.id, label: [one.number, one.title].filter(Boolean).join(' · ') })),
-    { value: NEW_CASE, label: app.text('hold.new_case') },
-  ]
+  const choices = () => [...cases.choices(of()), { value: NEW_CASE, label: app.text('hold.new_case') }]
   return (
     <Dialog title={app.text('hold.title')} onClose={() => { props.onClose() }}>
       <p>{app.text('hold.hint')}</p>
       <Form action={action} submit={app.text('hold.place')} disabled={!ready()} more={<Cancel onClose={() => { props.onClose() }} />}>
         <Times range={props.range} zone={props.zone} onRange={(range) => { props.onRange(range) }} />
         <Cameras all={props.cameras} chosen={chosen()} onChange={setChosen} />
-        <Select label={app.text('hold.case')} value={of()} choices={choices()} onChange={setOf} />
+        <Show when={props.city !== undefined}>
+          <Select label={app.text('hold.case')} value={of()} choices={choices()} onChange={setOf} />
+        </Show>
         <Show when={of() === NEW_CASE}>
           <Field label={app.text('hold.case.title')} value={title()} onInput={setTitle} maxlength={120} required />
         </Show>

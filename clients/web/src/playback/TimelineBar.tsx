@@ -4,7 +4,7 @@ import { pan, scaleOf, stretchAt, usAt, xOf, zoom, type View } from '../lib/time
 import { DAY, SECOND, type Zone } from '../lib/zone'
 import { useApp } from '../ui/app'
 import { createSize } from '../ui/createSize'
-import { draw, momentText, rowAt, type Paint } from './draw'
+import { draw, leastHeight, momentText, rowAt, type Paint } from './draw'
 import type { Range } from './range'
 import { createPreview } from './createPreview'
 
@@ -122,7 +122,7 @@ export function TimelineBar(props: TimelineBarProps): JSX.Element {
   })
 
   return (
-    <div class="timeline" ref={box}>
+    <div class="timeline" ref={box} style={{ '--rows-height': `${leastHeight(props.rows.length)}px` }}>
       <canvas
         ref={canvas}
         role="slider"

@@ -1,9 +1,7 @@
 import type { JSX } from 'solid-js'
 import { useApp } from '../ui/app'
 import { Dialog } from '../ui/Dialog'
-
-/** The page that verifies files without a server: the server gives it as a file to keep. */
-export const VERIFIER = '/verify.html'
+import { VERIFIER } from '../ui/ExportList'
 
 /** Where a file that was dropped here is verified: by a page of its own, which sends it nowhere. */
 export function VerifyDialog(props: { readonly file: string; onClose(): void }): JSX.Element {

@@ -1,6 +1,6 @@
 import type { Timeline } from '../api/recording'
 import { scaleOf, spanOf, ticksOf, xOf, type View } from '../lib/timeline'
-import { DAY, HOUR, SECOND, type Zone } from '../lib/zone'
+import { DAY, HOUR, isTwice, SECOND, type Zone } from '../lib/zone'
 
 /** Colours, as the page's style sheet says them. */
 export type Paint = Readonly<Record<'ground' | 'line' | 'text' | 'muted' | 'span' | 'held' | 'gap' | 'mark' | 'accent' | 'bad', string>>
@@ -24,6 +24,11 @@ const MOST_ROW = 30
 
 export function rowHeight(height: number, rows: number): number {
   return Math.min(MOST_ROW, Math.max(LEAST_ROW, (height - AXIS - 4) / Math.max(1, rows)))
+}
+
+/** What so many rows take at least. */
+export function leastHeight(rows: number): number {
+  return AXIS + 4 + rows * LEAST_ROW
 }
 
 /** Which row is at this height; undefined above the first and below the last. */
@@ -168,6 +173,8 @@ export function momentText(us: number, view: View, zone: Zone, language: string)
     minute: '2-digit',
     second: '2-digit',
     ...(fine ? { fractionalSecondDigits: 2 as const } : {}),
+    // Of an hour that the clock shows twice the offset tells which one is meant.
+    ...(isTwice(us, zone) ? { timeZoneName: 'shortOffset' as const } : {}),
   })
   return format.format(us / 1000)
 }

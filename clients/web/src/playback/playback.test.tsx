@@ -22,7 +22,7 @@ const timeline: Timeline = {
   time_zone: 'America/Sao_Paulo',
 }
 const exported: Export = {
-  id: 'e1', kind: 'export', name: '', why: 'Theft', parts: [], locked: false, state: 'processing', done_bytes: 1, total_bytes: 4,
+  id: 'e1', city: 'sp', kind: 'export', name: '', why: 'Theft', parts: [], container: 'mp4', audio: true, case: null, reason: null, by: 'u1', locked: false, state: 'processing', done_bytes: 1, total_bytes: 4,
   error: null, gaps: [], file: null, bytes: null, sha256: null, created_us: AT, expires_us: null, version: 2,
 }
 
@@ -94,7 +94,7 @@ beforeEach(() => {
   vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(null)
   players = []
   server = fakeServer({
-    'GET /cameras': page({ id: 'c1', name: 'Gate', city: 'sp' }, { id: 'c2', name: 'Yard', city: 'sp' }),
+    'GET /cameras': page({ id: 'c1', name: 'Gate', city: 'sp', groups: [] }, { id: 'c2', name: 'Yard', city: 'sp', groups: [] }),
     'GET /timelines': { items: [timeline, { ...timeline, camera: 'c2' }] },
     'GET /cameras/c1/recording': { camera: 'c1', rule: {}, manual: null, now: { main: 'continuous' }, version: 1 },
     'GET /exports': page(exported, { ...exported, id: 'e2', state: 'completed', name: 'Night', bytes: 81e6, file: 'night.mp4' }),
@@ -127,7 +127,7 @@ describe('the playback screen', () => {
   it('offers what one may do', async () => {
     const { container } = open(undefined, ['playback.view'])
     await text(container, 'Range')
-    for (const missing of ['Export…', 'Keep this…', 'Stop recording']) expect(container.textContent).not.toContain(missing)
+    for (const missing of ['Export…', 'Exports', 'Snapshot', 'Keep this…', 'Stop recording']) expect(container.textContent).not.toContain(missing)
   })
 
   it('is led by its buttons and keys', async () => {
@@ -154,14 +154,165 @@ describe('the playback screen', () => {
     await vi.waitFor(() => {
       expect(last()?.at).toBe(before)
     })
-    key('l')
-    key('j')
     const speed = labelled(container, 'Speed') as HTMLSelectElement
     speed.value = '8'
     speed.dispatchEvent(new Event('change', { bubbles: true }))
     turn()
     expect(Math.abs(last()?.rate ?? 0)).toBe(8)
     expect(app.router.address()).toContain('/playback?cameras=c1,c2&at=2026-11-20T11:59:')
+  })
+
+  it('is shuttled, stepped and skipped through by keys, and tells which there are', async () => {
+    const { container } = open()
+    await loaded(container)
+    const rate = () => {
+      turn()
+      return last()?.running === true ? last()?.rate : 0
+    }
+    key('l')
+    expect(rate()).toBe(1)
+    key('l')
+    expect(rate()).toBe(2)
+    key('ArrowUp')
+    expect(rate()).toBe(4)
+    key('j')
+    expect(rate()).toBe(-1)
+    key('j')
+    expect(rate()).toBe(-2)
+    key('ArrowDown')
+    expect(rate()).toBe(-1)
+    key('k')
+    expect(rate()).toBe(0)
+    const before = last()?.at ?? 0
+    key('ArrowLeft')
+    expect(last()?.at).toBe(before - 10 * SECOND)
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', shiftKey: true, bubbles: true, cancelable: true }))
+    expect(last()?.at).toBe(before + 50 * SECOND)
+    key('m')
+    expect(labelled(container, 'Sound off')).toBeDefined()
+    // What a field or a button needs itself is left to it.
+    key('l', labelled(container, 'Speed'))
+    key(' ', labelled(container, 'Sound off'))
+    expect(rate()).toBe(0)
+    key('?')
+    await text(container, 'Frame before, next frame')
+    press(container, 'Close')
+    expect(container.querySelector('dialog')).toBeNull()
+  })
+
+  it('shows 1, 4, 9 or 16 at once, page by page', async () => {
+    const { container } = open()
+    await loaded(container)
+    const seen = () => [...container.querySelectorAll<HTMLElement>('[data-camera]')].map((one) => one.dataset.camera)
+    labelled(container, '4 at once').click()
+    expect(seen()).toEqual(['c1', 'c2'])
+    expect(container.querySelectorAll('.place')).toHaveLength(2)
+    key('1')
+    expect(seen()).toEqual(['c1'])
+    await text(container, '1 of 2')
+    key('PageDown')
+    expect(seen()).toEqual(['c2'])
+    labelled(container, 'Cameras before').click()
+    expect(seen()).toEqual(['c1'])
+    // Back to what was before, and from there to all.
+    key('Escape')
+    expect(container.querySelectorAll('.place')).toHaveLength(2)
+    labelled(container, '4 at once').click()
+    expect(container.querySelectorAll('.place')).toHaveLength(0)
+    key('Enter')
+    expect(seen()).toEqual(['c1'])
+    key('Enter')
+    expect(seen()).toEqual(['c1', 'c2'])
+    labelled(container, '9 at once').click()
+    container.querySelector<HTMLElement>('.place')?.click()
+    await text(container, '2 of at most 16 chosen')
+  })
+
+  it('looks closer by wheel, hand and keys, and then at the large picture', async () => {
+    const { container } = open()
+    await loaded(container)
+    const tile = container.querySelector<HTMLElement>('[data-camera=c1]')
+    const video = () => container.querySelector<HTMLElement>('[data-camera=c1] video')
+    vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockReturnValue(new DOMRect(0, 0, 200, 100))
+    tile?.dispatchEvent(Object.assign(new Event('wheel', { bubbles: true, cancelable: true }), { deltaY: -100, clientX: 200, clientY: 100 }))
+    expect(video()?.style.transform).toContain('scale(1.25)')
+    await text(container, '1.3×')
+    expect(players.at(-1)?.options.groups).toBeDefined()
+    expect(players).toHaveLength(3)
+    const hand = (kind: string, clientX: number, pointerId = 1) => tile?.dispatchEvent(Object.assign(new Event(kind, { bubbles: true }), { pointerId, clientX, clientY: 50, pointerType: 'touch' }))
+    const before = video()?.style.transform
+    hand('pointerdown', 100)
+    hand('pointermove', 120)
+    expect(video()?.style.transform).not.toBe(before)
+    hand('pointerdown', 160, 2)
+    hand('pointermove', 200, 2)
+    expect(video()?.style.transform).toContain('scale(2.5)')
+    hand('pointerup', 200, 2)
+    hand('pointerup', 120)
+    key('+')
+    expect(video()?.style.transform).toContain('scale(3.125)')
+    key('-')
+    press(container, 'Whole picture')
+    expect(video()?.style.transform).toBe('')
+    key('+')
+    key('Escape')
+    expect(video()?.style.transform).toBe('')
+  })
+
+  it('says where nothing is recorded, and offers what is nearest', async () => {
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'gap', hole: { from: AT + 60 * SECOND, to: AT + 600 * SECOND, reason: 'disk_full' } })
+    labelled(container, '10 seconds on').click()
+    server.answers['GET /timelines'] = { items: [{ ...timeline, spans: [{ ...timeline.spans[0], to_us: AT - 60 * SECOND }, { ...timeline.spans[0], from_us: AT + 600 * SECOND, to_us: AT + 900 * SECOND }] }] }
+    for (let seconds = 10; seconds < 120; seconds += 10) labelled(container, '10 seconds on').click()
+    await text(container, 'Nothing of Gate is recorded at 11/20/26, 9:02:00')
+    await text(container, 'Recorded from 11/20/26, 9:10:00')
+    press(container, [...container.querySelectorAll('.nearest button')].at(-1)?.textContent ?? '')
+    expect(last()?.at).toBe(AT + 600 * SECOND)
+  })
+
+  it('goes from one gap or bookmark to the next, and says where there is none', async () => {
+    const { container } = open()
+    await loaded(container)
+    key('g')
+    await vi.waitFor(() => {
+      expect(last()?.at).toBe(AT + 60 * SECOND)
+    })
+    server.answers['GET /timelines'] = { items: [{ ...timeline, marks: [{ at_us: AT - 500 * SECOND, to_us: null, kind: 'bookmark', id: 'b1', text: 'Van' }] }] }
+    const goal = labelled(container, 'Go to the next').querySelector('select')
+    if (goal === null) throw new Error('nothing to choose')
+    goal.value = 'bookmark'
+    goal.dispatchEvent(new Event('change', { bubbles: true }))
+    labelled(container, 'Before: Bookmark').click()
+    await vi.waitFor(() => {
+      expect(last()?.at).toBe(AT - 500 * SECOND)
+    })
+    labelled(container, 'Next: Bookmark').click()
+    await text(container, 'Bookmark: none after this moment')
+    key('e')
+    await text(container, 'Event: none after this moment')
+  })
+
+  it('saves the frame that is seen', async () => {
+    server.answers['GET /cameras/c1/picture'] = () => new Response('jpeg', { headers: { 'Vms-At': String(AT) } })
+    const saved: string[] = []
+    vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download)
+    })
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'showing' })
+    key('s')
+    await text(container, 'Saved as Gate_2026-11-20T12-00-00-000Z.jpg')
+    expect(saved).toEqual(['Gate_2026-11-20T12-00-00-000Z.jpg'])
+    expect(server.last('GET /cameras/c1/picture')?.path).toContain(`at_us=${AT}&exact=true`)
+    server.answers['GET /cameras/c1/picture'] = refusal(404, 'no_recording')
+    press(container, 'Snapshot')
+    await vi.waitFor(() => {
+      expect(container.querySelector('.refusal')).not.toBeNull()
+    })
   })
 
   it('says why there is no picture', async () => {
@@ -236,7 +387,7 @@ describe('what is taken away', () => {
   it('is exported with a reason, and followed', async () => {
     server.answers['POST /exports'] = exported
     server.answers['POST /exports/e1/cancel'] = { ...exported, state: 'cancelled' }
-    server.answers['POST /exports/e2/link'] = { path: '/api/v1/exports/e2/file?x', expires_us: AT }
+    server.answers['GET /exports/e2'] = { ...exported, id: 'e2', file: 'night.mp4' }
     const { container } = open()
     await loaded(container)
     press(container, 'Export…')
@@ -261,11 +412,15 @@ describe('what is taken away', () => {
     })
     await text(container, 'In progress · 25 %')
     press(container, 'Cancel')
-    const clicked = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    const clicked: string[] = []
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      clicked.push(this.href)
+    })
     press(container, 'Download')
     await vi.waitFor(() => {
-      expect(server.last('POST /exports/e1/cancel')?.headers.get('If-Match')).toBe('"2"')
-      expect(clicked).toHaveBeenCalled()
+      expect(server.last('POST /exports/e1/cancel')).toBeDefined()
+      // By one's own session: no link that others could follow is made for it.
+      expect(clicked).toEqual([expect.stringContaining('/api/v1/exports/e2/file')])
     })
   })
 
@@ -315,6 +470,35 @@ describe('what is taken away', () => {
     submit(container)
     await text(container, 'The moment is marked.')
     expect(server.last('POST /bookmarks')?.body).toEqual({ camera: 'c1', at_us: AT, text: 'White van' })
+  })
+
+  it('was marked before, and is found, changed and deleted', async () => {
+    server.answers['GET /bookmarks'] = page({ id: 'b1', camera: 'c1', at_us: AT - 60 * SECOND, to_us: null, text: 'White van', by: 'u1', version: 3 })
+    server.answers['PATCH /bookmarks/b1'] = { id: 'b1' }
+    server.answers['DELETE /bookmarks/b1'] = null
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Bookmarks')
+    await text(container, 'White van')
+    type(container, 'Search', 'van')
+    await vi.waitFor(() => {
+      expect(server.last('GET /bookmarks')?.path).toContain('text=van')
+    })
+    container.querySelector<HTMLElement>('.moment')?.click()
+    expect(last()?.at).toBe(AT - 60 * SECOND)
+    press(container, 'Change')
+    type(container, 'What is to be seen', 'Grey van')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('PATCH /bookmarks/b1')).toMatchObject({ body: { text: 'Grey van' } })
+      expect(container.querySelector('dialog')).toBeNull()
+    })
+    press(container, 'Delete')
+    await text(container, 'Delete the bookmark “White van”?')
+    container.querySelector<HTMLButtonElement>('dialog .button.danger')?.click()
+    await vi.waitFor(() => {
+      expect(server.last('DELETE /bookmarks/b1')?.headers.get('If-Match')).toBe('"3"')
+    })
   })
 
   it('is recorded by hand, or not', async () => {

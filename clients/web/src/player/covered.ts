@@ -43,6 +43,8 @@ export interface Cover {
   frontier(us: number): number | undefined
   /** The earliest fetched stretch that joins the one at `us`, and what was fetched before it without joining. */
   earliest(us: number): { readonly first: Covered; readonly before: Covered | undefined } | undefined
+  /** The last stretch that begins before a moment. */
+  lastBefore(us: number): Covered | undefined
   /** Drops what lies wholly outside. */
   keep(from: number, to: number): void
   clear(): void
@@ -127,6 +129,7 @@ export function makeCover(): Cover {
       }
       return undefined
     },
+    lastBefore: (us) => list.findLast((one) => one.from < us),
     keep(from, to) {
       list = list.filter((one) => one.to >= from && one.from <= to)
       holes = holes.filter((one) => (one.to ?? Infinity) >= from && one.from <= to)

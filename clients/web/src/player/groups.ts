@@ -23,10 +23,15 @@ export interface GroupsOptions {
   readonly send?: typeof fetch
 }
 
+/** What an answer says of itself, without its video. */
+export type GroupHead = Pick<Group, 'from' | 'to' | 'next' | 'previous'>
+
 export interface Groups {
   init(at: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>
   /** Rejects with a Problem; `keys`: key frames alone, of so many groups. */
   get(at: number, keys: number | undefined, signal: AbortSignal): Promise<Group>
+  /** The same by its key frame alone: asked where something is known to be, to learn whether more came after it. */
+  look(at: number, signal: AbortSignal): Promise<GroupHead>
 }
 
 /** Gives the address that is in force; `fresh`: the last one was refused. */
@@ -55,26 +60,32 @@ export function makeGroups({ camera, stream, token, send = (input, init) => fetc
     async init(at, signal) {
       return new Uint8Array(await (await ask(`/init.mp4?at=${at}`, signal)).arrayBuffer())
     },
-    async get(at, keys, signal) {
-      const answer = await ask(`/${at}.m4s${keys === undefined ? '' : `?keys=${keys}`}`, signal)
-      const bytes = new Uint8Array(await answer.arrayBuffer())
-      const number = (name: string) => {
-        const text = answer.headers.get(name)
-        return text === null || text === '' ? undefined : Number(text)
-      }
-      const from = number('Vms-From')
-      const to = number('Vms-To')
-      if (from === undefined || to === undefined) throw new Problem(answer.status, { code: 'playback_headers', values: {} })
-      return {
-        bytes,
-        from,
-        to,
-        next: number('Vms-Next'),
-        previous: number('Vms-Previous'),
-        init: answer.headers.get('Vms-Init') ?? '',
-        gap: answer.headers.get('Vms-Gap') ?? undefined,
-      }
+    get,
+    async look(at, signal) {
+      const { from, to, next, previous } = await get(at, 1, signal)
+      return { from, to, next, previous }
     },
+  }
+
+  async function get(at: number, keys: number | undefined, signal: AbortSignal): Promise<Group> {
+    const answer = await ask(`/${at}.m4s${keys === undefined ? '' : `?keys=${keys}`}`, signal)
+    const bytes = new Uint8Array(await answer.arrayBuffer())
+    const number = (name: string) => {
+      const text = answer.headers.get(name)
+      return text === null || text === '' ? undefined : Number(text)
+    }
+    const from = number('Vms-From')
+    const to = number('Vms-To')
+    if (from === undefined || to === undefined) throw new Problem(answer.status, { code: 'playback_headers', values: {} })
+    return {
+      bytes,
+      from,
+      to,
+      next: number('Vms-Next'),
+      previous: number('Vms-Previous'),
+      init: answer.headers.get('Vms-Init') ?? '',
+      gap: answer.headers.get('Vms-Gap') ?? undefined,
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { Problem } from '../api/problem'
 import { SECOND } from '../lib/zone'
 import { makeClock, type Clock } from './clock'
 import { makeDesk, type Desk } from './desk'
-import { makePlayback, type Playback, type PlaybackState } from './playback'
+import { makePlayback, type Foresight, type Playback, type PlaybackState } from './playback'
 import { fakeGroups, fakeSink, type FakeGroups, type FakeSink } from './recorded/testing'
 
 const AT = 1_800_000_000 * SECOND
@@ -31,7 +31,7 @@ interface Tile {
   readonly states: PlaybackState[]
 }
 
-function tile(desk: Desk, groups: FakeGroups, id = 'gate', prepare: (sink: FakeSink) => void = () => undefined): Tile {
+function tile(desk: Desk, groups: FakeGroups, id = 'gate', prepare: (sink: FakeSink) => void = () => undefined, foresee?: (us: number) => Foresight): Tile {
   const sinks: FakeSink[] = []
   const states: PlaybackState[] = []
   const makeSink = () => {
@@ -40,7 +40,7 @@ function tile(desk: Desk, groups: FakeGroups, id = 'gate', prepare: (sink: FakeS
     sinks.push(made)
     return made
   }
-  const playback = makePlayback({ groups, makeSink, sound: false, onState: (state) => states.push(state), now: () => ms })
+  const playback = makePlayback({ groups, makeSink, sound: false, onState: (state) => states.push(state), now: () => ms, ...(foresee === undefined ? {} : { foresee }) })
   desk.add(id, playback)
   const sink = () => {
     const last = sinks.at(-1)
@@ -218,6 +218,74 @@ describe('the end', () => {
     await pass(desk, 2500, one)
     expect(one.playback.state().kind).toBe('showing')
     expect(clock.running()).toBe(true)
+  })
+})
+
+describe('what is known beforehand', () => {
+  /** Asks that the server would refuse, for which a browser writes an error into its console. */
+  const inVain = (one: Tile) => one.groups.asked.filter((ask) => Number(ask.split(' ')[0]) >= Math.max(...one.groups.spans.map(({ to }) => to)))
+
+  it('spares asking where nothing was recorded', async () => {
+    const { desk } = stand()
+    const one = tile(desk, fakeGroups(), 'gate', undefined, () => 'nothing')
+    await pass(desk, 3000, one)
+    expect(one.groups.asked).toEqual([])
+    expect(one.playback.state()).toEqual({ kind: 'end' })
+    expect(await desk.step('gate', true)).toBe(false)
+  })
+
+  it('is waited for while it is being found out', async () => {
+    const { desk } = stand()
+    let says: Foresight = 'wait'
+    const one = tile(desk, fakeGroups({ from: AT, to: AT + 9 * SECOND }), 'gate', undefined, () => says)
+    await pass(desk, 400, one)
+    expect(one.groups.asked).toEqual([])
+    expect(one.playback.state()).toEqual({ kind: 'loading' })
+    says = 'ask'
+    await pass(desk, 200, one)
+    expect(one.playback.state()).toEqual({ kind: 'showing' })
+  })
+
+  it('lets what is known to be there tell whether more came', async () => {
+    const { desk } = stand()
+    const end = AT - 5 * SECOND
+    const one = tile(desk, fakeGroups({ from: AT - 60 * SECOND, to: end }), 'gate', undefined, () => end)
+    await pass(desk, 2500, one)
+    expect(one.playback.state()).toEqual({ kind: 'end' })
+    expect(one.groups.asked.length).toBeGreaterThan(1)
+    expect(one.groups.asked.every((ask) => ask === `${end - 1} keys=1`)).toBe(true)
+    one.groups.spans = [{ from: AT - 60 * SECOND, to: AT + 9 * SECOND }]
+    await pass(desk, 1500, one)
+    expect(one.playback.state()).toEqual({ kind: 'showing' })
+  })
+
+  it('is not asked in vain at the end of what is being recorded, nor often', async () => {
+    const { clock, desk } = stand()
+    const one = tile(desk, fakeGroups({ from: AT, to: AT + 2 * SECOND }))
+    clock.want(true)
+    await pass(desk, 6000, one)
+    expect(one.playback.state()).toEqual({ kind: 'end' })
+    expect(inVain(one)).toEqual([])
+    const before = one.groups.asked.length
+    // The last group grows with each frame.
+    for (let grown = 1; grown <= 25; grown += 1) {
+      one.groups.spans = [{ from: AT, to: AT + 2 * SECOND + grown * 40_000 }]
+      await pass(desk, 40, one)
+    }
+    expect(one.groups.asked.length - before).toBeLessThan(12)
+  })
+
+  it('tells of a server that refuses to say', async () => {
+    const { desk } = stand()
+    const groups = fakeGroups({ from: AT - 60 * SECOND, to: AT - SECOND })
+    groups.refuse = new Problem(503, { code: 'unavailable', values: {} })
+    const one = tile(desk, groups, 'gate', undefined, () => AT - SECOND)
+    await pass(desk, 400, one)
+    expect(one.playback.state()).toMatchObject({ kind: 'failed' })
+    // Retention took it meanwhile.
+    groups.refuse = new Problem(404, { code: 'no_recording', values: {} })
+    await pass(desk, 12_000, one)
+    expect(one.playback.state()).toEqual({ kind: 'end' })
   })
 })
 

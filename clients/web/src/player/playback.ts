@@ -44,8 +44,17 @@ export interface PlaybackMarks {
   readonly held_s: number
 }
 
+/**
+ * What is known of a moment before the server is asked for it: `ask` where something is recorded at it or after it, `wait`
+ * where that is being found out, `nothing` where there is no recording at all; else the end of the last recording, which
+ * may have gone on since.
+ */
+export type Foresight = 'ask' | 'wait' | 'nothing' | number
+
 export interface PlaybackOptions {
   readonly groups: Groups
+  /** Spares the server requests for what is not there. Without it everything is asked for. */
+  readonly foresee?: (us: number) => Foresight
   readonly makeSink: () => Sink
   readonly sound: boolean
   onState(state: PlaybackState): void
@@ -186,6 +195,60 @@ export function makePlayback(options: PlaybackOptions): Playback {
     if (!keys) groupUs = Math.max(to - from, SECOND / 10)
   }
 
+  /** Fetches at a moment of which no neighbour is known, if anything is to be had there. */
+  function tryAt(at: number, many: number | undefined): void {
+    const last = cover.lastBefore(at)
+    if (last?.next !== undefined && last.next >= at) {
+      fetchAt(at, many)
+      return
+    }
+    if (last !== undefined && last.next === undefined) {
+      lookBeyond(at, last.from, many)
+      return
+    }
+    const known = options.foresee?.(at) ?? 'ask'
+    if (known === 'ask') fetchAt(at, many)
+    else if (known === 'nothing') endAt(at)
+    else if (known !== 'wait') lookBeyond(at, Math.max(0, known - 1), many)
+  }
+
+  function endAt(at: number): void {
+    cover.endsAt(at)
+    notBefore = now() + LIVE_MS
+  }
+
+  /** What is being recorded goes on: what is known to be there tells whether more came. */
+  function lookBeyond(at: number, from: number, many: number | undefined): void {
+    const { signal } = stop
+    fetching = true
+    void groups
+      .look(from, signal)
+      .then((head) => {
+        if (signal.aborted) return
+        if (head.to > at + INSIDE || head.next !== undefined) {
+          // A group that grows is not fetched anew for each of its frames.
+          notBefore = now() + LIVE_MS / 2
+          fetchAt(at, many)
+        } else {
+          endAt(at)
+          fetching = false
+        }
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted) return
+        refused(error, at)
+        fetching = false
+      })
+  }
+
+  function refused(error: unknown, at: number): void {
+    if (error instanceof Problem && error.reason.code === 'no_recording') endAt(at)
+    else if (error instanceof Problem) {
+      failed(error)
+      notBefore = now() + again.next()
+    } else renewSink(error)
+  }
+
   /** Fetches at a moment; what it was not there for is a hole up to what came. */
   function fetchAt(at: number, many: number | undefined, known: number = at): void {
     const { signal } = stop
@@ -200,14 +263,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
         again.reset()
       })
       .catch((error: unknown) => {
-        if (signal.aborted) return
-        if (error instanceof Problem && error.reason.code === 'no_recording') {
-          cover.endsAt(at)
-          notBefore = now() + LIVE_MS
-        } else if (error instanceof Problem) {
-          failed(error)
-          notBefore = now() + again.next()
-        } else renewSink(error)
+        if (!signal.aborted) refused(error, at)
       })
       .finally(() => {
         if (!signal.aborted) fetching = false
@@ -219,9 +275,9 @@ export function makePlayback(options: PlaybackOptions): Playback {
     const chunk = keys ? Math.ceil((Math.abs(rate) * 2 * SECOND) / groupUs) : undefined
     if (!backwards) {
       const edge = cover.frontier(at)
-      if (edge !== undefined && edge - at < reach) fetchAt(edge, chunk)
-      // What is being recorded goes on: asked for again until it is there.
-      else if (edge === undefined && cover.look(at).kind === 'end') fetchAt(at, chunk)
+      if (edge !== undefined && edge - at < reach) tryAt(edge, chunk)
+      // What is being recorded goes on: looked for again until it is there.
+      else if (edge === undefined && cover.look(at).kind === 'end') tryAt(at, chunk)
       return
     }
     fetchBehind(at, reach, chunk ?? 1)
@@ -232,7 +288,7 @@ export function makePlayback(options: PlaybackOptions): Playback {
     if (found === undefined && cover.look(at).kind === 'gap') return
     if (found === undefined) {
       // The group that this moment is in, or the next one, tells where it goes on.
-      fetchAt(at, 1)
+      tryAt(at, 1)
       return
     }
     const { first, before } = found
@@ -364,7 +420,10 @@ export function makePlayback(options: PlaybackOptions): Playback {
   }
 
   async function frameBeside(us: number, forward: boolean): Promise<number | undefined> {
-    const here = heldAt(us) ?? (await fetchGroup(us))
+    const there = heldAt(us)
+    // Where nothing is known to be recorded there is no frame, and nothing is asked.
+    if (there === undefined && (options.foresee?.(us) ?? 'ask') !== 'ask') return undefined
+    const here = there ?? (await fetchGroup(us))
     if (here === undefined) return undefined
     const index = here.frames.findLastIndex((frame) => frame.at_us <= us)
     const inside = here.frames[forward ? index + 1 : index - 1]

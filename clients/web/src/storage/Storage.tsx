@@ -1,4 +1,5 @@
-import { For, Show, type JSX } from 'solid-js'
+import { createMemo, For, Show, type JSX } from 'solid-js'
+import type { CameraItem } from '../api/cameras'
 import { recording, type EvidenceKey, type Forecast, type Volume } from '../api/recording'
 import { save } from '../lib/save'
 import { useApp } from '../ui/app'
@@ -13,17 +14,22 @@ export function Storage(): JSX.Element {
     () => undefined,
     () => recording.volumes(app.client),
   )
-  const forecast = createData(
+  const cameras = createData(
     () => undefined,
-    () => recording.forecast(app.client),
+    () => (app.may('camera.read') ? app.client.all<CameraItem>('/cameras') : Promise.resolve([])),
   )
+  const forecast = createData(
+    () => cameras.value()?.map(({ id }) => id) ?? [],
+    (ids) => recording.forecast(app.client, ids),
+  )
+  // Who takes nothing away has nothing to compare them with.
   const keys = createData(
     () => undefined,
-    () => recording.keys(app.client),
+    () => (app.may('clip.export') ? recording.keys(app.client) : Promise.resolve([])),
   )
   const again = () => {
     volumes.reload()
-    forecast.reload()
+    cameras.reload()
   }
   return (
     <Page
@@ -34,7 +40,7 @@ export function Storage(): JSX.Element {
         </button>
       }
     >
-      <Refusal error={volumes.error() ?? forecast.error()} />
+      <Refusal error={volumes.error() ?? cameras.error() ?? forecast.error()} />
       <Panel title={app.text('storage.volumes')}>
         <ul class="rows">
           <For each={volumes.value()} fallback={<Show when={!volumes.loading()}><li class="nothing">{app.text('storage.none')}</li></Show>}>
@@ -42,14 +48,16 @@ export function Storage(): JSX.Element {
           </For>
         </ul>
       </Panel>
-      <Cameras forecast={forecast.value()} />
-      <Panel title={app.text('storage.keys')}>
-        <p>{app.text('storage.keys.hint')}</p>
-        <Refusal error={keys.error()} />
-        <ul class="rows">
-          <For each={keys.value()}>{(key) => <KeyRow of={key} />}</For>
-        </ul>
-      </Panel>
+      <Cameras forecast={forecast.value()} names={new Map(cameras.value()?.map(({ id, name }) => [id, name]))} />
+      <Show when={app.may('clip.export')}>
+        <Panel title={app.text('storage.keys')}>
+          <p>{app.text('storage.keys.hint')}</p>
+          <Refusal error={keys.error()} />
+          <ul class="rows">
+            <For each={keys.value()}>{(key) => <KeyRow of={key} />}</For>
+          </ul>
+        </Panel>
+      </Show>
     </Page>
   )
 }
@@ -85,10 +93,12 @@ function VolumeRow(props: { readonly volume: Volume; readonly days: number | nul
   )
 }
 
-function Cameras(props: { readonly forecast: Forecast | undefined }): JSX.Element {
+function Cameras(props: { readonly forecast: Forecast | undefined; readonly names: ReadonlyMap<string, string> }): JSX.Element {
   const app = useApp()
+  /** What takes most room stands first. */
+  const sorted = createMemo(() => [...(props.forecast?.cameras ?? [])].sort((one, other) => other.bytes - one.bytes))
   return (
-    <Show when={(props.forecast?.cameras.length ?? 0) > 0}>
+    <Show when={sorted().length > 0}>
       <div class="table" tabindex="0" role="region" aria-label={app.text('storage.cameras')}>
         <table>
           <thead>
@@ -101,11 +111,11 @@ function Cameras(props: { readonly forecast: Forecast | undefined }): JSX.Elemen
             </tr>
           </thead>
           <tbody>
-            <For each={props.forecast?.cameras}>
+            <For each={sorted()}>
               {(camera) => (
                 <tr>
                   <td>
-                    <a href={`/cameras/${camera.camera}`}>{camera.camera}</a>
+                    <a href={`/cameras/${camera.camera}`}>{props.names.get(camera.camera) ?? camera.camera}</a>
                   </td>
                   <td class="number">{app.t().size(camera.bytes)}</td>
                   <td class="number">{`${app.t().number((camera.rate * 8) / 1e6, 1)} Mbit/s`}</td>

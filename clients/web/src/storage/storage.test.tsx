@@ -1,6 +1,6 @@
 import { cleanup } from '@solidjs/testing-library'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { fakeServer, press, refusal, show } from '../ui/testing'
+import { fakeServer, press, refusal, show, somebody } from '../ui/testing'
 import { Storage } from './Storage'
 
 afterEach(() => {
@@ -8,6 +8,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+const SIGNED_IN = { kind: 'in', me: somebody({ allowed: [{ scope: 'platform', functions: ['system.read', 'camera.read', 'clip.export'] }] }) } as const
 const volume = { name: 'disk1', path: '/srv/recordings', state: 'ok', reason: null, bytes: 3.2e12, free: 0.9e12, commit_ms: 7, queue_bytes: 0, rate: 5e6 }
 
 describe('storage', () => {
@@ -15,15 +16,19 @@ describe('storage', () => {
     const server = fakeServer({
       'GET /recording/volumes': { items: [volume, { ...volume, name: 'disk2', state: 'failed', reason: 'disk_failed' }] },
       'GET /recording/forecast': { volumes: [{ volume: 'disk1', rate: 5e6, days: 23.41 }, { volume: 'disk2', rate: 0, days: null }], cameras: [{ camera: 'gate', bytes: 2e11, oldest_us: null, rate: 5e5, days: 23.41 }] },
+      'GET /cameras': { items: [{ id: 'gate', name: 'Gate', city: '' }], next: null },
       'GET /evidence/keys': { items: [{ key: '3f2a9c8e57d14b60', public: 'cHVi', since_us: 1, signed_by: '' }] },
     })
     const made = vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
-    const { container } = show(() => <Storage />, { server })
+    const { container } = show(() => <Storage />, { server, state: SIGNED_IN })
     await vi.waitFor(() => {
       expect(container.textContent).toContain('23.4 days')
       expect(container.textContent).toContain('3f2a9c8e57d14b60')
     })
     expect(container.textContent).toContain('3.2 TB recorded, 900 GB free, 40.0 Mbit/s')
+    // The server forecasts for cameras that are named, and refuses to where none is.
+    expect(server.last('GET /recording/forecast')?.path).toContain('cameras=gate')
+    expect(container.querySelector('td a')?.textContent).toBe('Gate')
     expect(container.textContent).toContain('The disk failed')
     expect(container.textContent).toContain('not filling')
     press(container, 'Download')
@@ -33,7 +38,7 @@ describe('storage', () => {
   })
 
   it('says so where there is none, and why it cannot be told', async () => {
-    const server = fakeServer({ 'GET /recording/volumes': { items: [] }, 'GET /recording/forecast': refusal(403, 'permission_missing'), 'GET /evidence/keys': { items: [] } })
+    const server = fakeServer({ 'GET /recording/volumes': { items: [] }, 'GET /cameras': refusal(403, 'permission_missing'), 'GET /evidence/keys': { items: [] } })
     const { container } = show(() => <Storage />, { server })
     await vi.waitFor(() => {
       expect(container.textContent).toContain('no disk is set up')

@@ -14,6 +14,8 @@ interface Link {
 const LINKS: readonly Link[] = [
   { to: '/', text: 'nav.wall', functions: [] },
   { to: '/playback', text: 'nav.playback', functions: ['playback.view'] },
+  { to: '/exports', text: 'nav.exports', functions: ['clip.export'] },
+  { to: '/cases', text: 'nav.cases', functions: ['recording.hold'] },
   { to: '/cameras', text: 'nav.cameras', functions: ['camera.read', 'camera.manage'] },
   { to: '/places', text: 'nav.places', functions: ['group.manage'] },
   { to: '/users', text: 'nav.users', functions: ['user.read', 'user.manage'] },

@@ -15,7 +15,7 @@ from vms.api.inputs import ListQuery, body, path_name, query
 from vms.api.operation import Operations
 from vms.api.rest import examples
 from vms.api.rest import examples_cases as shown
-from vms.api.rest.cases import CityText
+from vms.api.rest.cases import CityText, IdText
 from vms.api.rest.common import id_in_path
 from vms.api.rest.recording import CameraName
 from vms.api.state import State
@@ -75,6 +75,7 @@ class ExportQuery(ListQuery, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     city: CityText | None = None
     state: Annotated[ExportStep, Meta(description="How far they are.")] | None = None
+    case: Annotated[IdText, Meta(description="Of this case.")] | None = None
 
 
 class VolumeList(msgspec.Struct, frozen=True):
@@ -149,7 +150,9 @@ async def list_clips(
 ) -> Response:
     """Return the clips of cameras from which one may take video away."""
     page, all_ = state.cursors.page(asked), state.recordings.exports
-    found = await all_.list(who, page, clips=True, city=asked.city, state=asked.state)
+    found = await all_.list(
+        who, page, clips=True, city=asked.city, state=asked.state, case=asked.case
+    )
     return answer_page(found, asked, state.cursors, Export)
 
 
@@ -176,7 +179,9 @@ async def list_exports(
 ) -> Response:
     """Return exports, time-lapses and archives; each is kept for seven days."""
     page, all_ = state.cursors.page(asked), state.recordings.exports
-    found = await all_.list(who, page, clips=False, city=asked.city, state=asked.state)
+    found = await all_.list(
+        who, page, clips=False, city=asked.city, state=asked.state, case=asked.case
+    )
     return answer_page(found, asked, state.cursors, Export)
 
 

@@ -6,6 +6,8 @@ export const en = {
   'nav.cameras': 'Cameras',
   'nav.storage': 'Storage',
   'nav.playback': 'Recordings',
+  'nav.exports': 'Exports',
+  'nav.cases': 'Cases',
   'nav.places': 'Sites and groups',
   'nav.users': 'Users',
   'nav.roles': 'Roles',

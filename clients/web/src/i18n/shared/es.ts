@@ -7,6 +7,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'nav.cameras': 'Cámaras',
   'nav.storage': 'Almacenamiento',
   'nav.playback': 'Grabaciones',
+  'nav.exports': 'Exportaciones',
+  'nav.cases': 'Casos',
   'nav.places': 'Sitios y grupos',
   'nav.users': 'Usuarios',
   'nav.roles': 'Roles',

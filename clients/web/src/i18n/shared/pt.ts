@@ -7,6 +7,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'nav.cameras': 'Câmeras',
   'nav.storage': 'Armazenamento',
   'nav.playback': 'Gravações',
+  'nav.exports': 'Exportações',
+  'nav.cases': 'Casos',
   'nav.places': 'Locais e grupos',
   'nav.users': 'Usuários',
   'nav.roles': 'Perfis',

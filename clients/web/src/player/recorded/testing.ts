@@ -95,6 +95,7 @@ export function fakeGroups(...spans: readonly Recorded[]): FakeGroups {
       }
       return Promise.resolve(group)
     },
+    look: (at, signal) => fake.get(at, 1, signal),
   }
   return fake
 }
