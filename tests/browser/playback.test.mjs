@@ -237,6 +237,7 @@ describe('the rest of the screen', () => {
     await page.getByRole('dialog').getByText('Frame before, next frame').waitFor()
     await screenshot(page, 'playback-help')
     await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
     await page.keyboard.press('g')
     await until(page, (found) => found.at === GAP.from)
     await page.keyboard.press('Shift+B')

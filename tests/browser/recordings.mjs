@@ -101,8 +101,8 @@ export async function startRecordings(cameras, { zone = 'America/Sao_Paulo', all
   let delay = 0
   const user = { id: 'u1', home: 'sp', login: 'ana', name: 'Ana', email: '', language: '', enabled: true, second_factor: true, created_us: 1, signed_in_us: null, version: 1 }
   const exports = [
-    { id: 'e1', kind: 'export', name: '', why: 'Police report 12/2026', parts: [], locked: true, state: 'processing', done_bytes: 420e6, total_bytes: 1e9, error: null, gaps: [{}], file: null, bytes: null, sha256: null, created_us: Date.now() * 1000, expires_us: null, version: 1 },
-    { id: 'e2', kind: 'clip', name: 'Gate, night', why: '', parts: [], locked: false, state: 'completed', done_bytes: 1, total_bytes: 1, error: null, gaps: [], file: 'gate.mp4', bytes: 81e6, sha256: 'x', created_us: Date.now() * 1000, expires_us: (Date.now() + 864e5) * 1000, version: 1 },
+    { id: 'e1', kind: 'export', city: 'sp', name: '', why: 'Police report 12/2026', parts: [], container: 'mp4', audio: true, case: null, reason: null, by: 'user:u1', locked: true, state: 'processing', done_bytes: 420e6, total_bytes: 1e9, error: null, gaps: [{}], file: null, bytes: null, sha256: null, created_us: Date.now() * 1000, expires_us: null, version: 1 },
+    { id: 'e2', kind: 'clip', city: 'sp', name: 'Gate, night', why: '', parts: [], container: 'mkv', audio: true, case: null, reason: 'evidence', by: 'user:u1', locked: false, state: 'completed', done_bytes: 1, total_bytes: 1, error: null, gaps: [], file: 'gate.mp4', bytes: 81e6, sha256: 'x', created_us: Date.now() * 1000, expires_us: (Date.now() + 864e5) * 1000, version: 1 },
   ]
 
   /** @param {string} camera @param {URLSearchParams} query */
