@@ -174,10 +174,7 @@ impl Access {
             Proof::Address(text) => doors.by_address(wish, text, now)?,
             Proof::Digest { digest, challenge, method } => doors.by_key(wish, digest, challenge, method, now)?,
         };
-        doors.places.take(&holder.seat, limits)?;
-        doors.next_id += 1;
-        let id = doors.next_id;
-        doors.holders.insert(id, holder);
+        let id = doors.seat(holder, limits)?;
         Ok(Ticket { inner: self.inner.clone(), id, audio })
     }
 
@@ -213,29 +210,37 @@ impl Access {
         if self.inner.open {
             return Ok(());
         }
+        self.inner.doors.lock().play(key, address, (from_us, to_us), now).map(|_| ())
+    }
+
+    /// Lets a viewer in who has recorded video played to him, from an instant
+    /// on; answers from when to when he may see, an end of 0 being none. His
+    /// place counts like any; he is let out when he is revoked.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn enter_playback(
+        &self,
+        key: &StreamKey,
+        address: Option<&str>,
+        at_us: i64,
+        now: Now,
+    ) -> Result<(Ticket, (i64, i64)), Denied> {
+        let wish = Wish { key, kind: Kind::Playback };
         let mut doors = self.inner.doors.lock();
-        let address = doors.keys.verify(address.ok_or(Denied::Missing)?)?;
-        if address.kind != Kind::Playback {
-            return Err(Denied::Foreign("kind of stream"));
-        }
-        if *address.camera != *key.camera || address.stream != key.stream {
-            return Err(Denied::Foreign("stream"));
-        }
-        if from_us < address.from_us || (address.until_us != 0 && to_us > address.until_us) {
-            return Err(Denied::Foreign("time"));
-        }
-        let running = doors.plays.get(&address.nonce).map(|play| (play.since, play.last));
-        match (doors.hold_good(&address, now), running) {
-            (Ok(()), _) => {}
-            (Err(Denied::Expired), Some((since, last)))
-                if now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY => {}
-            (Err(denied), _) => return Err(denied),
-        }
-        let since = running.map_or(now.at, |(since, _)| since);
-        let play =
-            Play { viewer: address.viewer, session: address.session, camera: address.camera, since, last: now.at };
-        doors.plays.insert(address.nonce, play);
-        Ok(())
+        let (holder, audio, limits, period) = if self.inner.open {
+            let (holder, audio, limits) = doors.anyone(wish);
+            (holder, audio, limits, (0, 0))
+        } else {
+            let address = doors.play(key, address, (at_us, at_us), now)?;
+            let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
+            holder.session.clone_from(&address.session);
+            holder.until = Some(now.at + LONGEST_PLAY);
+            let limits = doors.limits_of(&address.city, address.most);
+            (holder, address.audio(), limits, (address.from_us, address.until_us))
+        };
+        let id = doors.seat(holder, limits)?;
+        Ok((Ticket { inner: self.inner.clone(), id, audio }, period))
     }
 
     /// Lets a running session go on, by a fresh address of the same viewer for
@@ -318,6 +323,46 @@ impl Access {
 }
 
 impl Doors {
+    /// Whether recorded video of a period may be read, by an address that opens
+    /// one playback.
+    fn play(
+        &mut self,
+        key: &StreamKey,
+        address: Option<&str>,
+        period: (i64, i64),
+        now: Now,
+    ) -> Result<Address, Denied> {
+        let address = self.keys.verify(address.ok_or(Denied::Missing)?)?;
+        if address.kind != Kind::Playback {
+            return Err(Denied::Foreign("kind of stream"));
+        }
+        if *address.camera != *key.camera || address.stream != key.stream {
+            return Err(Denied::Foreign("stream"));
+        }
+        if period.0 < address.from_us || (address.until_us != 0 && period.1 > address.until_us) {
+            return Err(Denied::Foreign("time"));
+        }
+        let running = self.plays.get(&address.nonce).map(|play| (play.since, play.last));
+        match (self.hold_good(&address, now), running) {
+            (Ok(()), _) => {}
+            (Err(Denied::Expired), Some((since, last)))
+                if now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY => {}
+            (Err(denied), _) => return Err(denied),
+        }
+        let since = running.map_or(now.at, |(since, _)| since);
+        let (viewer, session, camera) = (address.viewer.clone(), address.session.clone(), address.camera.clone());
+        self.plays.insert(address.nonce.clone(), Play { viewer, session, camera, since, last: now.at });
+        Ok(address)
+    }
+
+    /// Takes a place for a session; answers the session's number.
+    fn seat(&mut self, holder: Holder, limits: Limits) -> Result<u64, Denied> {
+        self.places.take(&holder.seat, limits)?;
+        self.next_id += 1;
+        self.holders.insert(self.next_id, holder);
+        Ok(self.next_id)
+    }
+
     fn city_of(&self, camera: &str) -> &str {
         self.rules.cities.get(camera).map_or("", String::as_str)
     }

@@ -262,6 +262,38 @@ fn what_is_revoked_ends_and_does_not_come_back() {
 }
 
 #[test]
+fn a_playback_takes_a_place_within_its_times_and_ends_when_it_is_revoked() {
+    let house = House::new(Rules { limits: Limits { stream: 2, ..Limits::default() }, ..rules() });
+    let gate = StreamKey::parse("gate").expect("a good name");
+    let mut right = payload("1");
+    (right["k"], right["f"], right["u"], right["a"]) = (json!("playback"), json!(1_000), json!(2_000), json!(0));
+    let right = sign(&right);
+    let play = |at_us, seconds| house.access.enter_playback(&gate, Some(&right), at_us, house.at(seconds));
+    assert_eq!(play(999, 0).err(), Some(Denied::Foreign("time")));
+    assert_eq!(play(2_001, 0).err(), Some(Denied::Foreign("time")));
+    assert_eq!(house.access.enter_playback(&gate, None, 1_500, house.at(0)).err(), Some(Denied::Missing));
+    let live = house.access.enter_playback(&gate, Some(&address("2")), 1_500, house.at(0)).err();
+    assert_eq!(live, Some(Denied::Foreign("kind of stream")));
+    let (ticket, period) = play(1_500, 0).expect("its own time");
+    assert_eq!((ticket.audio(), period), (false, (1_000, 2_000)));
+    let _second = play(1_600, 0).expect("an address of this kind opens more than one");
+    assert_eq!(play(1_700, 0).err(), Some(Denied::Limit { of: "the stream", limit: 2 }));
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    ticket.bind("p1", move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    // It needs no renewal; its address has run out, and still steers it.
+    house.access.sweep(house.at(3_600));
+    assert_eq!(ended.load(Ordering::Relaxed), 0);
+    assert!(house.access.owns("p1", Some(&right)).is_ok());
+    assert!(house.access.owns("p1", Some(&address("3"))).is_err());
+    assert_eq!(house.access.revoke(revoke(Some("ana"), None, None), house.at(3_601)), 1, "the one that is bound");
+    assert_eq!(ended.load(Ordering::Relaxed), 1);
+    house.access.sweep(house.at(13 * 3_600));
+}
+
+#[test]
 fn a_revocation_that_names_nothing_ends_nothing() {
     let house = House::new(rules());
     let (_ticket, ended) = house.watched("w1", &address("1"));

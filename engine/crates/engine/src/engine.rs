@@ -313,7 +313,7 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
     };
     let (bind, players) = (front.bind, front.players_bind);
-    let recordings = inner.recordings.for_players();
+    let recordings = inner.recordings.for_players(&inner.sources.hub);
     let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics, recordings);
     started.map_err(|error| match error {
         FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),

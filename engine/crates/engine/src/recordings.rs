@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use vms_front::{NotRecorded, Recorded, Wanted};
-use vms_hub::StreamKey;
+use vms_front::{Find, NotRecorded, Recorded, Wanted};
+use vms_hub::{Hub, StreamKey};
 use vms_recording::export::Exports;
+use vms_recording::play::Player;
 use vms_recording::read::{Amount, Archive, Segment, stream_number};
 use vms_recording::{Answer, CallError, CallKind, Recording};
 
@@ -49,9 +50,11 @@ impl Recordings {
     }
 
     /// Answers players.
-    pub(crate) fn for_players(&self) -> Option<vms_front::Recordings> {
+    pub(crate) fn for_players(&self, hub: &Hub) -> Option<vms_front::Recordings> {
         let archive = self.0.as_ref()?.archive.clone();
-        Some(Arc::new(move |key, wanted| found(&archive, key, wanted).map_err(|error| refusal(&error))))
+        let player = Arc::new(Player::new(archive.clone(), hub.clone()));
+        let find: Find = Arc::new(move |key, wanted| found(&archive, key, wanted).map_err(|error| refusal(&error)));
+        Some(vms_front::Recordings { find, player })
     }
 }
 

@@ -12,6 +12,7 @@
 mod credential;
 mod guard;
 mod listen;
+mod playing;
 mod problem;
 mod proxy;
 mod recorded;
@@ -22,6 +23,6 @@ mod streams;
 mod tls;
 mod whep;
 
-pub use recorded::{NotRecorded, Recorded, Recordings, Wanted};
+pub use recorded::{Find, NotRecorded, Recorded, Recordings, Wanted};
 pub use serve::{Front, FrontConfig, FrontError, MetricsText, TlsConfig};
 pub use tls::{TlsError, TlsFiles};

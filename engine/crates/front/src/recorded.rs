@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use vms_access::{Access, Now};
 use vms_hub::StreamKey;
+use vms_recording::play::Player;
 
 use crate::credential;
 use crate::problem::{Body, Problem, full};
@@ -44,7 +45,13 @@ pub struct NotRecorded {
 }
 
 /// Finds recorded video; it may take as long as a disk does.
-pub type Recordings = Arc<dyn Fn(&StreamKey, &Wanted) -> Result<Recorded, NotRecorded> + Send + Sync>;
+pub type Find = Arc<dyn Fn(&StreamKey, &Wanted) -> Result<Recorded, NotRecorded> + Send + Sync>;
+
+/// How recorded video is had.
+pub struct Recordings {
+    pub find: Find,
+    pub player: Arc<Player>,
+}
 
 /// Reads what a path and its query ask for.
 pub fn wanted(what: &str, query: Option<&str>) -> Result<Wanted, Problem> {
@@ -96,6 +103,12 @@ impl Wanted {
     }
 }
 
+/// The signed address that a request brings, as Bearer or in its query.
+pub fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<&'a str> {
+    let in_query = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("token="));
+    credential::bearer(headers).or(in_query)
+}
+
 /// Whether whoever asks may have it.
 pub fn judge(
     access: &Access,
@@ -104,16 +117,15 @@ pub fn judge(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<(), Problem> {
-    let in_query = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("token="));
-    let token = credential::bearer(headers).or(in_query);
+    let token = token(headers, query);
     let (from_us, to_us) = wanted.period();
     access.may_play(key, token, from_us, to_us, Now::read()).map_err(|denied| credential::denied(&denied))
 }
 
 /// Reads from disks, beside the threads that move requests.
-pub async fn answer(recordings: &Recordings, key: StreamKey, wanted: Wanted) -> Result<Response<Body>, Problem> {
-    let recordings = recordings.clone();
-    let found = tokio::task::spawn_blocking(move || recordings(&key, &wanted)).await;
+pub async fn answer(find: &Find, key: StreamKey, wanted: Wanted) -> Result<Response<Body>, Problem> {
+    let find = find.clone();
+    let found = tokio::task::spawn_blocking(move || find(&key, &wanted)).await;
     let failed = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "reading failed; the log says why");
     let found = found.map_err(|_| failed())?.map_err(|refused| {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

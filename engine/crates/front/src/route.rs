@@ -21,6 +21,10 @@ pub enum Route {
     Session(String),
     /// Recorded video: what of it stands in the rest of the path.
     Playback(StreamKey, String),
+    /// Have recorded video played by WebRTC.
+    Play(StreamKey),
+    /// Look at such a session, steer it or end it.
+    PlaySession(String),
     Live,
     MediaMetrics,
     /// Everything else of the origin: the API workers.
@@ -83,8 +87,18 @@ fn on_offer(method: &Method, key: Option<StreamKey>) -> Route {
 }
 
 fn on_recorded(method: &Method, recorded: &str) -> Route {
+    // A camera may be called `sessions`, but no file of it is called like this.
+    let session = recorded.strip_prefix("sessions/");
+    if let Some(id) = session.filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return match *method {
+            Method::GET | Method::PATCH | Method::DELETE => Route::PlaySession(id.to_owned()),
+            _ => Route::MethodNotAllowed("GET, PATCH, DELETE"),
+        };
+    }
     let named = recorded.rsplit_once('/').and_then(|(stream, what)| Some((StreamKey::parse(stream)?, what)));
     match (method, named) {
+        (&Method::POST, Some((key, "whep"))) => Route::Play(key),
+        (_, Some((_, "whep"))) => Route::MethodNotAllowed("POST"),
         (&Method::GET, Some((key, what))) => Route::Playback(key, what.to_owned()),
         (&Method::GET, None) => Route::NoStream,
         _ => Route::MethodNotAllowed("GET"),
@@ -120,6 +134,21 @@ mod tests {
             (Door::Front, "GET", "/playback/gate/sub/17.m4s", recorded("gate/sub", "17.m4s")),
             (Door::Front, "GET", "/playback/../init.mp4", Route::NoStream),
             (Door::Front, "POST", "/playback/gate/init.mp4", Route::MethodNotAllowed("GET")),
+            (Door::Front, "POST", "/playback/gate/whep", Route::Play(StreamKey::parse("gate").expect("a good name"))),
+            (
+                Door::Front,
+                "POST",
+                "/playback/gate/sub/whep",
+                Route::Play(StreamKey::parse("gate/sub").expect("a good name")),
+            ),
+            (Door::Front, "GET", "/playback/gate/whep", Route::MethodNotAllowed("POST")),
+            (
+                Door::Front,
+                "PATCH",
+                "/playback/sessions/0123456789abcdef0123456789abcdef",
+                Route::PlaySession("0123456789abcdef0123456789abcdef".into()),
+            ),
+            (Door::Front, "GET", "/playback/sessions/init.mp4", recorded("sessions", "init.mp4")),
             (Door::Front, "GET", "/playback", Route::Api),
             (Door::Front, "GET", "/health/live", Route::Live),
             (Door::Front, "GET", "/health/ready", Route::Api),

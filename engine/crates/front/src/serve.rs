@@ -17,9 +17,10 @@ use vms_sinks::webrtc::WebRtc;
 use crate::credential::{self, Refused, Use};
 use crate::guard;
 use crate::listen::{Listener, accept};
+use crate::playing::{self, Playing};
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
-use crate::recorded::{self, Recordings};
+use crate::recorded::{self, Find, Recordings};
 use crate::route::{Door, Route, route};
 use crate::shape::reshape;
 use crate::tls::{Tls, TlsError, TlsFiles};
@@ -78,7 +79,7 @@ pub struct Shared {
     webrtc: WebRtc,
     access: Access,
     metrics: MetricsText,
-    recordings: Option<Recordings>,
+    recordings: Option<(Find, Playing)>,
     proxy: Proxy,
 }
 
@@ -123,6 +124,7 @@ impl Front {
         }
         let mut addresses = [config.bind, config.players_bind];
         let listeners = config.listeners(tls.as_ref());
+        let recordings = recordings.map(|recordings| (recordings.find, Playing::new(recordings.player)));
         let shared = Arc::new(Shared { webrtc, access, metrics, recordings, proxy: Proxy::new(config.api_socket) });
         for (address, listener) in addresses.iter_mut().zip(listeners) {
             let socket = runtime.block_on(TcpListener::bind(*address))?;
@@ -201,6 +203,14 @@ impl Shared {
                 Ok(whep::patch(&self.webrtc, &id, request.into_body()).await?)
             }
             Route::Playback(key, what) => self.recorded(key, &what, &request).await,
+            Route::Play(key) => {
+                let (_, playing) = self.recordings.as_ref().ok_or_else(playing::records_nothing)?;
+                Ok(playing.offer(&self.webrtc, &self.access, key, request, peer.ip()).await?)
+            }
+            Route::PlaySession(id) => {
+                let (_, playing) = self.recordings.as_ref().ok_or_else(playing::records_nothing)?;
+                Ok(playing.session(&self.webrtc, &self.access, &id, request).await?)
+            }
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
             Route::MediaMetrics => Ok(text("text/plain; version=0.0.4", (self.metrics)())),
             Route::Api => Ok(self.proxy.pass(request).await?),
@@ -236,11 +246,8 @@ impl Shared {
         let query = request.uri().query();
         let wanted = recorded::wanted(what, query)?;
         recorded::judge(&self.access, &key, &wanted, request.headers(), query)?;
-        let Some(recordings) = &self.recordings else {
-            let words = "this machine records nothing";
-            return Err(Problem::new(StatusCode::NOT_FOUND, "no_recording", words).into());
-        };
-        Ok(recorded::answer(recordings, key, wanted).await?)
+        let (find, _) = self.recordings.as_ref().ok_or_else(playing::records_nothing)?;
+        Ok(recorded::answer(find, key, wanted).await?)
     }
 
     async fn address(

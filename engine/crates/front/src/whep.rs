@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 use vms_access::Ticket;
 use vms_hub::StreamKey;
-use vms_sinks::webrtc::{WebRtc, WhepError, WhepErrorKind};
+use vms_sinks::webrtc::{Answer, WebRtc, WhepError, WhepErrorKind};
 
 use crate::problem::{Body, Problem, full};
 use crate::route::Door;
@@ -25,17 +25,31 @@ pub async fn offer(
     peer: IpAddr,
     ticket: Ticket,
 ) -> Result<Response<Body>, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/sdp") {
-        let detail = format!("a WHEP offer has the content type application/sdp, not {kind:?}");
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_sdp", detail));
-    }
-    let sdp = read(body).await?;
+    let sdp = sdp(headers, body).await?;
     let answer = webrtc.offer(key, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
     let prefix = match door {
         Door::Front => "/api/v1/whep",
         Door::Players => "/whep",
     };
+    created(prefix, answer)
+}
+
+/// The offer that a request brings.
+pub async fn sdp(headers: &HeaderMap, body: Incoming) -> Result<String, Problem> {
+    let kind = kind_of(headers);
+    if !kind.starts_with("application/sdp") {
+        let detail = format!("a WHEP offer has the content type application/sdp, not {kind:?}");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_sdp", detail));
+    }
+    read(body).await
+}
+
+pub fn kind_of(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The answer to an offer, with the session's address.
+pub fn created(prefix: &str, answer: Answer) -> Result<Response<Body>, Problem> {
     Response::builder()
         .status(StatusCode::CREATED)
         .header(header::CONTENT_TYPE, "application/sdp")
@@ -64,7 +78,7 @@ pub async fn patch(webrtc: &WebRtc, session: &str, body: Incoming) -> Result<Res
     Ok(response)
 }
 
-async fn read(body: Incoming) -> Result<String, Problem> {
+pub async fn read(body: Incoming) -> Result<String, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -81,7 +95,7 @@ async fn read(body: Incoming) -> Result<String, Problem> {
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "a session description is text in UTF-8"))
 }
 
-fn refusal(error: &WhepError) -> Problem {
+pub fn refusal(error: &WhepError) -> Problem {
     let (status, code) = match &error.kind {
         WhepErrorKind::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
         WhepErrorKind::NotFound => (StatusCode::NOT_FOUND, "not_found"),

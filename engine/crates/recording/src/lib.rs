@@ -3,7 +3,8 @@
 //! Data flow: a recorder a stream takes frames from a queue of its own in the
 //! hub and closes fragments (`write::recorder`); the writer thread of a volume
 //! hashes and writes them (`write::writer`), a second thread makes them
-//! durable, twice a second. `read` finds and plays, `export` takes away with
+//! durable, twice a second. `read` finds and plays, `play` plays as
+//! if it were live, `export` takes away with
 //! proof, `keep` makes room.
 //!
 //! Invariants: no disk is touched and nothing is hashed on a packet thread;
@@ -20,6 +21,7 @@ mod event;
 pub mod export;
 pub mod io;
 pub mod keep;
+pub mod play;
 #[cfg(test)]
 mod powercut;
 pub mod read;
