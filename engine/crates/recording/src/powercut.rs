@@ -206,3 +206,12 @@ fn nothing_is_lost_but_what_the_contract_allows() {
     assert!(cuts > 0);
     std::fs::remove_dir_all(folder).expect("ours");
 }
+
+/// Lives in which frames were once neither there nor told.
+#[test]
+fn what_was_found_once_stays_mended() {
+    let folder = scratch("farm-found");
+    // A start's GAP did not reach the disk, the first fragment behind it did.
+    live(7_875_984_650_554_354_561, &folder, false);
+    std::fs::remove_dir_all(folder).expect("ours");
+}

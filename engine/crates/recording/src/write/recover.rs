@@ -251,6 +251,11 @@ pub fn open_stream(context: &Context, ledger: &Arc<Ledger>, key: &StreamKey) -> 
     Ok(log)
 }
 
+/// After a start the wait for the first key frame is told however short it
+/// was. Where that GAP did not reach the disk but the part did, it is told
+/// again: from the length of a frame on, for parts of one run follow closely.
+const BEFORE_PART_US: i64 = 40_000;
+
 /// What of the unsealed fragments stays.
 struct Kept {
     holes: Vec<Hole>,
@@ -278,7 +283,7 @@ fn keep(before: &Before, sealed: u64, parts: &mut [Found]) -> Kept {
             }
             if let Some((_, end_us)) = previous
                 && core.sequence > sealed
-                && core.utc_us > end_us + GAP_FROM_US
+                && core.utc_us > end_us + if stays == 0 { BEFORE_PART_US } else { GAP_FROM_US }
                 && !before.names(core.sequence)
             {
                 kept.holes.push(Hole { from_us: end_us, to_us: core.utc_us, before: core.sequence });
