@@ -122,10 +122,11 @@ class Sprites:
 
     async def run(self) -> None:
         """Make what is missing, for ever."""
-        back = FIRST_HOURS
+        back, failing = FIRST_HOURS, False
         while True:
             try:
                 more = await self._round(back)
+                failing = False
                 if more:
                     continue
                 await self._sweep()
@@ -133,7 +134,10 @@ class Sprites:
                 self._failed.clear()
                 pause_s = self._until_next_s()
             except VmsError as error:
-                log.warning("sprites_wait", code=error.code, detail=error.message)
+                # Once an outage: it is tried again each minute.
+                tell = log.debug if failing else log.warning
+                tell("sprites_wait", code=error.code, detail=error.message)
+                failing = True
                 pause_s = RETRY_S
             await self._sleep(pause_s)
 
