@@ -35,10 +35,19 @@ CALLERS = {
 # Nodes call the control machine, to join by a command and to renew.
 # Frames for motion and for sound come over a Unix socket of the media process.
 OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} | {
-    *(f"transcode/{name}.py" for name in ("sound", "sounding", "watch", "watching")),
+    *(f"transcode/{name}.py" for name in ("sound", "watch", "watching")),
     *(
         f"services/{name}.py"
-        for name in ("api", "certificate", "child", "listen", "media", "supervisor", "tree")
+        for name in (
+            "api",
+            "certificate",
+            "child",
+            "listen",
+            "media",
+            "sounds",
+            "supervisor",
+            "tree",
+        )
     ),
 }
 LIMIT_S = 15.0

@@ -32,8 +32,8 @@ from vms.engine.native import NativeEngine
 from vms.proto import Launch, VolumeSettings, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
+from vms.services.sounds import SoundSteward
 from vms.telemetry import get_logger
-from vms.transcode import SoundSteward
 from vms.trust import Member, speaks_tls
 
 log = get_logger("vms.services.media")

@@ -8,7 +8,6 @@ from vms.transcode.motion import Motion, MotionDetector, MotionGate
 from vms.transcode.pool import WorkerPool
 from vms.transcode.ring import FrameRing, RingFrame
 from vms.transcode.scenes import CODECS, SceneSpec, ensure_scene
-from vms.transcode.sounding import SoundSteward
 from vms.transcode.watch import Lost, Moved, Watch
 from vms.transcode.watching import MotionWorker
 
@@ -24,7 +23,6 @@ __all__ = [
     "Picture",
     "RingFrame",
     "SceneSpec",
-    "SoundSteward",
     "Sprite",
     "Still",
     "Watch",

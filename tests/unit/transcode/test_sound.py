@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from vms.transcode import SoundSteward
+from vms.services.sounds import SoundSteward
 from vms.transcode.sound import STEP, GivesUpError, Source, Transcoder, serve
 
 BEGUN_US = 1_790_000_000_000_000

@@ -123,8 +123,8 @@ impl Engine {
         let clock = Arc::new(ServerClock::default());
         let recording = start_recording(config, &hub, &clock, &journal)?;
         let inner = Arc::new(Inner {
+            recordings: Recordings::of(recording.as_ref(), &hub)?,
             sources: shared(config, hub, clock, journal.clone(), recording.clone()),
-            recordings: Recordings::of(recording.as_ref())?,
             recording,
             access,
             journal,
@@ -313,7 +313,7 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
     };
     let (bind, players) = (front.bind, front.players_bind);
-    let recordings = inner.recordings.for_players(&inner.sources.hub);
+    let recordings = inner.recordings.for_players();
     let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics, recordings);
     started.map_err(|error| match error {
         FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),
@@ -406,6 +406,7 @@ impl Inner {
             hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),
             recording: self.recording.as_deref(),
+            plays: self.recordings.plays(),
         })
     }
 }

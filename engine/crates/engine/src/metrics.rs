@@ -21,6 +21,7 @@ pub struct Figures<'a> {
     pub process: Option<ProcessUsage>,
     /// Absent where nothing is recorded.
     pub recording: Option<&'a Recording>,
+    pub plays: usize,
 }
 
 #[derive(Default)]
@@ -64,6 +65,7 @@ pub fn text(figures: &Figures<'_>) -> String {
     sounds(&mut page, figures.sounds);
     if let Some(recording) = figures.recording {
         recordings(&mut page, recording);
+        page.one("vms_plays", "gauge", "Recordings that are being played by WebRTC.", figures.plays);
     }
     page.one("vms_hub_bytes", "gauge", "Bytes of video held for joining viewers.", figures.hub_bytes);
     if let Some(usage) = figures.process {

@@ -21,21 +21,23 @@ struct Parts {
     recording: Arc<Recording>,
     archive: Arc<Archive>,
     exports: Arc<Exports>,
+    player: Arc<Player>,
 }
 
 impl Recordings {
-    pub(crate) fn of(recording: Option<&Arc<Recording>>) -> Result<Self, Error> {
+    pub(crate) fn of(recording: Option<&Arc<Recording>>, hub: &Hub) -> Result<Self, Error> {
         let Some(recording) = recording.cloned() else { return Ok(Self(None)) };
         let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
         let archive = Arc::new(Archive::new(recording.volumes().to_vec(), masters, recording.leases()));
         let exports = Exports::start(&recording, archive.clone())
             .map_err(|error| Error::new(Kind::Internal, format!("no threads: {error}")))?;
-        Ok(Self(Some(Parts { recording, archive, exports: Arc::new(exports) })))
+        let player = Arc::new(Player::new(archive.clone(), hub.clone()));
+        Ok(Self(Some(Parts { recording, archive, exports: Arc::new(exports), player })))
     }
 
     /// JSON in, JSON and bytes out.
     pub fn call(&self, call: &str, request: &[u8]) -> Result<Answer, Error> {
-        let Some(Parts { recording, archive, exports }) = &self.0 else {
+        let Some(Parts { recording, archive, exports, .. }) = &self.0 else {
             return Err(Error::new(Kind::Unavailable, "nothing is recorded here: no volume is configured"));
         };
         let read = archive.call(call, request).or_else(|| exports.call(call, request));
@@ -49,10 +51,15 @@ impl Recordings {
         }
     }
 
+    /// How many recordings are being played by WebRTC.
+    pub(crate) fn plays(&self) -> usize {
+        self.0.as_ref().map_or(0, |parts| parts.player.plays())
+    }
+
     /// Answers players.
-    pub(crate) fn for_players(&self, hub: &Hub) -> Option<vms_front::Recordings> {
-        let archive = self.0.as_ref()?.archive.clone();
-        let player = Arc::new(Player::new(archive.clone(), hub.clone()));
+    pub(crate) fn for_players(&self) -> Option<vms_front::Recordings> {
+        let parts = self.0.as_ref()?;
+        let (archive, player) = (parts.archive.clone(), parts.player.clone());
         let find: Find = Arc::new(move |key, wanted| found(&archive, key, wanted).map_err(|error| refusal(&error)));
         Some(vms_front::Recordings { find, player })
     }

@@ -80,12 +80,20 @@ async fn answer(mut socket: UnixStream, hub: &Hub, sounds: &Sounds) -> io::Resul
         return sound::advise(socket, sounds).await;
     }
     let (of_sound, name) = words.strip_prefix("sound ").map_or((false, words), |name| (true, name));
-    let key = StreamKey::parse(name);
+    let key = if of_sound { whatever(name) } else { StreamKey::parse(name) };
     let Some((key, stream)) = key.and_then(|key| hub.stream(&key).map(|stream| (key, stream))) else {
         socket.try_write(b"?")?;
         return Ok(());
     };
     if of_sound { sound::work(socket, sounds, &key).await } else { feed(socket, &stream).await }
+}
+
+/// A stream by the name that a steward was told, which may be one that no
+/// camera can have: of a recording that is played.
+fn whatever(name: &str) -> Option<StreamKey> {
+    let (camera, stream) = name.rsplit_once('/')?;
+    let named = StreamKey::parse(&format!("any/{stream}"))?;
+    Some(StreamKey { camera: camera.into(), ..named })
 }
 
 async fn feed(socket: UnixStream, stream: &Arc<Stream>) -> io::Result<()> {

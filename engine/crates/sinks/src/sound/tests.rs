@@ -42,12 +42,15 @@ struct Rig {
 
 impl Rig {
     fn new(name: &str) -> Self {
+        Self::of(name, StreamKey::new("gate", StreamName::Main))
+    }
+
+    fn of(name: &str, key: StreamKey) -> Self {
         let folder = std::env::temp_dir().join(format!("vms-sound-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("frames.sock");
         let hub = Hub::new(HubConfig::default());
         let sounds = Sounds::new(hub.clone());
-        let key = StreamKey::new("gate", StreamName::Main);
         let publisher = hub.publish(&key, vec![track(Codec::Aac)]);
         crate::frames::listen(&path, hub.clone(), sounds.clone()).expect("a socket");
         Self { hub, sounds, key, publisher, path }
@@ -196,6 +199,18 @@ async fn a_worker_is_wanted_while_somebody_listens_and_its_opus_is_published() {
     rig.until("all is forgotten", <[SoundReport]>::is_empty).await;
     let derived = StreamKey { variant: Variant::Transcoded, ..rig.key.clone() };
     assert!(rig.hub.stream(&derived).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_is_played_can_be_heard_too() {
+    let rig = Rig::of("played", StreamKey::new("gate@7", StreamName::Sub));
+    let mut steward = steward(&rig).await;
+    let _listener = rig.sounds.listen(&rig.key).expect("a place");
+    assert_eq!(told(&mut steward).await, "gate@7/sub\n");
+    let _worker = connect(&rig.path, "sound gate@7/sub\n").await;
+    rig.until("it works", |reports| reports[0].works).await;
+    let mut ring = connect(&rig.path, "gate@7/sub\n").await;
+    assert_eq!(ring.read_u8().await.expect("an answer"), b'?', "its pictures are for nobody else");
 }
 
 #[tokio::test(flavor = "multi_thread")]

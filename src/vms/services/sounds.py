@@ -1,7 +1,8 @@
 """The steward of the processes that transcode sound: starts one where the engine wants it.
 
 The engine decides who may hear, when a worker is wanted and when it is let go; here only
-processes are started and their ends are read.
+processes are started and their ends are read. It stands here and not beside the workers because
+the media process, which runs it, decodes nothing and loads nothing that does.
 """
 
 import asyncio
