@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,11 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(arguments: list[str], data: Path, log: Path) -> Iterator[Product]:
-    """Run ``vms`` until the block ends."""
-    command = [sys.executable, "-m", "vms.cli", *arguments, "--data", str(data)]
+def running(
+    arguments: list[str], data: Path, log: Path, *, within: Sequence[str] = ()
+) -> Iterator[Product]:
+    """Run ``vms`` until the block ends; ``within`` is a command that becomes it."""
+    command = [*within, sys.executable, "-m", "vms.cli", *arguments, "--data", str(data)]
     ports = ["--port", "0", "--rtsp-port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0"]
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(

@@ -34,12 +34,18 @@ def load(product: Product, path: str, key: str) -> tuple[int, Any, bytes]:
         return refused.code, refused.headers, refused.read()
 
 
-def spans(api: Api, camera: str, stream: str = "main") -> list[dict[str, int]]:
-    """Return what the timeline shows of the last ten minutes."""
+def line(api: Api, camera: str, stream: str = "main") -> dict[str, Any]:
+    """Return the timeline of the last ten minutes, or nothing."""
     now = time.time_ns() // 1000
     path = f"cameras/{camera}/timeline?stream={stream}&from_us={now - 600 * SECOND_US}"
-    status, line = api.ask("GET", f"{path}&to_us={now + SECOND_US}")
-    return line["spans"] if status == 200 else []
+    status, found = api.ask("GET", f"{path}&to_us={now + SECOND_US}")
+    return found if status == 200 else {}
+
+
+def spans(api: Api, camera: str, stream: str = "main") -> list[dict[str, int]]:
+    """Return what the timeline shows as recorded."""
+    found: list[dict[str, int]] = line(api, camera, stream).get("spans", [])
+    return found
 
 
 def recorded(api: Api, camera: str, seconds: float) -> dict[str, int]:
@@ -123,6 +129,9 @@ def test_motion_is_recorded_where_the_rules_say_so(cameras: Farm, tmp_path: Path
 
         # The street has traffic: what is recorded from now on is recorded because it moves.
         wait_for(moved, SHOWN_LIMIT_S)
+        marks = wait_for(lambda: line(api, "gate").get("marks"), SHOWN_LIMIT_S)
+        assert {mark["kind"] for mark in marks} == {"trigger"}
+        assert all(mark["at_us"] > changed_us - 30 * SECOND_US for mark in marks)
         assert not any(s["to_us"] > changed_us + 6 * SECOND_US for s in spans(api, "gate", "sub"))
 
 

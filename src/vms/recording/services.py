@@ -74,7 +74,7 @@ class Recordings:
         sheets = SheetFiles(data.absolute() / THUMBS, vault)
         return cls(
             rules=RecordingRules(database, cities, clock),
-            timelines=Timelines(database, cities),
+            timelines=Timelines(database, clock, cities),
             catalogue=Catalogue(database, clock),
             pictures=Pictures(database, engine, decoders, clock),
             cases=Cases(database, clock),

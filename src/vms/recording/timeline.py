@@ -7,7 +7,7 @@ from datetime import tzinfo
 import msgspec
 
 from vms.admin import Function, Principal
-from vms.common import InvalidError, StreamName
+from vms.common import Clock, InvalidError, StreamName
 from vms.database import Database, Unit
 from vms.recording import schedule
 from vms.recording.access import Place, check_time, find
@@ -38,8 +38,9 @@ _values = msgspec.json.Decoder(dict[str, str | int | float])
 class Timelines:
     """Reads timelines."""
 
-    def __init__(self, database: Database, cities: Cities) -> None:
+    def __init__(self, database: Database, clock: Clock, cities: Cities) -> None:
         self._database = database
+        self._clock = clock
         self._cities = cities
 
     async def one(
@@ -120,7 +121,7 @@ class Timelines:
                 from_us=time[0],
                 to_us=time[1],
                 spans=merged,
-                gaps=_gaps(gaps[name], pixel_us),
+                gaps=_gaps(gaps[name], pixel_us, self._clock.utc_us()),
                 marks=marks,
                 days=days_of(((span.from_us, span.to_us) for span in merged), time, zone),
                 time_zone=zone_name,
@@ -168,10 +169,14 @@ def _span(run: Sequence[store.SpanRow], end: int, held: Sequence[tuple[int, int]
     )
 
 
-def _gaps(rows: Iterable[store.GapRow], pixel_us: int) -> list[GapView]:
-    """Return gaps; of those that one pixel shows together the longest is told."""
+def _gaps(rows: Iterable[store.GapRow], pixel_us: int, now_us: int) -> list[GapView]:
+    """Return gaps; of those that one pixel shows together the longest is told.
+
+    One that lasts was noted some time ago: it goes on to now.
+    """
     found: list[GapView] = []
-    for begin, end, reason, values, is_open in rows:
+    for begin, noted, reason, values, is_open in rows:
+        end = max(noted, now_us) if is_open else noted
         if pixel_us and found and end - found[-1].from_us < pixel_us:
             if end - begin <= found[-1].to_us - found[-1].from_us:
                 continue

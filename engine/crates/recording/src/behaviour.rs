@@ -182,8 +182,11 @@ fn a_full_disk_is_a_gap_until_there_is_room() {
     scene.bench.disk.set_free(1 << 10);
     scene.record(100);
     assert_eq!(scene.bench.context.volumes[0].health().state, VolumeState::Full);
+    let open = |scene: &Scene| scene.bench.recorder.view.lock().open_gap.as_ref().map(|hint| hint.reason);
+    assert_eq!(open(&scene), Some(Reason::DiskFull), "told while it lasts");
     scene.bench.disk.set_free(1 << 40);
     scene.record(100);
+    assert_eq!(open(&scene), None);
     let (disk, ledger) = scene.end();
     assert_eq!(parts(&disk, "/disk1"), 2);
     assert_eq!(reasons(&ledger), [Reason::DiskFull.code()]);

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use vms_format::ledger::Gap;
 use vms_hub::{Hub, StreamKey};
 use vms_sources::StateChange;
 
@@ -13,14 +14,14 @@ use crate::config::{CameraWish, RecordingConfig};
 use crate::event::{Event, Listener};
 use crate::io::Disk;
 use crate::keep::{Keeper, Keeping, triggers};
-use crate::read::{Leases, stream_number};
+use crate::read::{Leases, Recorded, stream_number};
 use crate::write::keys::Keys;
 use crate::write::known::KnownVolumes;
 use crate::write::lanes::{Lane, Lanes};
 use crate::write::recorders::{Logs, Recorders};
 use crate::write::stream::Context;
 use crate::write::volume::{OpenError, Volume, owner};
-use crate::write::writer::{Writer, WriterThreads};
+use crate::write::writer::{StreamHandle, Writer, WriterThreads};
 
 /// The server's UTC in microseconds.
 pub type UtcClock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -200,6 +201,13 @@ impl Recording {
         }
     }
 
+    /// What time lines need beyond the files.
+    #[must_use]
+    pub fn beyond_files(self: &Arc<Self>) -> Arc<dyn Recorded> {
+        let triggers = triggers::Triggers::new(self.means.disk.clone(), self.config.ledger_copies.clone());
+        Arc::new(BeyondFiles { recording: Arc::downgrade(self), triggers })
+    }
+
     pub(crate) fn recorders(&self) -> &Recorders {
         &self.recorders
     }
@@ -209,6 +217,28 @@ impl Recording {
         self.keeper.stop();
         self.recorders.stop();
         self.writers.iter().for_each(WriterThreads::stop);
+    }
+}
+
+struct BeyondFiles {
+    recording: Weak<Recording>,
+    triggers: triggers::Triggers,
+}
+
+impl Recorded for BeyondFiles {
+    fn events(&self, camera: &str, stream: u8, from_us: i64, to_us: i64) -> Vec<[i64; 2]> {
+        self.triggers.of(camera).within(stream, from_us, to_us)
+    }
+
+    fn open_gaps(&self, camera: &str) -> Vec<(u8, Gap)> {
+        let Some(recording) = self.recording.upgrade() else { return Vec::new() };
+        let now_us = (recording.means.now_us)();
+        let of_stream = |stream: &Arc<StreamHandle>| {
+            let hint = recording.logs().view(&stream.key).lock().open_gap.clone()?;
+            Some((stream_number(stream.key.stream), stream.open_gap(&hint, now_us)?))
+        };
+        let streams = recording.logs().streams();
+        streams.iter().filter(|stream| *stream.key.camera == *camera).filter_map(of_stream).collect()
     }
 }
 

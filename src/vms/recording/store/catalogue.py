@@ -263,7 +263,7 @@ def gaps(
         rows = unit.rows(
             "SELECT camera, from_us, to_us, reason, reason_values, is_open "  # noqa: S608 - places
             f"FROM recorded_gaps WHERE city = :city AND camera IN ({places}) "
-            "AND stream = :stream AND to_us > :from_us AND from_us < :to_us "
+            "AND stream = :stream AND (to_us > :from_us OR is_open) AND from_us < :to_us "
             "ORDER BY camera, from_us",
             {
                 **values,

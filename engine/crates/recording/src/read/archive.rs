@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use vms_format::ledger::Gap;
 use vms_format::names::{FileKind, Name};
 use vms_format::time::{Day, hour_of};
 
@@ -20,11 +21,20 @@ use crate::write::volume::Volume;
 const MOST_CACHED: usize = 1 << 20;
 const DAY_US: i64 = 24 * vms_format::time::HOUR_US;
 
+/// What a process that records knows beyond the files.
+pub trait Recorded: Send + Sync {
+    /// What triggers touched of a stream, within a time.
+    fn events(&self, camera: &str, stream: u8, from_us: i64, to_us: i64) -> Vec<[i64; 2]>;
+    /// Gaps that last, by stream.
+    fn open_gaps(&self, camera: &str) -> Vec<(u8, Gap)>;
+}
+
 /// Finds and opens parts.
 pub struct Archive {
     volumes: Vec<Arc<Volume>>,
     masters: Masters,
     leases: Arc<Leases>,
+    recorded: Option<Arc<dyn Recorded>>,
     cache: Mutex<Cache>,
 }
 
@@ -54,7 +64,22 @@ pub fn unreadable(place: &PartPlace, error: &vms_format::FormatError) -> CallErr
 impl Archive {
     #[must_use]
     pub fn new(volumes: Vec<Arc<Volume>>, masters: Masters, leases: Arc<Leases>) -> Self {
-        Self { volumes, masters, leases, cache: Mutex::default() }
+        Self { volumes, masters, leases, recorded: None, cache: Mutex::default() }
+    }
+
+    /// The same, beside what records.
+    #[must_use]
+    pub fn beside(self, recorded: Arc<dyn Recorded>) -> Self {
+        Self { recorded: Some(recorded), ..self }
+    }
+
+    pub(super) fn events(&self, part: &Part) -> Vec<[i64; 2]> {
+        let Some(recorded) = &self.recorded else { return Vec::new() };
+        recorded.events(&part.place.camera, part.place.id.stream, part.from_us(), part.to_us())
+    }
+
+    pub(super) fn open_gaps(&self, camera: &str) -> Vec<(u8, Gap)> {
+        self.recorded.as_ref().map(|recorded| recorded.open_gaps(camera)).unwrap_or_default()
     }
 
     /// Cameras that have a folder on any volume.

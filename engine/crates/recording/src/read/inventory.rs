@@ -50,6 +50,8 @@ pub struct PartReport {
     encrypted: bool,
     /// Where its fragments follow each other: mostly one.
     spans: Vec<[i64; 2]>,
+    /// What triggers touched.
+    events: Vec<[i64; 2]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +62,8 @@ pub struct GapReport {
     to_us: i64,
     reason: String,
     values: BTreeMap<String, serde_json::Value>,
+    /// It lasts; `to_us` is now.
+    open: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -96,7 +100,7 @@ impl Archive {
                 for place in self.parts_of(camera, *day, stream) {
                     match self.part(&place) {
                         Ok(part) if part.to_us() > from_us && part.from_us() < to_us => {
-                            answer.parts.push(report(&part))
+                            answer.parts.push(report(&part, self.events(&part)))
                         }
                         Ok(_) => {}
                         Err(error) => tracing::warn!(code = error.code, detail = error.message, "part not listed"),
@@ -104,9 +108,11 @@ impl Archive {
                 }
             }
         }
-        for (stream, gap) in self.gaps(camera) {
+        let past = self.gaps(camera).into_iter().map(|(stream, gap)| (stream, gap, false));
+        let lasting = self.open_gaps(camera).into_iter().map(|(stream, gap)| (stream, gap, true));
+        for (stream, gap, open) in past.chain(lasting) {
             if gap.to_us > from_us && gap.from_us < to_us {
-                answer.gaps.push(gap_report(camera, stream, gap));
+                answer.gaps.push(GapReport { open, ..gap_report(camera, stream, gap) });
             }
         }
     }
@@ -127,7 +133,7 @@ impl Archive {
     }
 }
 
-fn report(part: &Part) -> PartReport {
+fn report(part: &Part, events: Vec<[i64; 2]>) -> PartReport {
     let mut spans: Vec<[i64; 2]> = Vec::new();
     for fragment in &part.fragments {
         match spans.last_mut() {
@@ -154,6 +160,7 @@ fn report(part: &Part) -> PartReport {
         rebuilt: part.rebuilt,
         encrypted: part.place.encrypted,
         spans,
+        events,
     }
 }
 
@@ -167,5 +174,6 @@ fn gap_report(camera: &str, stream: u8, gap: Gap) -> GapReport {
         to_us: gap.to_us,
         reason: reason.unwrap_or_else(|| format!("reason_{}", gap.reason)),
         values: serde_json::from_str(&gap.values).unwrap_or_default(),
+        open: false,
     }
 }

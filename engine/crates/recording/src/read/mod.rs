@@ -19,7 +19,7 @@ use vms_hub::StreamName;
 
 use crate::calls::{Answer, CallError, request};
 
-pub use archive::Archive;
+pub use archive::{Archive, Recorded};
 pub use inventory::InventoryRequest;
 pub use leases::Leases;
 pub use part::Masters;

@@ -63,7 +63,10 @@ pub struct Recorder {
     open_gap: Option<Hint>,
     epoch: Option<u64>,
     last_frame: Option<(Instant, i64)>,
-    last_fragment: Instant,
+    /// When a frame came, or the start.
+    last_seen: Instant,
+    /// When a writer took a fragment, or the start.
+    last_taken: Instant,
     hour: u32,
     clock: Option<ClockStep>,
     /// Why there is no part to put pictures into, until a key frame comes.
@@ -113,7 +116,8 @@ impl Recorder {
             open_gap: None,
             epoch: None,
             last_frame: None,
-            last_fragment: around.now,
+            last_seen: around.now,
+            last_taken: around.now,
             hour: hour_of(around.now_us),
             clock: None,
             waits: None,
@@ -207,6 +211,7 @@ impl Recorder {
     }
 
     fn record(&mut self, frame: &Arc<HubFrame>, tracks: &dyn Fn() -> Arc<[Track]>, around: &Around<'_>) {
+        self.last_seen = around.now;
         self.meet_epoch(frame, tracks, around);
         self.look_at_part(frame, around);
         if self.cutting.is_none() && !self.begin_cutting(frame, tracks, around) {
@@ -335,7 +340,6 @@ impl Recorder {
     }
 
     fn emit(&mut self, fragment: Fragment, around: &Around<'_>) {
-        self.last_fragment = around.now;
         self.hour = hour_of(fragment.utc_us);
         let Some(cutting) = &mut self.cutting else { return };
         let begin = std::mem::take(&mut cutting.is_new).then(|| {
@@ -407,12 +411,18 @@ impl Recorder {
                 self.drop_group(&fragment, begin.as_deref(), around);
                 continue;
             };
-            let camera_offset_ms = self.view.lock().camera_offset_ms;
+            let camera_offset_ms = {
+                let mut view = self.view.lock();
+                view.open_gap = None;
+                view.camera_offset_ms
+            };
             let camera_offset_ms = camera_offset_ms.and_then(|ms| i32::try_from(ms).ok()).unwrap_or(i32::MIN);
             let job = Job::Fragment { stream: stream.clone(), fragment, camera_offset_ms, begin, hint };
             if let Some(Job::Fragment { fragment, begin, hint, .. }) = self.hand_over(job, lane, around) {
                 self.lost = self.lost.take().or(hint);
                 self.drop_group(&fragment, begin.as_deref(), around);
+            } else {
+                self.last_taken = around.now;
             }
         }
     }
@@ -461,22 +471,29 @@ impl Recorder {
 
     /// A gap that is open has one reason at a time.
     fn look_at_gap(&mut self, around: &Around<'_>) {
-        if around.now.saturating_duration_since(self.last_fragment) < IDLE {
+        // What waits for a writer will be written, or is dropped and told then.
+        let silent = around.now.saturating_duration_since(self.last_taken);
+        if silent < IDLE || !self.waiting.is_empty() {
             return;
         }
         let now = self.reason_now(around);
+        let has_room = around.lanes.choose(None).is_some();
         match &mut self.open_gap {
             None => {
                 (around.listener)(Event::Gap {
                     key: self.key.clone(),
                     utc_us: around.now_us,
-                    from_us: around.now_us,
+                    from_us: around.now_us - i64::try_from(silent.as_micros()).unwrap_or(0),
                     to_us: None,
                     reason: code_of(now.reason),
                 });
+                self.view.lock().open_gap = Some(now.clone());
                 self.open_gap = Some(now);
             }
+            // Pictures are back and go to disk from the next key frame on: its reason stays.
+            Some(_) if around.now.saturating_duration_since(self.last_seen) < IDLE && has_room => {}
             Some(open) if open.reason != now.reason => {
+                self.view.lock().open_gap = Some(now.clone());
                 let hint = std::mem::replace(open, now);
                 if let (Some(stream), Some(lane)) = (self.handle.clone(), around.lanes.any(self.lane)) {
                     self.hand_over(Job::NothingUntil { stream, until_us: around.now_us, hint }, lane, around);

@@ -15,6 +15,8 @@ pub struct SourceView {
     stepped: bool,
     /// The camera's clock less the server's.
     pub camera_offset_ms: Option<i64>,
+    /// Why nothing is recorded now, while nothing is.
+    pub open_gap: Option<Hint>,
 }
 
 impl SourceView {

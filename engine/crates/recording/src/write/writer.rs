@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use vms_format::Fragment;
-use vms_format::ledger::Reason;
+use vms_format::ledger::{Gap, Reason};
 use vms_hub::StreamKey;
 
 use crate::event::Event;
@@ -39,6 +39,20 @@ pub struct StreamHandle {
 }
 
 impl StreamHandle {
+    /// The gap that lasts, up to now.
+    #[must_use]
+    pub fn open_gap(&self, hint: &Hint, now_us: i64) -> Option<Gap> {
+        let from_us = self.log.lock().covered_us();
+        (from_us < now_us).then(|| Gap {
+            from_us,
+            to_us: now_us,
+            before_sequence: 0,
+            frames: 0,
+            reason: hint.reason as u16,
+            values: hint.values.clone(),
+        })
+    }
+
     #[must_use]
     pub fn new(log: StreamLog) -> Self {
         let (key, gaps) = (log.key.clone(), log.gaps.clone());
