@@ -73,6 +73,13 @@ async def test_beginning_ending_and_gaps_are_told_once(studio: Studio) -> None:
     assert isinstance(ended, RecordingStopped)
     assert isinstance(alarm, RecordingGap)
     assert (alarm.reason, alarm.to_us, alarm.city) == ("camera_off", None, "sp")
+    # One that lasts is no news, however late it is asked for.
+    late = (ALL_TIME[1] - 1, ALL_TIME[1])
+    lasting = [msgspec.structs.replace(one, to_us=ALL_TIME[1]) for one in catalogue_of.gaps]
+    found = Inventory((), tuple(lasting))
+    await studio.recordings.catalogue.put("sp", "gate", late, found, announce=True)
+    assert len(studio.events()) == 3
+    await put(studio)
     # Old gaps that are found are history.
     catalogue_of.gaps.append(gap(hour=3))
     await put(studio)

@@ -73,6 +73,15 @@ async def test_only_what_touches_the_time_is_told(studio: Studio) -> None:
     assert (await line(studio, BEGIN_US + 20 * HOUR_US)).spans == []
 
 
+async def test_a_gap_that_lasts_goes_on_to_now(studio: Studio) -> None:
+    studio.recorder.gaps = [gap(hour=99, open_=True)]
+    await fill(studio)
+    studio.clock.advance(2 * 3600)
+    found = await line(studio, BEGIN_US + 101 * HOUR_US, BEGIN_US + 110 * HOUR_US)
+    times = [(one.from_us - BEGIN_US, one.to_us - BEGIN_US, one.open) for one in found.gaps]
+    assert times == [(99 * HOUR_US, 102 * HOUR_US, True)]
+
+
 async def test_triggers_of_parts_are_marks(studio: Studio) -> None:
     second = 1_000_000
     events = (

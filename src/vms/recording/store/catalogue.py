@@ -170,7 +170,8 @@ def _old_parts(unit: Unit, city: str, camera: str, from_us: int, to_us: int) -> 
 def _old_gaps(unit: Unit, city: str, camera: str, from_us: int, to_us: int) -> dict[GapKey, Row]:
     rows = unit.rows(
         f"SELECT {_GAP} FROM recorded_gaps "  # noqa: S608 - names above
-        "WHERE city = :city AND camera = :camera AND to_us > :from_us AND from_us < :to_us",
+        "WHERE city = :city AND camera = :camera AND (to_us > :from_us OR is_open) "
+        "AND from_us < :to_us",
         {"city": city, "camera": camera, "from_us": from_us, "to_us": to_us},
     )
     return {tuple(row[:4]): _plain(row, (7,)) for row in rows}
