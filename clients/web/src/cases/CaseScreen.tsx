@@ -263,6 +263,8 @@ function Notes(props: { readonly case: string }): JSX.Element {
     () => props.case,
     (id) => recording.notes(app.client, id),
   )
+  /** One's own name; of others the log of who did what knows more. */
+  const nameOf = (by: string) => (by === `user:${app.me()?.id ?? ''}` ? (app.me()?.user?.name ?? by) : by)
   const add = createAction(async () => {
     await recording.note(app.client, props.case, said().trim())
     setSaid('')
@@ -277,7 +279,7 @@ function Notes(props: { readonly case: string }): JSX.Element {
             <li>
               <span class="grow">
                 <span class="note-text">{note.text}</span>
-                <small>{`${note.by} · ${app.t().time(note.at_us)}`}</small>
+                <small>{`${nameOf(note.by)} · ${app.t().time(note.at_us)}`}</small>
               </span>
             </li>
           )}

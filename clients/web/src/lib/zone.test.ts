@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DAY, fieldOf, HOUR, localOf, makeZone, MINUTE, momentOf } from './zone'
+import { DAY, fieldOf, HOUR, isTwice, localOf, makeZone, MINUTE, momentOf } from './zone'
 
 const utc = (text: string) => Date.parse(text) * 1000
 const lisbon = makeZone('Europe/Lisbon')
@@ -58,6 +58,16 @@ describe('what the clock shows', () => {
     const kolkata = makeZone('Asia/Kolkata')
     expect(kolkata.local(1_700_000_000_123_456)).toBe(1_700_000_000_123_456 + 330 * MINUTE)
   })
+})
+
+it.each([
+  ['2026-10-25T00:30:00Z', true],
+  ['2026-10-25T01:30:00Z', true],
+  ['2026-10-25T02:00:00Z', false],
+  ['2026-10-24T23:59:59Z', false],
+  ['2026-03-29T01:30:00Z', false],
+])('%s is shown twice by the clock in Lisbon: %s', (text, wanted) => {
+  expect(isTwice(utc(text), lisbon)).toBe(wanted)
 })
 
 it('reads a zone that is not known as UTC', () => {

@@ -36,6 +36,8 @@ import { VerifyDialog } from './VerifyDialog'
 const BEFORE_NOW = 30 * SECOND
 const FIRST_SPAN = 2 * HOUR
 const FIRST_RANGE = MINUTE
+/** How long it is told what was done. */
+const TOLD_MS = 8000
 
 type Open = Opening | 'verify' | undefined
 
@@ -137,6 +139,15 @@ function Screen(props: PlaybackProps): JSX.Element {
     const now = untrack(view)
     if (before >= now.from && before <= now.to && at !== before) setView(showing(now, at))
     before = at
+  })
+
+  // What was done is told for a while.
+  createEffect(() => {
+    if (done() === '') return
+    const timer = setTimeout(() => setDone(''), TOLD_MS)
+    onCleanup(() => {
+      clearTimeout(timer)
+    })
   })
 
   function reasonOf(us: number): string {

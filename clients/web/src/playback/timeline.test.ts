@@ -70,6 +70,10 @@ describe('what is drawn', () => {
   it('is told as finely as it is seen', () => {
     expect(momentText(AT, view, zone, 'en')).toBe('09:00:00')
     expect(momentText(AT, around(AT, 24 * HOUR, 1000), zone, 'en')).toContain('Nov 20')
+    const lisbon = makeZone('Europe/Lisbon')
+    const twice = Date.parse('2026-10-25T00:30:00Z') * 1000
+    expect(momentText(twice, view, lisbon, 'en')).toBe('01:30:00 GMT+1')
+    expect(momentText(twice + HOUR, view, lisbon, 'en')).toMatch(/^01:30:00 GMT(\+0)?$/)
     expect(momentText(AT + 250_000, around(AT, 10 * SECOND, 1000), zone, 'en')).toBe('09:00:00.25')
   })
 })

@@ -43,6 +43,22 @@ describe('the groups of a camera', () => {
   })
 })
 
+describe('a look', () => {
+  it('asks for one key frame and tells what lies around it', async () => {
+    const asked: string[] = []
+    const headers = { 'Vms-From': '1000', 'Vms-To': '2000', 'Vms-Previous': '0', 'Vms-Next': '' }
+    const groups = makeGroups({
+      camera: 'gate', stream: 'sub',
+      send: (input) => {
+        asked.push(input as string)
+        return Promise.resolve(new Response('k', { headers }))
+      },
+    })
+    await expect(groups.look(1500, new AbortController().signal)).resolves.toEqual({ from: 1000, to: 2000, previous: 0, next: undefined })
+    expect(asked).toEqual(['/playback/gate/sub/1500.m4s?keys=1'])
+  })
+})
+
 describe('an address', () => {
   it('is shared by those who ask at once, kept, and renewed before it runs out', async () => {
     let now = 0

@@ -41,7 +41,8 @@ interface ExportRowProps {
 function ExportRow(props: ExportRowProps): JSX.Element {
   const app = useApp()
   const [linking, setLinking] = createSignal(false)
-  const name = () => (props.one.name === '' ? props.one.why : props.one.name)
+  // An export is called after its cameras, which stand below; why it was made says more.
+  const name = () => (props.one.kind === 'export' || props.one.name === '' ? props.one.why : props.one.name)
   const share = () => (props.one.total_bytes === 0 ? 0 : props.one.done_bytes / props.one.total_bytes)
   const cancel = createAction(async () => {
     await recording.cancel(app.client, props.one.id)
