@@ -67,7 +67,7 @@ EN: Mapping[str, str] = {
     "verify.why.proof_wrong": "its seal does not prove it",
     "verify.why.left_out": "left out of the export",
     "verify.why.blocks_other": "it holds frames that the manifest does not name",
-    "verify.why.derived": "re-encoded from it",
+    "verify.why.derived": "the file was made from it and is not the recording itself",
 }
 
 PT: Mapping[str, str] = {
@@ -138,7 +138,7 @@ PT: Mapping[str, str] = {
     "verify.why.proof_wrong": "seu selo não o prova",
     "verify.why.left_out": "deixado fora da exportação",
     "verify.why.blocks_other": "contém quadros que o manifesto não nomeia",
-    "verify.why.derived": "recodificado a partir dele",
+    "verify.why.derived": "o arquivo foi feito a partir dele e não é a própria gravação",
 }
 
 ES: Mapping[str, str] = {
@@ -208,5 +208,5 @@ ES: Mapping[str, str] = {
     "verify.why.proof_wrong": "su sello no lo prueba",
     "verify.why.left_out": "dejado fuera de la exportación",
     "verify.why.blocks_other": "contiene fotogramas que el manifiesto no nombra",
-    "verify.why.derived": "recodificado a partir de él",
+    "verify.why.derived": "el archivo se hizo a partir de él y no es la propia grabación",
 }

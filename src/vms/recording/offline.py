@@ -375,6 +375,15 @@ def _blaming(told: Proved, manifest: Entry) -> Proved:
     return msgspec.structs.replace(told, findings=found)
 
 
+def _sources(found: Sequence[FileFinding]) -> tuple[FileFinding, ...]:
+    """Return what a file was made from that is no recording itself, as one finding."""
+    all_ = [one for one in found if one.state == "intact" and one.why == "derived"]
+    if not all_:
+        return ()
+    first, last = all_[0], all_[-1]
+    return (msgspec.structs.replace(first, last=last.last, to_us=last.to_us),)
+
+
 def _told(
     path: str, answer: FileAnswer, is_meant: Callable[[str], bool] = lambda _: True
 ) -> Proved:
@@ -382,7 +391,8 @@ def _told(
     if report is None:
         detail = answer.error[1] if answer.error else ""
         return Proved(path=path, verdict=Verdict.UNREADABLE, error=detail)
-    found = tuple(one for one in report.findings if is_meant(one.file) and one.state != "intact")
+    meant = [one for one in report.findings if is_meant(one.file)]
+    found = (*_sources(meant), *(one for one in meant if one.state != "intact"))
     bad = {one.state for one in found} - GOOD
     verdict = Verdict.DAMAGED if bad - UNPROVED else Verdict.INTACT
     if bad and not bad - UNPROVED:

@@ -67,6 +67,24 @@ def test_recordings_are_proved_from_any_folder_or_file(verify: Any, given: str) 
     assert [one["camera"] for one in told["results"]] == ["gate"]
 
 
+def test_a_derived_file_is_said_not_to_be_the_recording(
+    verify: Any,  # noqa: ANN401
+    monkeypatch: Patch,
+    capsys: Capture,
+) -> None:
+    clip = root("derived") / "export/clip.mp4"
+    status, told = verify(clip)
+    assert (status, told["verdict"]) == (0, "intact")
+    ((finding,),) = (one["findings"] for one in told["results"])
+    assert (finding["state"], finding["why"]) == ("intact", "derived")
+    assert (finding["first"], finding["last"]) == (3, 5)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr(sys, "argv", ["vms", "verify", str(clip)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "is not the recording itself" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("case", ["mp4-export", "mkv-export", "mkv-inside"])
 def test_exports_are_proved_by_their_manifests(verify: Any, case: str) -> None:  # noqa: ANN401
     status, told = verify(root(case) / "export")
