@@ -6,21 +6,24 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
 from managed import LIVE_LIMIT_S, Api, token
-from product import Farm, running, wait_for
+from product import Farm, farm, running, wait_for
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SECOND_US = 1_000_000
+# Of 32,767: the beep has some 6,000.
+LOUD = 1_000
 # What simulated cameras write into each picture before the time: UTC_SEI_UUID of the engine.
 MARK = bytes.fromhex("5a1c93e47b0d4f268ed136aa79c852f7")
 # Between a camera's mark and the time that is recorded with its picture.
@@ -51,11 +54,14 @@ class Viewer:
     # When a picture came, and when it was taken.
     marks: list[tuple[float, int]] = field(default_factory=list)
     pictures: int = 0
+    # Pieces of sound with a camera's beep in them.
+    loud: int = 0
     _new: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def join(self, path: str) -> None:
         """Open a session, from an instant on."""
         receiver = self.peer.addTransceiver("video", direction="recvonly").receiver
+        self.peer.addTransceiver("audio", direction="recvonly")
         handle = receiver._handle_rtp_packet
 
         async def seen(packet: Any, arrival_time_ms: int) -> None:  # noqa: ANN401 - aiortc's own
@@ -78,9 +84,13 @@ class Viewer:
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def _watch(self, track: Any) -> None:  # noqa: ANN401 - aiortc's own
-        with contextlib.suppress(Exception):
-            while isinstance(await track.recv(), VideoFrame):
-                self.pictures += 1
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, VideoFrame):
+                    self.pictures += 1
+                elif max(abs(frame.to_ndarray()).flat) > LOUD:
+                    self.loud += 1
 
     async def steer(self, **wish: float | bool) -> dict[str, Any]:
         """Order something; returns how it was."""
@@ -159,6 +169,7 @@ async def play(api: str, key: str, path: str, begins: int, gap: tuple[int, int])
         assert len(back) >= 2
         assert back == sorted(back, reverse=True)
         assert viewer.pictures > 50
+        assert viewer.loud > 3
         status, _, told = await asyncio.to_thread(ask, "GET", viewer.session, "v1.a.b.c")
         assert status == 401, told
         status, _, told = await asyncio.to_thread(
@@ -170,6 +181,13 @@ async def play(api: str, key: str, path: str, begins: int, gap: tuple[int, int])
         status, _, _ = await asyncio.to_thread(ask, "GET", viewer.session, key)
         assert status in {403, 404}
     return waited
+
+
+@pytest.fixture
+def cameras(scenes: tuple[Path, Path]) -> Iterator[Farm]:
+    """Cameras with sound that WebRTC does not carry."""
+    with farm(scenes, audio=True, sound="aac") as cameras:
+        yield cameras
 
 
 def test_a_recording_is_played_by_webrtc(cameras: Farm, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 //! pictures, cues, and the manifest as an attachment.
 
 use crate::FormatError;
-use crate::mp4::walk::{children, find, parse_track};
+use crate::mp4::walk::{audio_config, children, find, parse_track};
 use crate::wire::Put;
 
 /// Sizes and places that are known when all else is written: the head has the
@@ -65,7 +65,10 @@ impl Track {
         let (codec, private) = match &name {
             b"avc3" => ("V_MPEG4/ISO/AVC", inside(VISUAL, b"avcC")?),
             b"hev1" => ("V_MPEGH/ISO/HEVC", inside(VISUAL, b"hvcC")?),
-            b"mp4a" => ("A_AAC", audio_config(&inside(AUDIBLE, b"esds")?)?),
+            b"mp4a" => {
+                let config = audio_config(&inside(AUDIBLE, b"esds")?).map(<[u8]>::to_vec);
+                ("A_AAC", config.ok_or(FormatError::Missing { what: "AudioSpecificConfig" })?)
+            }
             b"Opus" => ("A_OPUS", opus_head(&inside(AUDIBLE, b"dOps")?)?),
             b"alaw" => ("A_MS/ACM", wave_format(6, field(16)?, rate)),
             b"ulaw" => ("A_MS/ACM", wave_format(7, field(16)?, rate)),
@@ -106,18 +109,6 @@ impl Track {
         }
         out
     }
-}
-
-/// The AudioSpecificConfig in an `esds` as this format writes it: descriptors
-/// with lengths of one byte (ISO/IEC 14496-1, 7.2.6.5).
-fn audio_config(esds: &[u8]) -> Result<Vec<u8>, FormatError> {
-    // Version and flags; 03 with its length and 3 bytes; 04 with 13.
-    let config = esds.get(4 + 5 + 15..).unwrap_or_default();
-    let found = match config {
-        [5, len, rest @ ..] => rest.get(..usize::from(*len)),
-        _ => None,
-    };
-    found.map(<[u8]>::to_vec).ok_or(FormatError::Missing { what: "AudioSpecificConfig" })
 }
 
 /// `OpusHead` (RFC 7845, 5.1) has the fields of `dOps`, least byte first.
@@ -326,7 +317,11 @@ mod tests {
             track(2, Codec::Opus, 48_000, 2, &[]),
             track(3, Codec::Pcmu, 8_000, 1, &[]),
         ];
-        let found = Track::all(&crate::mp4::init::init(&tracks, &[])).expect("tracks");
+        let init = crate::mp4::init::init(&tracks, &[]);
+        let walked = crate::mp4::walk::read_init(&init).expect("an init segment").tracks;
+        let told: Vec<_> = walked.iter().map(|track| (track.channels, &track.audio_config[..])).collect();
+        assert_eq!(told, [(1, &[0x14, 0x08][..]), (2, &[]), (1, &[])]);
+        let found = Track::all(&init).expect("tracks");
         let told: Vec<_> = found.iter().map(|track| (track.codec, &track.private[..])).collect();
         let wave = [7, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x40, 0x1f, 0, 0, 1, 0, 8, 0, 0, 0];
         assert_eq!(told[0], ("A_AAC", &[0x14, 0x08][..]));

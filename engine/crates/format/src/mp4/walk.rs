@@ -89,6 +89,10 @@ pub struct InitTrack {
     pub timescale: u32,
     /// Of the sample entry, such as `avc3`.
     pub entry: [u8; 4],
+    /// 0 for video.
+    pub channels: u8,
+    /// AAC: the AudioSpecificConfig, where it lies as this format writes it.
+    pub audio_config: Vec<u8>,
 }
 
 /// What a video file begins with.
@@ -155,7 +159,31 @@ pub(crate) fn parse_track(trak: &[u8]) -> Result<InitTrack, FormatError> {
     let hdlr = find(trak, &[b"mdia", b"hdlr"]).ok_or(missing("hdlr"))?;
     let stsd = find(trak, &[b"mdia", b"minf", b"stbl", b"stsd"]).ok_or(missing("stsd"))?;
     let entry = stsd.get(12..16).and_then(|name| name.try_into().ok()).ok_or(missing("a sample entry"))?;
-    Ok(InitTrack { id, is_video: hdlr.get(8..12) == Some(b"vide"), timescale, entry })
+    let is_video = hdlr.get(8..12) == Some(b"vide");
+    let (channels, audio_config) =
+        if is_video { (0, Vec::new()) } else { parse_audio(stsd.get(8..).unwrap_or_default()) };
+    Ok(InitTrack { id, is_video, timescale, entry, channels, audio_config })
+}
+
+/// The channels of an AudioSampleEntry (ISO/IEC 14496-12, 12.2.3), and what its
+/// `esds` says of AAC.
+fn parse_audio(entries: &[u8]) -> (u8, Vec<u8>) {
+    // Its own fields, before the boxes inside it.
+    const FIXED: usize = 28;
+    let entry = children(entries).next().map_or(&[][..], |(_, entry)| entry);
+    let channels = entry.get(17).copied().unwrap_or(1);
+    let esds = entry.get(FIXED..).and_then(|boxes| find(boxes, &[b"esds"]));
+    (channels, esds.and_then(audio_config).map(<[u8]>::to_vec).unwrap_or_default())
+}
+
+/// The AudioSpecificConfig in an `esds` as this format writes it: descriptors
+/// with lengths of one byte (ISO/IEC 14496-1, 7.2.6.5).
+pub(crate) fn audio_config(esds: &[u8]) -> Option<&[u8]> {
+    // Version and flags; 03 with its length and 3 bytes; 04 with 13.
+    match esds.get(4 + 5 + 15..)? {
+        [5, len, rest @ ..] => rest.get(..usize::from(*len)),
+        _ => None,
+    }
 }
 
 /// One sample as `moof` describes it.

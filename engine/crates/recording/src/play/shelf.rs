@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vms_format::mp4::walk::InitTrack;
 use vms_format::{FormatError, Sample, Stored};
 use vms_media::{Codec, Track, TrackKind};
 
@@ -66,11 +67,12 @@ impl Shelf for Recorded {
         let audio = self.audio;
         let file = self.file(part)?;
         let tracks = file.tracks().iter().filter_map(|track| {
-            let (codec, channels) = codec_of(track.entry)?;
+            let codec = codec_of(track)?;
+            let (channels, fmtp) = (track.channels, fmtp_of(track));
             let kind = if codec.is_video() { TrackKind::Video } else { TrackKind::Audio };
             let clock_rate = track.timescale;
             let wanted = if codec.is_video() { Some(track.id) == file.video_track() } else { audio };
-            wanted.then(|| Track { id: track.id, kind, codec, clock_rate, channels, fmtp: String::new() })
+            wanted.then_some(Track { id: track.id, kind, codec, clock_rate, channels, fmtp })
         });
         let tracks: Vec<Track> = tracks.collect();
         if tracks.iter().any(|track| track.kind == TrackKind::Video) {
@@ -81,21 +83,28 @@ impl Shelf for Recorded {
     }
 }
 
-/// AAC is left out: browsers do not take it by WebRTC.
-fn codec_of(entry: [u8; 4]) -> Option<(Codec, u8)> {
-    match &entry {
-        b"avc1" | b"avc3" => Some((Codec::H264, 0)),
-        b"hvc1" | b"hev1" => Some((Codec::H265, 0)),
-        b"alaw" => Some((Codec::Pcma, 1)),
-        b"ulaw" => Some((Codec::Pcmu, 1)),
-        b"Opus" => Some((Codec::Opus, 2)),
+fn codec_of(track: &InitTrack) -> Option<Codec> {
+    match &track.entry {
+        b"avc1" | b"avc3" => Some(Codec::H264),
+        b"hvc1" | b"hev1" => Some(Codec::H265),
+        // Not without its configuration, which nobody can guess.
+        b"mp4a" if !track.audio_config.is_empty() => Some(Codec::Aac),
+        b"alaw" => Some(Codec::Pcma),
+        b"ulaw" => Some(Codec::Pcmu),
+        b"Opus" => Some(Codec::Opus),
         _ => None,
     }
 }
 
+/// As a camera would describe it (RFC 3640, 4.1).
+fn fmtp_of(track: &InitTrack) -> String {
+    let config: String = track.audio_config.iter().map(|byte| format!("{byte:02x}")).collect();
+    if config.is_empty() { config } else { format!("config={config}") }
+}
+
 fn picture(file: &PartFile, stored: &Stored, sample: &Sample, audio: bool) -> Option<Picture> {
     let track = file.tracks().iter().find(|track| track.id == sample.track)?;
-    let (codec, _) = codec_of(track.entry)?;
+    let codec = codec_of(track)?;
     let video = codec.is_video();
     if (video && Some(track.id) != file.video_track()) || (!video && !audio) {
         return None;
