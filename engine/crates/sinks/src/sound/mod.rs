@@ -28,7 +28,7 @@ pub use serve::{advise, work};
 /// A worker goes on for so long after the last listener left: who changes
 /// between two views comes back at once.
 pub const LINGER: Duration = Duration::from_secs(5);
-/// Workers of one process together: a hundredth of a core and 40 MB each.
+/// Workers of one process together: a hundredth of a core and 33 MB each.
 const MOST_WORKERS: usize = 64;
 /// A worker that was asked for has come by then.
 const COME_WITHIN: Duration = Duration::from_secs(15);
