@@ -89,6 +89,8 @@ class FakeRecorder:
     clock: calls.ClockStep | None = None
     # How often a check says that it still runs.
     checking: int = 0
+    # Cameras of which parts lie where nobody can read them.
+    unread: tuple[str, ...] = ()
     triggers: list[calls.TriggerRequest] = field(default_factory=list)
     # By camera and instant: what is answered, and its data.
     pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
@@ -132,6 +134,7 @@ class FakeRecorder:
             tuple(one for one in self.parts if wanted(one) and one.camera in shown),
             tuple(one for one in self.gaps if wanted(one) and one.camera in shown),
             shown[-1] if len(names) > len(shown) else None,
+            self.unread,
         )
 
     def _volumes(self, _asked: calls.VolumeRequest) -> calls.Volumes:

@@ -105,7 +105,8 @@ def _add_volumes(app: typer.Typer, texts: Texts, options: Options) -> None:
             say(answer)
             return
         for one in answer.volumes:
-            sizes = {"gib": f"{one.bytes / GIB:.2f}", "free": f"{one.free / GIB:.2f}"}
+            free = "∞" if one.free is None else f"{one.free / GIB:.2f}"
+            sizes = {"gib": f"{one.bytes / GIB:.2f}", "free": free}
             state = " ".join(word for word in (one.state, one.reason) if word)
             typer.echo(
                 texts("recording.volume", name=one.name, path=one.path, state=state, **sizes)

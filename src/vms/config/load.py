@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from vms.common import InvalidError
-from vms.config.model import SECTIONS, Camera, Settings
+from vms.config.model import SECTIONS, TABLES, Camera, Settings
 from vms.telemetry import MASK, redact, redact_text
 
 FILE_NAME = "vms.toml"
@@ -166,4 +166,8 @@ def _fields_at(location: tuple[int | str, ...]) -> Iterable[str]:
         return Settings.model_fields
     if location[0] == "cameras":
         return Camera.model_fields
-    return dict(SECTIONS)[str(location[0])].model_fields
+    section, *inside = location
+    tables = dict(TABLES.get(str(section), ()))
+    if inside and inside[0] in tables:
+        return tables[str(inside[0])].model_fields
+    return dict(SECTIONS)[str(section)].model_fields

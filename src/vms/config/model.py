@@ -99,11 +99,23 @@ def _https(text: str) -> str:
     raise ValueError("must be empty, or https://HOST or https://HOST:PORT")
 
 
+def _store_url(text: str) -> str:
+    found = urlsplit(text)
+    try:
+        good = found.scheme in {"http", "https"} and found.hostname and not found.path.strip("/")
+        if good and "@" not in found.netloc and not found.query and found.port != 0:
+            return text.rstrip("/")
+    except ValueError:
+        pass
+    raise ValueError("must be https://HOST or https://HOST:PORT; the keys stand in files")
+
+
 Address = Annotated[str, AfterValidator(_address)]
 ListenAddress = Annotated[str, AfterValidator(listen_address)]
 HttpsAddress = Annotated[str, AfterValidator(_https)]
 Network = Annotated[str, AfterValidator(_network)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
 FolderPath = Annotated[str, AfterValidator(_folder_path)]
@@ -252,6 +264,51 @@ def _volume(value: object) -> object:
 VolumeEntry = Annotated[Volume, BeforeValidator(_volume)]
 
 
+class S3Store(Section):
+    """A bucket of an S3 store, as a volume that recordings are moved to, never recorded to."""
+
+    name: str = Field(
+        pattern=r"^[a-zA-Z0-9_.-]{1,64}$", description="What tiers call it, and disks are told as."
+    )
+    endpoint: StoreUrl = Field(description="https://HOST[:PORT] of the store.")
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="An existing bucket."
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^[a-zA-Z0-9_./-]{0,200}$",
+        description="Before the name of each object; another one for each installation.",
+    )
+    region: str = Field(
+        "us-east-1", pattern=r"^[a-z0-9-]{1,64}$", description="Part of each signature."
+    )
+    access_key_file: FolderPath = Field(description="File with the access key alone, absolute.")
+    secret_key_file: FolderPath = Field(description="File with the secret key alone, absolute.")
+    ca_file: FilePathText = Field(
+        "",
+        description="PEM file of who signs the store's certificate. Empty: whom the system trusts.",
+    )
+    virtual_hosted: bool = Field(
+        False, description="True: the bucket stands in the host's name, not in the path."
+    )
+    max_bytes: int = Field(
+        0, ge=0, le=1 << 53, description="Most that recordings may take there; 0 is no limit."
+    )
+
+
+class Tier(Section):
+    """Recordings of every camera move on when they are older than that."""
+
+    after_hours: int = Field(
+        ge=0,
+        le=876_000,
+        description="Hours from the end of a recorded hour on; 0: as soon as it is sealed.",
+    )
+    volume: str = Field(
+        min_length=1, description="A folder of `volumes`, as it stands there, or a name of `s3`."
+    )
+
+
 class Recording(Section):
     """What cameras send is kept on these disks."""
 
@@ -280,6 +337,28 @@ class Recording(Section):
         description="Folder of the second copy of each camera's ledger, best on another disk. "
         "Empty: DATA/ledgers.",
     )
+    s3: tuple[S3Store, ...] = Field(
+        (), max_length=16, description="S3 stores, one [[recording.s3]] table each."
+    )
+    tiers: tuple[Tier, ...] = Field(
+        (),
+        max_length=8,
+        description="Where recordings go that grow old, one [[recording.tiers]] table a step.",
+    )
+
+    @model_validator(mode="after")
+    def _tiers_lead_somewhere(self) -> "Recording":
+        names = [store.name for store in self.s3]
+        folders = [volume.path for volume in self.volumes]
+        if len({*names}) < len(names):
+            raise ValueError("recording.s3: a name is given twice")
+        for tier in self.tiers:
+            if tier.volume not in (*folders, *names):
+                raise ValueError(
+                    f"recording.tiers: {tier.volume!r} is neither a folder of recording.volumes "
+                    "nor a name of recording.s3"
+                )
+        return self
 
 
 class Database(Section):
@@ -398,3 +477,8 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("nodes", Nodes),
     ("log", Log),
 )
+
+# Tables within sections, each of which there may be several.
+TABLES: dict[str, tuple[tuple[str, type[Section]], ...]] = {
+    "recording": (("s3", S3Store), ("tiers", Tier)),
+}

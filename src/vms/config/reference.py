@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from vms.config.model import SECTIONS, Camera, Section, Volume
+from vms.config.model import SECTIONS, TABLES, Camera, Section, Volume
 
 _INTRO = """\
 # Settings
@@ -48,6 +48,24 @@ _EXAMPLE_CAMERA = """\
 """
 
 
+_EXAMPLE_TABLES = {
+    "recording": (
+        "# The keys stand in files, so that nothing that is shown has them.",
+        "#",
+        "# [[recording.s3]]",
+        '# name = "archive"',
+        '# endpoint = "https://s3.example.org"',
+        '# bucket = "recordings"',
+        '# access_key_file = "/etc/vms/s3-access-key"',
+        '# secret_key_file = "/etc/vms/s3-secret-key"',
+        "#",
+        "# [[recording.tiers]]",
+        "# after_hours = 48",
+        '# volume = "archive"',
+        "",
+    ),
+}
+
 _KINDS: dict[object, str] = {
     int: "number",
     str: "text",
@@ -61,7 +79,12 @@ def _kind(annotation: object) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if origin is tuple:
-        return "list of text or tables" if Volume in _inner(annotation) else "list of text"
+        if Volume in _inner(annotation):
+            return "list of text or tables"
+        is_table = [
+            isinstance(arg, type) and issubclass(arg, Section) for arg in _inner(annotation)
+        ]
+        return "tables" if any(is_table) else "list of text"
     if origin is not None:
         inner = [
             _kind(arg) for arg in get_args(annotation) if isinstance(arg, type) or get_origin(arg)
@@ -123,6 +146,9 @@ def reference() -> str:
     for section, model in SECTIONS:
         lines += [f"## [{section}]", "", _summary(model), ""]
         lines += [*_rows(section, model, environment=True), ""]
+        for table, inner in TABLES.get(section, ()):
+            lines += [f"## [[{section}.{table}]]", "", _summary(inner), ""]
+            lines += [*_rows(table, inner, environment=False), ""]
     lines += ["## [[cameras]]", "", _summary(Camera), ""]
     lines += [_CAMERAS_NOTE, ""]
     lines += [*_rows("cameras", Camera, environment=False), ""]
@@ -136,7 +162,8 @@ def example() -> str:
         lines += [f"# {_summary(model)}", f"[{section}]"]
         for key, field in model.model_fields.items():
             lines.append(f"# {field.description}")
-            lines.append(f"# {key} = {_toml(field.default)}")
-        lines.append("")
+            if key not in dict(TABLES.get(section, ())):
+                lines.append(f"# {key} = {_toml(field.default)}")
+        lines += ["", *_EXAMPLE_TABLES.get(section, ())]
     lines.append(_EXAMPLE_CAMERA)
     return "\n".join(lines)

@@ -85,6 +85,29 @@ class VolumeConfig(msgspec.Struct, frozen=True):
     max_bytes: int | None = None
 
 
+class S3Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket that recordings are moved to; its keys stand in files."""
+
+    name: str
+    endpoint: str
+    bucket: str
+    prefix: str
+    region: str
+    access_key_file: str
+    secret_key_file: str
+    # None: whom the system trusts.
+    ca_file: str | None = None
+    virtual_hosted: bool = False
+    max_bytes: int | None = None
+
+
+class TierConfig(msgspec.Struct, frozen=True):
+    """Where recordings go that are older than that."""
+
+    after_hours: int
+    volume: str
+
+
 class EncryptConfig(msgspec.Struct, frozen=True):
     """Which key new recordings are encrypted with."""
 
@@ -98,6 +121,10 @@ class RecordingConfig(msgspec.Struct, frozen=True):
     keys: str
     ledger_copies: str
     encrypt: EncryptConfig | None = None
+    s3: tuple[S3Config, ...] = ()
+    # Local folder of what is remembered of these.
+    s3_cache: str | None = None
+    tiers: tuple[TierConfig, ...] = ()
 
 
 class EngineConfig(msgspec.Struct, frozen=True):

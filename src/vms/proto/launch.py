@@ -114,6 +114,30 @@ class VolumeSettings(Message, frozen=True):
     max_bytes: int | None = None
 
 
+class S3Settings(Message, frozen=True):
+    """A bucket that recordings are moved to. Its keys stand in files, and nowhere else."""
+
+    name: str
+    endpoint: str
+    bucket: str
+    access_key_file: str
+    secret_key_file: str
+    prefix: str = ""
+    region: str = "us-east-1"
+    # Empty: whom the system trusts.
+    ca_file: str = ""
+    virtual_hosted: bool = False
+    # 0: no limit.
+    max_bytes: int = 0
+
+
+class TierSettings(Message, frozen=True):
+    """Where recordings go that are older than that: a folder, or a bucket's name."""
+
+    after_hours: int
+    volume: str
+
+
 class RecordingSettings(Message, frozen=True):
     """Whether cameras are recorded, and where."""
 
@@ -125,6 +149,8 @@ class RecordingSettings(Message, frozen=True):
     encrypt: str = ""
     # Folder of the ledgers' second copies; empty: DATA/ledgers.
     ledgers: str = ""
+    s3: tuple[S3Settings, ...] = ()
+    tiers: tuple[TierSettings, ...] = ()
 
 
 class LogSettings(Message, frozen=True):

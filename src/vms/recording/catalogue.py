@@ -155,6 +155,10 @@ class Reader:
             if camera not in homes:
                 log.warning("camera_without_city", camera=camera)
                 continue
+            if camera in found.unread:
+                # What is away for a while is not gone: the line stays as it was.
+                log.info("catalogue_kept", camera=camera)
+                continue
             mine = Inventory(tuple(parts.get(camera, ())), tuple(gaps.get(camera, ())))
             time = (from_us, to_us)
             await self._catalogue.put(homes[camera], camera, time, mine, announce=announce)
@@ -164,14 +168,16 @@ class Reader:
         """Return all pages: a camera that is missing in the whole has nothing."""
         parts: list[Part] = []
         gaps: list[Gap] = []
+        unread: set[str] = set()
         after: str | None = None
         while True:
             request = InventoryRequest(asked, from_us, to_us, after)
             page, _data = await self._engine.recording(INVENTORY, request)
             parts += page.parts
             gaps += page.gaps
+            unread |= {*page.unread}
             if page.next is None or page.next == after:
-                return Inventory(tuple(parts), tuple(gaps))
+                return Inventory(tuple(parts), tuple(gaps), unread=tuple(sorted(unread)))
             after = page.next
 
     async def everything(self) -> int:

@@ -21,7 +21,9 @@ from vms.engine import (
     RecordingConfig,
     RingConfig,
     RtspConfig,
+    S3Config,
     SnapshotStore,
+    TierConfig,
     TlsConfig,
     VolumeConfig,
     WebRtcConfig,
@@ -29,7 +31,7 @@ from vms.engine import (
     serve_far,
 )
 from vms.engine.native import NativeEngine
-from vms.proto import Launch, VolumeSettings, WebRtcSettings
+from vms.proto import Launch, S3Settings, TierSettings, VolumeSettings, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
 from vms.services.sounds import SoundSteward
@@ -82,6 +84,31 @@ def recording_config(launch: Launch) -> RecordingConfig | None:
         keys=str(data / "keys"),
         ledger_copies=told.ledgers or str(data / "ledgers"),
         encrypt=EncryptConfig(told.encrypt) if told.encrypt else None,
+        s3=tuple(_s3_config(store) for store in told.s3),
+        s3_cache=str(data / "s3") if told.s3 else None,
+        tiers=tuple(_tier_config(tier, volumes) for tier in told.tiers),
+    )
+
+
+def _s3_config(told: S3Settings) -> S3Config:
+    return S3Config(
+        name=told.name,
+        endpoint=told.endpoint,
+        bucket=told.bucket,
+        prefix=told.prefix,
+        region=told.region,
+        access_key_file=told.access_key_file,
+        secret_key_file=told.secret_key_file,
+        ca_file=told.ca_file or None,
+        virtual_hosted=told.virtual_hosted,
+        max_bytes=told.max_bytes or None,
+    )
+
+
+def _tier_config(told: TierSettings, volumes: tuple[VolumeSettings, ...]) -> TierConfig:
+    is_folder = any(told.volume == one.path for one in volumes)
+    return TierConfig(
+        told.after_hours, _volume_name(Path(told.volume)) if is_folder else told.volume
     )
 
 

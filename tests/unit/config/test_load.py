@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from vms.cli.settings import orders_of
 from vms.common import InvalidError
 from vms.config import Settings, default_data, load, shown
+from vms.engine import TierConfig
 
 CAMERA = '[[cameras]]\nid = "gate"\nurl = "rtsp://u:hunter2@192.0.2.1/a"\n'
 
@@ -49,6 +51,52 @@ def test_flags_win_over_environment_over_file_over_defaults(
 def test_tls_may_be_off_where_nothing_crosses_the_net_in_the_open(data: Path, text: str) -> None:
     write(data, text)
     load(data)
+
+
+STORE = (
+    '[[recording.s3]]\nname = "archive"\nendpoint = "https://s3.example.org"\nbucket = "videos"\n'
+    'access_key_file = "/a"\nsecret_key_file = "/s"\n'
+)
+
+
+@pytest.mark.engine
+def test_recordings_may_move_on_in_steps(data: Path) -> None:
+    tiers = "".join(
+        f'[[recording.tiers]]\nafter_hours = {hours}\nvolume = "{volume}"\n'
+        for hours, volume in ((2, "/mnt/slow"), (48, "archive"))
+    )
+    write(data, f'[recording]\nvolumes = ["/mnt/fast", "/mnt/slow"]\n{STORE}{tiers}')
+    media = pytest.importorskip("vms.services.media")
+    launch = orders_of(load(data), data, open_=False)
+    told = media.recording_config(launch)
+    assert told is not None
+    assert told.tiers == (TierConfig(2, "mnt-slow"), TierConfig(48, "archive"))
+    assert [volume.name for volume in told.volumes] == ["mnt-fast", "mnt-slow"]
+    assert told.s3_cache == str(data / "s3")
+    (store,) = told.s3
+    assert (store.endpoint, store.ca_file, store.max_bytes) == (
+        "https://s3.example.org",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (STORE + '[[recording.tiers]]\nafter_hours = 1\nvolume = "other"\n', "'other' is neither"),
+        (STORE + STORE, "given twice"),
+        (STORE.replace("https://s3", "https://key:secret@s3"), "endpoint"),
+        (STORE.replace("https://", "ftp://"), "endpoint"),
+        (STORE.replace('"/s"', '"s"'), "secret_key_file"),
+        (STORE + "colour = 1\n", "colour"),
+    ],
+)
+def test_a_store_or_a_step_that_cannot_be_is_refused(data: Path, text: str, word: str) -> None:
+    write(data, text)
+    with pytest.raises(InvalidError) as refused:
+        load(data)
+    assert word in refused.value.message, refused.value.message
 
 
 def test_cameras_of_flags_are_added_to_those_of_the_file(data: Path) -> None:

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from vms.config import Settings, environment_names, example, reference
-from vms.config.model import SECTIONS, Camera, Section
+from vms.config.model import SECTIONS, TABLES, Camera, Section
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
 STALE = "stale: run scripts/generate_config_reference.py"
@@ -24,15 +24,20 @@ def test_the_example_holds_nothing_but_defaults() -> None:
 
 
 def test_every_line_of_the_example_can_be_uncommented() -> None:
-    settings = re.sub(r"(?m)^# ([a-z_]+ = .*|\[\[cameras\]\])$", r"\1", example())
+    settings = re.sub(r"(?m)^# ([a-z_]+ = .*|\[\[[a-z0-9_.]+\]\])$", r"\1", example())
     loaded = Settings(**tomllib.loads(settings))
-    assert loaded.model_dump(exclude={"cameras"}) == Settings().model_dump(exclude={"cameras"})
+    tables = {"cameras": True, "recording": {"s3", "tiers"}}
+    assert loaded.model_dump(exclude=tables) == Settings().model_dump(exclude=tables)
+    assert [store.name for store in loaded.recording.s3] == [loaded.recording.tiers[0].volume]
     assert [camera.id for camera in loaded.cameras] == ["gate"]
 
 
 def test_every_key_is_described() -> None:
     page = reference()
     models: list[tuple[str, type[Section]]] = [*SECTIONS, ("cameras", Camera)]
+    models += [
+        (f"{section}.{name}", table) for section, inner in TABLES.items() for name, table in inner
+    ]
     for section, model in models:
         for key, field in model.model_fields.items():
             assert field.description, f"{section}.{key} has no description"

@@ -136,6 +136,19 @@ async def test_every_page_of_an_inventory_is_read_before_anything_is_forgotten(
         assert [row[0] for row in rows(studio)] == ["gate", "pier", "yard"]
 
 
+async def test_what_is_away_for_a_while_is_not_forgotten(studio: Studio) -> None:
+    studio.recorder.parts = [part(hour=0), part(hour=1), part("yard", hour=0)]
+    reader = Reader(studio.recorder, studio.recordings.catalogue, studio.roster)
+    await reader.read((), 0, NOW, announce=False)
+    studio.recorder.parts = [part(hour=1)]
+    studio.recorder.unread = ("gate",)
+    await reader.read((), 0, NOW, announce=False)
+    assert [row[0] for row in rows(studio)] == ["gate", "gate"]
+    studio.recorder.unread = ()
+    await reader.read((), 0, NOW, announce=False)
+    assert [row[0] for row in rows(studio)] == ["gate"]
+
+
 @contextlib.asynccontextmanager
 async def following(studio: Studio, media: FakeMedia) -> AsyncIterator[CatalogueRecorder]:
     async def soon(seconds: float) -> None:

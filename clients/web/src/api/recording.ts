@@ -257,7 +257,8 @@ export interface Volume {
   readonly state: string
   readonly reason: string | null
   readonly bytes: number
-  readonly free: number
+  /** Null: nobody set a limit to a bucket. */
+  readonly free: number | null
   readonly commit_ms: number
   readonly queue_bytes: number
   /** Bytes a second. */

@@ -78,9 +78,11 @@ function VolumeRow(props: { readonly volume: Volume; readonly days: number | nul
           <span class="dot" classList={{ live: works(), bad: !works() }} />
           {works() ? app.text('storage.works') : (props.volume.reason === null ? props.volume.state : app.t().gap({ code: props.volume.reason, values: {} }))}
         </span>
-        <meter min={0} max={used() + props.volume.free} value={used()} aria-label={app.text('storage.use', { name: props.volume.name })} />
+        <Show when={props.volume.free !== null}>
+          <meter min={0} max={used() + (props.volume.free ?? 0)} value={used()} aria-label={app.text('storage.use', { name: props.volume.name })} />
+        </Show>
         <small>
-          {app.text('storage.sizes', { used: app.t().size(used()), free: app.t().size(props.volume.free), rate: app.t().number((props.volume.rate * 8) / 1e6, 1) })}
+          {app.text('storage.sizes', { used: app.t().size(used()), free: props.volume.free === null ? '∞' : app.t().size(props.volume.free), rate: app.t().number((props.volume.rate * 8) / 1e6, 1) })}
           {` · ${app.text('storage.commit', { ms: app.t().number(props.volume.commit_ms) })}`}
         </small>
       </span>

@@ -163,7 +163,9 @@ fn recordings(page: &mut Page, recording: &Recording) {
         }
     };
     each("vms_volume_ok", "gauge", "1 while a volume takes recordings.", &|v| f64::from(v.state == "ok"));
-    each("vms_volume_free_bytes", "gauge", "Free bytes of a volume's disk.", &|v| v.free as f64);
+    each("vms_volume_free_bytes", "gauge", "Free bytes of a volume's disk; inf in S3 without a limit.", &|v| {
+        v.free.map_or(f64::INFINITY, |free| free as f64)
+    });
     each("vms_volume_written_bytes_total", "counter", "Bytes of recordings written.", &|v| v.bytes_written as f64);
     each("vms_volume_commit_ms", "gauge", "Time of the last group commit, milliseconds.", &|v| v.commit_ms);
     each("vms_volume_commits_total", "counter", "Group commits.", &|v| v.commits as f64);

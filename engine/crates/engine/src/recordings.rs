@@ -28,7 +28,7 @@ impl Recordings {
     pub(crate) fn of(recording: Option<&Arc<Recording>>, hub: &Hub) -> Result<Self, Error> {
         let Some(recording) = recording.cloned() else { return Ok(Self(None)) };
         let masters = vms_recording::read::part::masters_in(recording.config.keys.clone());
-        let archive = Archive::new(recording.volumes().to_vec(), masters, recording.leases());
+        let archive = Archive::new(recording.everywhere().to_vec(), masters, recording.leases());
         let archive = Arc::new(archive.beside(recording.beyond_files()));
         let exports = Exports::start(&recording, archive.clone())
             .map_err(|error| Error::new(Kind::Internal, format!("no threads: {error}")))?;

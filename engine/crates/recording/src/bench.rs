@@ -89,6 +89,8 @@ impl Bench {
         let listener: Listener = Arc::new(|_| {});
         let context = Arc::new(Context {
             volumes: volumes.clone(),
+            everywhere: volumes.clone(),
+            tiers: Vec::new(),
             keys: Keys::open(keys, now_us).expect("keys"),
             ledger_copies: PathBuf::from("/ledgers"),
             encrypt: None,

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use rusty_s3::{Bucket, UrlStyle};
+use serde::{Deserialize, Deserializer, Serialize};
 use vms_hub::StreamName;
 
 /// A part is kept in memory before a trigger for at most so long.
@@ -15,6 +16,15 @@ const MAX_POST_S: u32 = 3_600;
 #[serde(deny_unknown_fields)]
 pub struct RecordingConfig {
     pub volumes: Vec<VolumeConfig>,
+    /// Buckets that parts are moved to; nothing is recorded to them.
+    #[serde(default)]
+    pub s3: Vec<S3Config>,
+    /// Local folder of what is remembered of these.
+    #[serde(default)]
+    pub s3_cache: Option<PathBuf>,
+    /// Where parts go that grow old, of cameras whose rules say nothing.
+    #[serde(default)]
+    pub tiers: Vec<Tier>,
     /// Folder of `seal.key` and of the master keys.
     pub keys: PathBuf,
     /// Folder of the second copy of each ledger; best on another disk.
@@ -42,6 +52,61 @@ pub struct VolumeConfig {
     pub max_bytes: Option<u64>,
 }
 
+/// A bucket of an S3 store. The keys are in files, so that they are in no
+/// configuration that is printed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct S3Config {
+    pub name: String,
+    /// `https://HOST[:PORT]`
+    pub endpoint: String,
+    pub bucket: String,
+    /// Before the name of each object.
+    #[serde(default)]
+    pub prefix: String,
+    #[serde(default = "default_region")]
+    pub region: String,
+    pub access_key_file: PathBuf,
+    pub secret_key_file: PathBuf,
+    /// PEM; absent: the authorities that the system trusts.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The bucket is part of the host's name, not of the path.
+    #[serde(default)]
+    pub virtual_hosted: bool,
+    /// Most that recordings may take there; absent: no limit.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+}
+
+impl S3Config {
+    pub(crate) fn bucket(&self) -> Result<Bucket, String> {
+        let said = |error: &dyn std::fmt::Display| format!("recording: S3 volume {}: endpoint: {error}", self.name);
+        let endpoint = url::Url::parse(&self.endpoint).map_err(|error| said(&error))?;
+        let style = if self.virtual_hosted { UrlStyle::VirtualHost } else { UrlStyle::Path };
+        Bucket::new(endpoint, style, self.bucket.clone(), self.region.clone()).map_err(|error| said(&error))
+    }
+
+    /// The prefix, ending with a slash where there is one.
+    pub(crate) fn folder(&self) -> String {
+        let plain = self.prefix.trim_matches('/');
+        if plain.is_empty() { String::new() } else { format!("{plain}/") }
+    }
+
+    /// Where its files lie, as paths: `s3://BUCKET/PREFIX`.
+    pub(crate) fn root(&self) -> PathBuf {
+        PathBuf::from(format!("s3://{}/{}", self.bucket, self.folder()).trim_end_matches('/'))
+    }
+
+    pub(crate) fn volume(&self) -> VolumeConfig {
+        VolumeConfig { name: self.name.clone(), path: self.root(), reserve_bytes: 0, max_bytes: self.max_bytes }
+    }
+}
+
+fn default_region() -> String {
+    "us-east-1".to_owned()
+}
+
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct EncryptConfig {
@@ -61,14 +126,25 @@ impl RecordingConfig {
     /// What is wrong with it, for people.
     pub fn check(&self) -> Result<(), String> {
         let mut seen = std::collections::BTreeSet::new();
-        for volume in &self.volumes {
+        for name in self.volumes.iter().map(|volume| &volume.name).chain(self.s3.iter().map(|s3| &s3.name)) {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-            if !volume.name.chars().all(plain) {
-                return Err(format!("recording: volume {:?}: a name is of letters, digits, _, - and .", volume.name));
+            if !name.chars().all(plain) {
+                return Err(format!("recording: volume {name:?}: a name is of letters, digits, _, - and ."));
             }
-            if volume.name.is_empty() || !seen.insert(&volume.name) {
-                return Err(format!("recording: volume {:?} has no name of its own", volume.name));
+            if name.is_empty() || !seen.insert(name) {
+                return Err(format!("recording: volume {name:?} has no name of its own"));
             }
+        }
+        if let Some(tier) = self.tiers.iter().find(|tier| !seen.contains(&tier.volume)) {
+            return Err(format!("recording: tiers: there is no volume {:?}", tier.volume));
+        }
+        for s3 in &self.s3 {
+            s3.bucket()?;
+            if self.s3_cache.is_none() {
+                return Err(format!("recording: S3 volume {}: s3_cache is not set", s3.name));
+            }
+        }
+        for volume in &self.volumes {
             if !volume.path.is_absolute() {
                 return Err(format!("recording: volume {}: {:?} is no absolute path", volume.name, volume.path));
             }
@@ -150,7 +226,35 @@ pub struct Keep {
     pub max_days: Option<u32>,
     pub max_bytes: Option<u64>,
     pub thin: Vec<Thin>,
-    pub tier: Option<Tier>,
+    /// Steps; none: those of the configuration.
+    #[serde(deserialize_with = "tiers")]
+    pub tier: Vec<Tier>,
+}
+
+impl Keep {
+    /// The steps in their order of age.
+    #[must_use]
+    pub fn tiers(&self) -> Vec<&Tier> {
+        let mut tiers: Vec<&Tier> = self.tier.iter().collect();
+        tiers.sort_by_key(|tier| tier.after_hours);
+        tiers
+    }
+}
+
+/// One step may stand without a list around it.
+fn tiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Tier>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        None(()),
+        One(Tier),
+        Many(Vec<Tier>),
+    }
+    Ok(match Told::deserialize(deserializer)? {
+        Told::None(()) => Vec::new(),
+        Told::One(tier) => vec![tier],
+        Told::Many(tiers) => tiers,
+    })
 }
 
 /// A camera as recording sees it.

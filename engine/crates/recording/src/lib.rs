@@ -26,11 +26,12 @@ pub mod play;
 mod powercut;
 pub mod read;
 mod service;
+mod worker;
 pub mod write;
 
 pub use calls::{Answer, CallError, CallKind, request};
 pub use config::{
-    CameraWish, EncryptConfig, Keep, Mode, RecordingConfig, StreamRecord, Thin, ThinTo, Tier, VolumeConfig,
+    CameraWish, EncryptConfig, Keep, Mode, RecordingConfig, S3Config, StreamRecord, Thin, ThinTo, Tier, VolumeConfig,
 };
 pub use event::{Event, Listener};
 pub use service::{Means, Recording, StartError, UtcClock, VolumeReport};

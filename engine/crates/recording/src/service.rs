@@ -12,7 +12,8 @@ use vms_sources::StateChange;
 
 use crate::config::{CameraWish, RecordingConfig};
 use crate::event::{Event, Listener};
-use crate::io::Disk;
+use crate::io::s3::Tender;
+use crate::io::{Disk, S3Disk};
 use crate::keep::{Keeper, Keeping, triggers};
 use crate::read::{Leases, Recorded, stream_number};
 use crate::write::keys::Keys;
@@ -54,6 +55,7 @@ pub struct Recording {
     pub context: Arc<Context>,
     lanes: Arc<Lanes>,
     writers: Vec<WriterThreads>,
+    tenders: Vec<Tender>,
     recorders: Recorders,
     keeper: Keeper,
     wishes: Mutex<Vec<CameraWish>>,
@@ -70,7 +72,8 @@ pub struct VolumeReport {
     pub reason: Option<String>,
     /// That recordings take.
     pub bytes: u64,
-    pub free: u64,
+    /// Absent: nobody set a limit to a bucket.
+    pub free: Option<u64>,
     pub commit_ms: f64,
     pub queue_bytes: u64,
     /// Bytes a second that are written.
@@ -90,6 +93,7 @@ impl Recording {
             .disk
             .create_folders(&config.ledger_copies)
             .map_err(|error| StartError::Failed(format!("{}: {error}", config.ledger_copies.display())))?;
+        let (buckets, remote) = buckets(&config)?;
         let mut known = KnownVolumes::load(&*means.disk, &config.ledger_copies);
         let mut volumes = Vec::new();
         for volume in &config.volumes {
@@ -109,6 +113,8 @@ impl Recording {
             .map_err(|error| StartError::Failed(format!("{}: {error}", config.keys.display())))?;
         let waker: Arc<OnceLock<Weak<Keeping>>> = Arc::default();
         let context = Arc::new(Context {
+            everywhere: volumes.iter().chain(&remote).cloned().collect(),
+            tiers: config.tiers.clone(),
             volumes,
             keys,
             ledger_copies: config.ledger_copies.clone(),
@@ -118,6 +124,7 @@ impl Recording {
             listener: waking(means.listener.clone(), waker.clone()),
         });
         let writers = start_writers(&context, &config, &owner, &known)?;
+        let tenders = start_tenders(&context, buckets, remote, &owner)?;
         let lane =
             |threads: &WriterThreads| Lane { volume: threads.writer.volume.clone(), queue: threads.queue.clone() };
         let lanes = Arc::new(Lanes(writers.iter().map(lane).collect()));
@@ -127,7 +134,7 @@ impl Recording {
         // It was empty, for nobody else has it.
         let _ = waker.set(Arc::downgrade(&keeping));
         let keeper = Keeper::start(keeping).map_err(|error| StartError::Failed(format!("no threads: {error}")))?;
-        Ok(Self { means, config, context, lanes, writers, recorders, keeper, wishes: Mutex::default() })
+        Ok(Self { means, config, context, lanes, writers, tenders, recorders, keeper, wishes: Mutex::default() })
     }
 
     /// Replaces what is wished as a whole.
@@ -160,14 +167,15 @@ impl Recording {
     }
 
     #[must_use]
-    pub fn volumes(&self) -> &[Arc<Volume>] {
-        &self.context.volumes
+    pub fn everywhere(&self) -> &[Arc<Volume>] {
+        &self.context.everywhere
     }
 
     /// All volumes, as calls and metrics tell them.
     #[must_use]
     pub fn reports(&self) -> Vec<VolumeReport> {
-        self.lanes.0.iter().map(|lane| report(&lane.volume, lane.queue.bytes())).collect()
+        let recorded = self.lanes.0.iter().map(|lane| report(&lane.volume, lane.queue.bytes()));
+        recorded.chain(self.tenders.iter().map(|tender| report(tender.volume(), 0))).collect()
     }
 
     /// GAP records written since the start, by stream.
@@ -214,6 +222,7 @@ impl Recording {
 
     /// Ends all parts in order.
     pub fn stop(&self) {
+        self.tenders.iter().for_each(Tender::stop);
         self.keeper.stop();
         self.recorders.stop();
         self.writers.iter().for_each(WriterThreads::stop);
@@ -242,16 +251,44 @@ impl Recorded for BeyondFiles {
     }
 }
 
-/// Tells the keeper at once of a volume that is full.
+/// Tells the keeper at once of a volume that is full, and of one that is back.
 fn waking(listener: Listener, keeping: Arc<OnceLock<Weak<Keeping>>>) -> Listener {
     Arc::new(move |event| {
-        if matches!(&event, Event::Volume { state: "full", .. })
-            && let Some(keeping) = keeping.get().and_then(Weak::upgrade)
+        if let (Event::Volume { state: state @ ("full" | "ok"), .. }, Some(keeping)) =
+            (&event, keeping.get().and_then(Weak::upgrade))
         {
-            keeping.wake();
+            if *state == "ok" { keeping.recount() } else { keeping.wake() }
         }
         listener(event);
     })
+}
+
+type Buckets = (Vec<S3Disk>, Vec<Arc<Volume>>);
+
+/// The buckets as volumes that nobody opened yet: a start does not wait for
+/// them.
+fn buckets(config: &RecordingConfig) -> Result<Buckets, StartError> {
+    let mut buckets = Buckets::default();
+    for s3 in &config.s3 {
+        let folder = config.s3_cache.as_deref().unwrap_or(&config.ledger_copies).join(&s3.name);
+        let disk = S3Disk::open(s3.clone(), &folder).map_err(StartError::Failed)?;
+        buckets.1.push(Arc::new(Volume::closed(&s3.volume(), Arc::new(disk.clone()))));
+        buckets.0.push(disk);
+    }
+    Ok(buckets)
+}
+
+fn start_tenders(
+    context: &Arc<Context>,
+    buckets: Vec<S3Disk>,
+    volumes: Vec<Arc<Volume>>,
+    owner: &str,
+) -> Result<Vec<Tender>, StartError> {
+    let start = |(disk, volume)| {
+        Tender::start(disk, Writer { volume, context: context.clone() }, owner.to_owned())
+            .map_err(|error| StartError::Failed(format!("no threads: {error}")))
+    };
+    buckets.into_iter().zip(volumes).map(start).collect()
 }
 
 fn start_writers(
@@ -278,7 +315,7 @@ fn report(volume: &Volume, queue_bytes: u64) -> VolumeReport {
         state: health.state.as_str(),
         reason: health.reason,
         bytes: volume.figures.recorded.load(Ordering::Relaxed),
-        free: volume.figures.free.load(Ordering::Relaxed),
+        free: volume.free(),
         commit_ms: volume.figures.commit_us.load(Ordering::Relaxed) as f64 / 1e3,
         queue_bytes,
         rate: volume.figures.rate.load(Ordering::Relaxed) as f64,

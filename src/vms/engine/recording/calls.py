@@ -90,6 +90,8 @@ class Inventory(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     # Ask again with it as ``after``; none: that was all.
     next: str | None = None
+    # Cameras of which there is more, on a volume that is away.
+    unread: tuple[str, ...] = ()
 
 
 class PictureRequest(msgspec.Struct, frozen=True):
@@ -350,7 +352,8 @@ class VolumeForecast(msgspec.Struct, frozen=True):
 
     volume: str
     bytes: int
-    free: int
+    # None: nobody set a limit to a bucket.
+    free: int | None
     rate: float
     days: float | None
 
@@ -398,7 +401,7 @@ class VolumeRequest(msgspec.Struct, frozen=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder that recordings are written to, as it is now."""
+    """A folder that recordings are written to, or a bucket they move to, as it is now."""
 
     name: str
     path: str
@@ -408,7 +411,8 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reason: str | None = None
     bytes: int = 0
-    free: int = 0
+    # None: nobody set a limit to a bucket.
+    free: int | None = 0
     commit_ms: float = 0.0
     queue_bytes: int = 0
     rate: float = 0.0

@@ -20,6 +20,8 @@ use vms_format::{Core, FormatError, Sample, Stored};
 use super::output::Output;
 use super::plan::Piece;
 use super::worker::{Stop, Work};
+use crate::calls::CallError;
+use crate::read::archive::unreadable;
 use crate::read::part::PartFile;
 
 /// A fragment that is in a file.
@@ -162,6 +164,13 @@ impl At<'_> {
     }
 }
 
+/// What a bucket does not give at the moment ends the export: it comes back,
+/// and a gap would be told for ever.
+fn comes_back(work: &Work<'_>, piece: &Piece, error: &CallError) -> Result<(), Stop> {
+    let is_away = error.code == "volume_failed" && work.archive().is_remote(&piece.part.place);
+    if is_away { Err(error.clone().into()) } else { Ok(()) }
+}
+
 /// Copies fragments into a container, with or without what is not video.
 pub fn copy(
     work: &Work<'_>,
@@ -176,6 +185,7 @@ pub fn copy(
         let file = match work.archive().open(&piece.part) {
             Ok(file) => file,
             Err(error) => {
+                comes_back(work, piece, &error)?;
                 tracing::warn!(code = error.code, detail = error.message, "a part is not exported");
                 copied.unread.extend(piece.fragments().iter().map(|fragment| fragment.utc_us));
                 continue;
@@ -191,7 +201,9 @@ pub fn copy(
             let taken = match file.boxes(fragment).and_then(Taken::parse) {
                 Ok(taken) => taken,
                 Err(error) => {
-                    tracing::warn!(part = piece.part.place.id.name(), %error, "a fragment is not exported");
+                    let place = &piece.part.place;
+                    comes_back(work, piece, &work.archive().told(place, unreadable(place, &error)))?;
+                    tracing::warn!(part = place.id.name(), %error, "a fragment is not exported");
                     copied.unread.push(fragment.utc_us);
                     continue;
                 }

@@ -8,7 +8,6 @@ use vms_format::time::{Day, hour_of};
 use super::ExportRequest;
 use super::lapse::Ticks;
 use crate::calls::CallError;
-use crate::read::archive::nothing;
 use crate::read::part::{Frag, Part};
 use crate::read::{Archive, stream_number};
 
@@ -89,7 +88,7 @@ impl Plan {
             }
         }
         match request.parts.first() {
-            Some(part) if wanted.is_empty() => Err(nothing(&part.camera, part.from_us)),
+            Some(part) if wanted.is_empty() => Err(archive.nothing(&part.camera, part.from_us)),
             _ => Ok(Self { wanted }),
         }
     }
@@ -124,6 +123,8 @@ fn pieces(
         for place in archive.parts_of(camera, *day, stream) {
             let part = match archive.part(&place) {
                 Ok(part) => part,
+                // It comes back: a gap in its place would be told for ever.
+                Err(error) if error.code == "volume_failed" && archive.is_remote(&place) => return Err(error),
                 Err(error) => {
                     tracing::warn!(code = error.code, detail = error.message, "a part is not exported");
                     continue;

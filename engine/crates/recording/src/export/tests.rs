@@ -92,6 +92,8 @@ impl Shelf {
         std::fs::create_dir_all(folder.join("copies")).expect("a folder");
         let context = Arc::new(Context {
             volumes: vec![volume.clone()],
+            everywhere: vec![volume.clone()],
+            tiers: Vec::new(),
             keys: Keys::open(&folder.join("keys"), SEVEN).expect("keys"),
             ledger_copies: folder.join("copies"),
             encrypt: encrypt.map(str::to_owned),

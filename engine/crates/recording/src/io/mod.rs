@@ -2,6 +2,7 @@
 //! the place of the real one.
 
 mod real;
+pub mod s3;
 #[cfg(test)]
 pub mod sim;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::RealDisk;
+pub use s3::S3Disk;
 
 /// A file that is written from one thread and made durable from another.
 pub trait DiskFile: Send + Sync {
@@ -55,6 +57,10 @@ pub trait Disk: Send + Sync + 'static {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// A file that exists.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// A file that is read once, as a whole: nothing of it is kept in memory.
+    fn open_once(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path)
+    }
     fn create_folders(&self, path: &Path) -> io::Result<()>;
     /// The names in a folder are durable when this returns.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
@@ -67,6 +73,18 @@ pub trait Disk: Send + Sync + 'static {
     fn space(&self, path: &Path) -> io::Result<Space>;
     /// Locks a file until the process ends, and writes `owner` into it.
     fn lock(&self, path: &Path, owner: &str) -> io::Result<Locked>;
+
+    /// A file is there only once it was synced, as a whole, and renaming costs
+    /// a copy: it is made under its own name.
+    fn puts_whole(&self) -> bool {
+        false
+    }
+
+    /// Why nothing of it can be read at the moment, as far as that is known
+    /// without asking.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = self.open(path)?;

@@ -1,4 +1,4 @@
-//! Removing, thinning and moving one part. What is removed is proved first:
+//! Removing, thinning and copying one part. What is removed is proved first:
 //! a signed record is durable before the first byte goes, and what a kill
 //! leaves half done is finished at the next start.
 
@@ -24,6 +24,7 @@ use crate::write::part::sums;
 use crate::write::stream::Context;
 use crate::write::volume::Volume;
 
+use super::moves::Copied;
 use super::plan::Level;
 use super::stock::Files;
 use super::triggers::Spans;
@@ -309,11 +310,7 @@ pub fn remove_double(files: &Files, other: &Files) -> Result<bool, ActError> {
         unlink(files)?;
         return Ok(true);
     };
-    let hash = |files: &Files, kind| {
-        let source = FileSource::open(&*files.volume.disk, &files.path(kind))?;
-        file_hash(&source).map_err(|error| ActError::Format(error.into()))
-    };
-    let same = own == theirs && hash(files, own)? == hash(other, theirs)?;
+    let same = own == theirs && hash_of(files, own)? == hash_of(other, theirs)?;
     if same {
         unlink(files)?;
     }
@@ -324,37 +321,81 @@ fn is_video(kind: FileKind) -> bool {
     matches!(kind, FileKind::Video | FileKind::Sealed)
 }
 
-/// Copies a part to another volume, proves the copy, and removes it here.
-pub fn move_to(files: &Files, volume: &Arc<Volume>) -> Result<(), ActError> {
+/// Copies a part to another volume and proves the copy, unless `stopping`.
+/// What lies there already and is the same is not copied again.
+pub fn copy_to(files: &Files, volume: &Arc<Volume>, stopping: &dyn Fn() -> bool) -> Result<Copied, ActError> {
     let there = Files { volume: volume.clone(), ..files.clone() };
     let Some(video) = files.video() else { return Err(ActError::Stays("its video is not there")) };
     volume.disk.create_folders(&there.day())?;
+    let mut copied = Copied::new();
     // The video makes the part visible there: it comes last.
     for kind in BESIDE.into_iter().filter(|kind| files.sizes.contains_key(kind)).chain([video]) {
-        let hash = copy(files, &there, kind)?;
-        let copied = FileSource::open(&*volume.disk, &there.new_path(kind))?;
-        if file_hash(&copied).map_err(FormatError::from)? != hash {
-            discard(&there, &[kind])?;
-            return Err(ActError::CannotTell(format!("its copy on {} reads back differently", volume.name)));
+        if volume.disk.open(&there.path(kind)).is_ok() {
+            let hash = hash_of(files, kind)?;
+            if hash == hash_of(&there, kind)? {
+                copied.push((kind, hash));
+                continue;
+            }
+            if is_video(kind) {
+                let what = format!("another part of its name lies on {}", volume.name);
+                return Err(ActError::CannotTell(what));
+            }
+            remove_if_there(&*volume.disk, &there.path(kind))?;
         }
-        volume.disk.rename(&there.new_path(kind), &there.path(kind))?;
+        copied.push((kind, copy(files, &there, kind, stopping)?));
     }
     volume.disk.sync_folder(&there.day())?;
     volume.disk.sync_folder(&volume.camera(&files.camera))?;
     volume.figures.recorded.fetch_add(files.bytes(), std::sync::atomic::Ordering::Relaxed);
-    unlink(files)?;
-    Ok(())
+    Ok(copied)
 }
 
-fn copy(from: &Files, to: &Files, kind: FileKind) -> io::Result<Hash> {
+/// Copies a file and reads the copy back.
+fn copy(from: &Files, to: &Files, kind: FileKind, stopping: &dyn Fn() -> bool) -> Result<Hash, ActError> {
+    let disk = &*to.volume.disk;
+    let made = if disk.puts_whole() { to.path(kind) } else { to.new_path(kind) };
     let source = from.volume.disk.open(&from.path(kind))?;
-    let mut new = NewFile::create(&*to.volume.disk, &to.new_path(kind))?;
+    let mut new = NewFile::create(disk, &made)?;
     let mut buffer = vec![0; PIECE as usize];
     loop {
+        if stopping() {
+            return Err(ActError::Stays("the process ends"));
+        }
         let read = source.read_at(new.size, &mut buffer)?;
         if read == 0 {
-            return new.finish();
+            break;
         }
         new.write(&buffer[..read])?;
     }
+    let hash = new.finish()?;
+    let copied = FileSource::open_once(disk, &made)?;
+    if file_hash(&copied).map_err(FormatError::from)? != hash {
+        remove_if_there(disk, &made)?;
+        return Err(ActError::CannotTell(format!("its copy on {} reads back differently", to.volume.name)));
+    }
+    if !disk.puts_whole() {
+        disk.rename(&made, &to.path(kind))?;
+    }
+    Ok(hash)
+}
+
+fn hash_of(files: &Files, kind: FileKind) -> Result<Hash, ActError> {
+    let source = FileSource::open_once(&*files.volume.disk, &files.path(kind))?;
+    file_hash(&source).map_err(|error| ActError::Format(error.into()))
+}
+
+/// True where a part is what was copied: its index may have been made again.
+/// Nobody but who claimed the part writes its video.
+pub fn is_still(files: &Files, copied: &Copied) -> Result<bool, ActError> {
+    for (kind, hash) in copied {
+        let same = if is_video(*kind) {
+            files.volume.disk.open(&files.path(*kind))?.size()? == files.sizes.get(kind).copied().unwrap_or(0)
+        } else {
+            hash_of(files, *kind)? == *hash
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

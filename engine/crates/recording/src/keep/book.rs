@@ -1,7 +1,7 @@
 //! What a camera's ledger on disk says of keeping: holds, what was removed,
 //! where parts begin. Whoever removes asks here, and nowhere else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use vms_format::ledger::{Body, Hold, Reason, entries, first_chain};
 use vms_format::names::LEDGER;
 use vms_format::record::{Header, scan};
-use vms_format::seal::Removed;
+use vms_format::seal::{INTERIM, Removed};
 use vms_format::{Entry, Owner, PartId};
 
 use crate::io::Disk;
@@ -29,6 +29,8 @@ pub struct Book {
     /// Stream and hours of each seal.
     pub seals: Vec<(u8, u32)>,
     removed: Vec<(u8, Removed)>,
+    /// Parts that a seal covers which is not replaced by another one.
+    sealed: BTreeSet<PartId>,
     /// Where each part begins: its first sequence.
     configs: Vec<(PartId, u64)>,
 }
@@ -70,7 +72,9 @@ impl Book {
 
     fn of(owner: Owner, number: u64, entries: impl Iterator<Item = Entry>) -> Self {
         let (holds, seals, removed, configs) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut book = Self { owner, number, holds, seals, removed, configs };
+        let sealed = BTreeSet::new();
+        let mut book = Self { owner, number, holds, seals, removed, sealed, configs };
+        let mut unsealed: Vec<PartId> = Vec::new();
         for entry in entries {
             match entry.body {
                 Body::Hold(hold) if hold.on => {
@@ -78,10 +82,17 @@ impl Book {
                 }
                 Body::Hold(hold) => drop(book.holds.remove(&hold.hold)),
                 Body::Removed(removed) => book.removed.push((entry.stream, removed)),
-                Body::Seal(seal) => book.seals.push((entry.stream, seal.hour)),
+                Body::Seal(seal) => {
+                    book.seals.push((entry.stream, seal.hour));
+                    if seal.kind != INTERIM {
+                        let covers = |id: &mut PartId| id.stream == entry.stream && id.hour <= seal.hour;
+                        book.sealed.extend(unsealed.extract_if(.., covers));
+                    }
+                }
                 Body::Config(config) => {
                     let id = PartId { hour: config.hour, part: config.part, stream: entry.stream };
                     book.configs.push((id, config.first_sequence));
+                    unsealed.push(id);
                 }
                 _ => {}
             }
@@ -116,6 +127,12 @@ impl Book {
     #[must_use]
     pub fn is_removed(&self, id: PartId) -> bool {
         self.removals(id).any(|removed| removed.groups == 7 && removed.reason != Reason::Thinning.code())
+    }
+
+    /// True where all of a part is sealed: no start looks into it again.
+    #[must_use]
+    pub fn is_sealed(&self, id: PartId) -> bool {
+        self.sealed.contains(&id)
     }
 
     /// How far a part was thinned. Each step leaves a record of its own kind.

@@ -103,7 +103,7 @@ impl Keeping {
             Err(code) => worked.find(code, name(files, FileKind::Index), files.start_us(), String::new()),
             Ok(None) => worked.count("not_closed", 1),
             Ok(Some(close)) => {
-                let source = FileSource::open(&*files.volume.disk, &files.path(video));
+                let source = FileSource::open_once(&*files.volume.disk, &files.path(video));
                 let source = source.map_err(|error| SourceError(error.to_string()));
                 match source.and_then(|source| file_hash(&Slow { source, keeping: self })) {
                     Ok(hash) if hash == close.sha256 => worked.count("bytes", close.size),
@@ -117,14 +117,14 @@ impl Keeping {
     fn check_all(&self, cameras: &[String], tell: &dyn Fn(&Worked)) -> Worked {
         let mut worked = Worked::default();
         for camera in cameras {
-            for volume in self.context.volumes.iter().filter(|volume| volume.is_there()) {
+            for volume in self.context.everywhere.iter().filter(|volume| volume.is_there()) {
                 strangers(volume, camera, &mut worked);
             }
             if let Err(error) = self.book(camera, true) {
                 worked.find("ledger_unreadable", format!("{camera}/ledger.vms-idx"), 0, error.to_string());
             }
             let mut stock = Stock::default();
-            stock.list_camera(&self.context.volumes, camera);
+            stock.list_camera(&self.context.everywhere, camera);
             for files in stock.0.values() {
                 if self.is_stopping() {
                     return worked;
@@ -143,14 +143,18 @@ impl Keeping {
         worked.count("parts", 1);
         let (Err(code), Some(video)) = (look_at_index(files), files.video()) else { return };
         let index = name(files, FileKind::Index);
+        let Some(_claim) = self.moves.claim(&files.camera, files.id) else {
+            return worked.find("not_rebuilt", index, files.start_us(), "it is being moved or removed".to_owned());
+        };
         let rebuild = || -> Result<(), ActError> {
-            let _changing = self.changing.lock();
             let disk = &*files.volume.disk;
             let source = FileSource::open(disk, &files.path(video))?;
             let masters = crate::read::part::masters_in(self.context.keys.folder().to_owned());
             let key = crate::read::part::PartFile::open(disk, &files.place(), &masters)?.into_key();
             let found = recover(&source, key.as_ref(), HashFrom::START)?;
-            disk.replace(&files.path(FileKind::Index), &rebuilt_index(&found).map_err(ActError::Format)?)?;
+            let bytes = rebuilt_index(&found)?;
+            // Nobody removes or moves it: the claim is ours.
+            disk.replace(&files.path(FileKind::Index), &bytes)?;
             Ok(())
         };
         match rebuild() {
@@ -215,7 +219,7 @@ impl Recording {
         let mut worked = Worked::default();
         for camera in self.cameras_of(asked)? {
             let mut stock = Stock::default();
-            stock.list_camera(self.volumes(), &camera);
+            stock.list_camera(self.everywhere(), &camera);
             for files in stock.0.values().filter(|files| !keeping.is_open(files)) {
                 keeping.rebuild_part(files, &mut worked);
             }

@@ -30,7 +30,8 @@ pub struct ForecastRequest {
 struct VolumeForecast {
     volume: String,
     bytes: u64,
-    free: u64,
+    /// Absent: nobody set a limit to a bucket.
+    free: Option<u64>,
     /// Bytes a second.
     rate: f64,
     days: Option<f64>,
@@ -76,11 +77,12 @@ impl Keeping {
         view.volumes.values_mut().for_each(|room| room.by_age = u64::MAX);
         let rates = rates(&view, &stock);
         let removals = if asked.dry_run { removals(&view, &stock) } else { BTreeMap::new() };
-        let volumes = self.context.volumes.iter().map(|volume| {
+        let volumes = self.context.everywhere.iter().map(|volume| {
             let own = rates.iter().filter(|((_, name), _)| *name == volume.name).map(|(_, rate)| rate);
             let (bytes, rate) = (stock.bytes_of(&volume.name), own.sum());
-            let free = volume.room();
-            VolumeForecast { volume: volume.name.clone(), bytes, free, rate, days: days((bytes + free) as f64, rate) }
+            let free = volume.free().map(|_| volume.room());
+            let days = free.and_then(|free| days((bytes + free) as f64, rate));
+            VolumeForecast { volume: volume.name.clone(), bytes, free, rate, days }
         });
         let volumes: Vec<VolumeForecast> = volumes.collect();
         let known = view.items.iter().map(|item| &item.camera).chain(asked.keeps.keys());

@@ -142,7 +142,7 @@ impl Recording {
     /// The camera that is asked about, or all that have a folder.
     pub fn cameras_of(&self, asked: &CameraRequest) -> Result<Vec<String>, CallError> {
         if asked.camera.is_empty() {
-            let there = self.volumes().iter().filter(|volume| volume.is_there());
+            let there = self.everywhere().iter().filter(|volume| volume.is_there());
             let folders = there.filter_map(|volume| volume.disk.list(&volume.cameras()).ok()).flatten();
             let cameras = folders.filter(|entry| entry.directory && is_camera(&entry.name));
             let names: std::collections::BTreeSet<String> = cameras.map(|entry| entry.name).collect();

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -22,6 +21,7 @@ use vms_hub::{StreamKey, StreamName};
 use crate::config::{CameraWish, Keep};
 use crate::event::Event;
 use crate::read::{Leases, stream_name};
+use crate::worker::Worker;
 use crate::write::recorders::Logs;
 use crate::write::stream::{Context, code_of};
 use crate::write::volume::{Volume, VolumeState};
@@ -30,13 +30,16 @@ use super::act::{self, ActError};
 use super::book::{self, Book, BookError, Books};
 use super::check::Checks;
 use super::clock::{ClockWatch, Doubt};
+use super::moves::{Moves, double};
 use super::plan::{Action, Cause, Item, Level, Plan, Room, View, What};
-use super::stock::{Files, Stock};
+use super::stock::{Files, Stock, StockKey};
 use super::triggers::Spans;
 
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// All folders are listed so often; between, those of the last day.
 const COUNT_EVERY: Duration = Duration::from_secs(3600);
+/// How long a stop waits for what a thread is doing.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How long a record may take to become durable.
 const DURABLE_LIMIT: Duration = Duration::from_secs(30);
@@ -60,8 +63,11 @@ pub struct Keeping {
     pub logs: Arc<Logs>,
     pub leases: Arc<Leases>,
     books: Books,
-    /// Only the keeper's thread changes it.
+    /// Changed by the keeper's threads, the mover's with `listing` held.
     stock: Mutex<Stock>,
+    /// Held while folders are listed.
+    pub listing: Mutex<()>,
+    pub moves: Moves,
     memory: Mutex<Memory>,
     /// Streams that are to be recorded, by camera.
     recorded: Mutex<BTreeMap<String, BTreeSet<StreamName>>>,
@@ -109,6 +115,8 @@ impl Keeping {
             leases,
             books: Books::default(),
             stock: Mutex::default(),
+            listing: Mutex::default(),
+            moves: Moves::default(),
             memory: Mutex::new(memory),
             recorded: Mutex::default(),
             signal: Mutex::default(),
@@ -184,17 +192,42 @@ impl Keeping {
     fn stop(&self) {
         self.signal.lock().stop = true;
         self.news.notify_all();
+        self.moves.stop();
     }
 
-    /// Looks at all, and does what is due. Ends early where it is woken: room
-    /// cannot wait for thinning.
+    /// Looks at all folders again, soon: a volume is back.
+    pub fn recount(&self) {
+        self.memory.lock().counted = None;
+        self.wake();
+    }
+
+    /// A part as it was found last.
+    pub fn found(&self, key: &StockKey) -> Option<Files> {
+        self.stock.lock().0.get(key).cloned()
+    }
+
+    /// A thread changes it, or makes a copy.
+    fn is_copied(&self, files: &Files) -> bool {
+        self.moves.is_claimed(&files.camera, files.id)
+    }
+
+    /// Looks at all, and does what is due, moves included: without threads.
+    #[cfg(test)]
     pub fn look(&self, at: Instant) {
+        self.keep(at);
+        while self.move_next() {}
+    }
+
+    /// Looks at all, and does what is due but for moves. Ends early where it is
+    /// woken: room cannot wait for thinning.
+    pub fn keep(&self, at: Instant) {
         self.count(at);
         if self.memory.lock().saved.keeps.is_none() {
             return;
         }
         let plan = self.view(&BTreeMap::new(), at).plan();
         self.tell_held(&plan);
+        self.moves.clear();
         for action in &plan.actions {
             if self.is_wanted() {
                 break;
@@ -218,19 +251,21 @@ impl Keeping {
         }
         let since = (!whole).then(|| Day::of_hour(hour_of(now_us).saturating_sub(24)));
         // Listing takes its time; who asks meanwhile gets what was known.
+        let _listing = self.listing.lock();
         let mut stock = self.stock();
-        stock.look(&self.context.volumes, since);
+        stock.look(&self.context.everywhere, since);
         if whole && self.tidy(&stock) {
-            stock.look(&self.context.volumes, None);
+            stock.look(&self.context.everywhere, None);
         }
         *self.stock.lock() = stock;
     }
 
     /// True where anything was changed.
     fn tidy(&self, stock: &Stock) -> bool {
-        let keeps = self.keeps();
+        let keeps = self.with_tiers(self.keeps());
         let mut changed = false;
         for files in stock.0.values().filter(|files| !self.is_open(files)) {
+            let Some(_claim) = self.moves.claim(&files.camera, files.id) else { continue };
             let _changing = self.changing.lock();
             let done = if !files.unfinished.is_empty() {
                 act::go_on(files).map(|()| true)
@@ -279,6 +314,7 @@ impl Keeping {
             let memory = self.memory.lock();
             let mut keeps = memory.saved.keeps.clone().unwrap_or_default();
             keeps.extend(others.iter().map(|(camera, keep)| (camera.clone(), keep.clone())));
+            let keeps = self.with_tiers(keeps);
             let age_rules = memory.clock.doubt().is_none();
             View { now_us: memory.clock.trusted_us(now_us, at), age_rules, keeps, ..View::default() }
         };
@@ -301,7 +337,7 @@ impl Keeping {
         let item = |files: &Files| self.item(files, books.get(&files.camera).map(|book| &**book));
         view.items = stock.0.values().map(item).collect();
         let memory = self.memory.lock();
-        let rooms = self.context.volumes.iter().map(|v| (v.name.clone(), room(v, memory.spent.get(&v.name), at)));
+        let rooms = self.context.everywhere.iter().map(|v| (v.name.clone(), room(v, memory.spent.get(&v.name), at)));
         view.volumes = rooms.collect();
         view
     }
@@ -317,7 +353,11 @@ impl Keeping {
             to_us: files.end_us(),
             bytes: files.bytes(),
             // Without its video it is a matter for people.
-            busy: read || files.video().is_none() || !files.volume.is_there() || self.is_open(files),
+            busy: read
+                || files.video().is_none()
+                || !files.volume.is_there()
+                || self.is_open(files)
+                || self.is_copied(files),
             level: book.map_or(Level::Whole, |book| book.level(files.id)).max(settled),
             removed: book.is_some_and(|book| book.is_removed(files.id)),
         }
@@ -326,17 +366,21 @@ impl Keeping {
     fn carry_out(&self, action: &Action, at: Instant) {
         let item = &action.item;
         let key = (item.camera.clone(), item.id, item.volume.clone());
-        let Some(files) = self.stock.lock().0.get(&key).cloned() else { return };
+        let Some(files) = self.found(&key) else { return };
+        if let What::Move(volume) = &action.what {
+            return self.moves.add(key, volume.clone());
+        }
+        let Some(claim) = self.moves.claim(&key.0, key.1) else { return };
         let done = match &action.what {
-            What::Delete => self.delete(&files, action.cause).map(|()| item.bytes),
             What::Thin(level) => self.thin(&files, *level),
-            What::Move(volume) => self.move_to(&files, volume).map(|()| 0),
+            What::Delete | What::Move(_) => self.delete(&files, action.cause).map(|()| item.bytes),
         };
+        drop(claim);
         let part = item.id.name();
         match done {
             Ok(bytes) => {
                 tracing::info!(camera = item.camera, part, cause = action.cause.as_str(), bytes, "a part went");
-                self.done(action, files, bytes, at);
+                self.done(action, bytes, at);
             }
             Err(ActError::Stays(why)) => tracing::debug!(camera = item.camera, part, why, "a part stays"),
             Err(error) => {
@@ -346,7 +390,7 @@ impl Keeping {
     }
 
     /// Remembers what was done.
-    fn done(&self, action: &Action, files: Files, bytes: u64, at: Instant) {
+    fn done(&self, action: &Action, bytes: u64, at: Instant) {
         let item = &action.item;
         let key = (item.camera.clone(), item.id, item.volume.clone());
         let mut memory = self.memory.lock();
@@ -362,18 +406,21 @@ impl Keeping {
                     recount(files);
                 }
             }
-            What::Move(volume) => {
-                stock.0.remove(&key);
-                if let Some(volume) = self.volume(volume) {
-                    let moved = Files { volume: volume.clone(), ..files };
-                    stock.0.insert((key.0, key.1, volume.name.clone()), moved);
-                }
-            }
+            // Its thread remembers it.
+            What::Move(_) => {}
         }
     }
 
-    fn volume(&self, name: &str) -> Option<&Arc<Volume>> {
-        self.context.volumes.iter().find(|volume| volume.name == name)
+    /// Remembers that a part lies on another volume now.
+    pub fn moved(&self, key: &StockKey, files: &Files, volume: &Arc<Volume>) {
+        let mut stock = self.stock.lock();
+        stock.0.remove(key);
+        let moved = Files { volume: volume.clone(), ..files.clone() };
+        stock.0.insert((key.0.clone(), key.1, volume.name.clone()), moved);
+    }
+
+    pub fn volume(&self, name: &str) -> Option<&Arc<Volume>> {
+        self.context.everywhere.iter().find(|volume| volume.name == name)
     }
 
     /// May it go after all? Asked with `changing` held, of the ledger on disk.
@@ -465,22 +512,11 @@ impl Keeping {
         Ok(spans.of(files.id.stream, 0, 0))
     }
 
-    fn move_to(&self, files: &Files, volume: &str) -> Result<(), ActError> {
-        let Some(volume) = self.volume(volume) else { return Err(ActError::Stays("there is no such volume")) };
-        let _changing = self.changing.lock();
-        if self.is_open(files) || self.leases.is_read(&files.place().video) {
-            return Err(ActError::Stays("it is in use"));
-        }
-        act::move_to(files, volume)?;
-        self.tell(files, "moved");
-        Ok(())
-    }
-
     fn tell_removed(&self, files: &Files, reason: Reason) {
         self.tell(files, code_of(reason));
     }
 
-    fn tell(&self, files: &Files, reason: &'static str) {
+    pub fn tell(&self, files: &Files, reason: &'static str) {
         (self.context.listener)(Event::Removed {
             key: StreamKey::new(&files.camera, stream_name(files.id.stream)),
             utc_us: (self.context.now_us)(),
@@ -491,7 +527,7 @@ impl Keeping {
     }
 
     fn tell_held(&self, plan: &Plan) {
-        for volume in &self.context.volumes {
+        for volume in &self.context.everywhere {
             let held = plan.held.contains(&volume.name);
             if held == volume.is_held() {
                 continue;
@@ -547,19 +583,6 @@ impl Keeping {
     }
 }
 
-/// Another place of the same part, where this one is not to stay.
-fn double<'a>(stock: &'a Stock, keeps: &BTreeMap<String, Keep>, files: &Files) -> Option<&'a Files> {
-    let tier = keeps.get(&files.camera).and_then(|keep| keep.tier.as_ref());
-    let goes = |other: &Files| match files.video() {
-        None => true,
-        Some(_) => tier.is_some_and(|tier| tier.volume == other.volume.name),
-    };
-    let mut others = stock.0.values().filter(|other| {
-        (&other.camera, other.id) == (&files.camera, files.id) && other.volume.name != files.volume.name
-    });
-    others.find(|other| other.video().is_some() && goes(other))
-}
-
 fn saved_path(context: &Context) -> PathBuf {
     context.ledger_copies.join("keeper.json")
 }
@@ -609,30 +632,32 @@ fn room(volume: &Volume, spent: Option<&VecDeque<(Instant, u64)>>, at: Instant) 
     }
 }
 
-/// The keeper's thread.
+/// The keeper's threads.
 pub struct Keeper {
     pub keeping: Arc<Keeping>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<Worker>>,
 }
 
 impl Keeper {
     pub fn start(keeping: Arc<Keeping>) -> io::Result<Self> {
-        let own = keeping.clone();
+        let (own, mover) = (keeping.clone(), keeping.clone());
         let run = move || {
-            own.look(Instant::now());
+            own.keep(Instant::now());
             while !own.wait() {
-                own.look(Instant::now());
+                own.keep(Instant::now());
             }
         };
-        let thread = std::thread::Builder::new().name("keeper".into()).spawn(run)?;
-        Ok(Self { keeping, thread: Mutex::new(Some(thread)) })
+        let moves = move || {
+            while !mover.moves.wait() {
+                mover.move_next();
+            }
+        };
+        let threads = vec![Worker::start("keeper", run)?, Worker::start("mover", moves)?];
+        Ok(Self { keeping, threads: Mutex::new(threads) })
     }
 
     pub fn stop(&self) {
         self.keeping.stop();
-        if let Some(thread) = self.thread.lock().take() {
-            // A panic has been reported by its own hook.
-            let _ = thread.join();
-        }
+        self.threads.lock().drain(..).for_each(|thread| thread.end(STOP_LIMIT));
     }
 }

@@ -1,8 +1,8 @@
 //! Keeping what must stay, and making room.
 //!
 //! Data flow: `stock` lists the folders, `book` reads the ledgers, `plan`
-//! decides from both without touching anything, `keeper` carries it out by
-//! `act`. `holds`, `forecast`, `proof` and `check` answer calls.
+//! decides from both without touching anything, `keeper` and `moves` carry it
+//! out by `act`. `holds`, `forecast`, `proof` and `check` answer calls.
 
 mod act;
 mod book;
@@ -11,8 +11,11 @@ mod clock;
 mod forecast;
 mod holds;
 pub mod keeper;
+mod moves;
 pub mod plan;
 mod proof;
+#[cfg(test)]
+mod s3_tests;
 mod stock;
 #[cfg(test)]
 mod tests;

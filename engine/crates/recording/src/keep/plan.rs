@@ -10,7 +10,7 @@ use vms_format::PartId;
 use vms_format::names::WHOLE_CAMERA;
 use vms_format::time::HOUR_US;
 
-use crate::config::{Keep, ThinTo};
+use crate::config::{Keep, ThinTo, Tier};
 
 pub const DAY_US: i64 = 24 * HOUR_US;
 
@@ -172,6 +172,11 @@ impl View {
         item.to_us > self.now_us.saturating_sub(i64::from(days) * DAY_US) && days > 0
     }
 
+    /// After no hours at all it goes as soon as nobody writes it.
+    fn is_due(&self, item: &Item, tier: &Tier) -> bool {
+        tier.after_hours == 0 || item.to_us < self.now_us.saturating_sub(i64::from(tier.after_hours) * HOUR_US)
+    }
+
     fn keep(&self, item: &Item) -> Option<&Keep> {
         self.keeps.get(&item.camera)
     }
@@ -323,14 +328,19 @@ impl<'a> Making<'a> {
         let mut all: Vec<&Item> = own.collect();
         all.sort_by_key(|item| (item.from_us, &item.camera, item.id));
         for item in all {
-            let Some(tier) = self.view.keep(item).and_then(|keep| keep.tier.as_ref()) else { continue };
-            let due = item.to_us < self.view.now_us.saturating_sub(i64::from(tier.after_hours) * HOUR_US);
-            let Some(room) = self.rooms.get_mut(&tier.volume).filter(|_| due && tier.volume != item.volume) else {
-                continue;
-            };
-            if !room.closed && room.room >= room.wanted.saturating_add(item.bytes) {
-                room.room -= item.bytes;
-                actions.push(Action { item: item.clone(), what: What::Move(tier.volume.clone()), cause: Cause::Tier });
+            let Some(keep) = self.view.keep(item) else { continue };
+            let tiers = keep.tiers();
+            // It has come so far already; nothing goes back.
+            let next = tiers.iter().rposition(|tier| tier.volume == item.volume).map_or(0, |at| at + 1);
+            let due = tiers[next..].iter().rev().filter(|tier| self.view.is_due(item, tier));
+            for tier in due {
+                let Some(room) = self.rooms.get_mut(&tier.volume) else { continue };
+                if !room.closed && room.room >= room.wanted.saturating_add(item.bytes) {
+                    room.room -= item.bytes;
+                    let what = What::Move(tier.volume.clone());
+                    actions.push(Action { item: item.clone(), what, cause: Cause::Tier });
+                    break;
+                }
             }
         }
         actions
@@ -340,7 +350,7 @@ impl<'a> Making<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Thin, Tier};
+    use crate::config::Thin;
 
     const NOW: i64 = 1_000 * DAY_US;
     const GB: u64 = 1 << 30;
@@ -473,7 +483,7 @@ mod tests {
     #[test]
     fn parts_move_where_there_is_room_and_holds_do_not_stop_that() {
         let mut view = view(vec![item("gate", 80), item("gate", 50), item("gate", 2)]);
-        let tier = Some(Tier { after_hours: 24, volume: "two".to_owned() });
+        let tier = vec![Tier { after_hours: 24, volume: "two".to_owned() }];
         kept(&mut view, "gate", Keep { tier, min_days: 100, ..Keep::default() });
         assert_eq!(told(&view), of(&[("gate", 80, "tier"), ("gate", 50, "tier")]));
         view.volumes.get_mut("two").expect("a volume").room = 2 * GB;
@@ -517,7 +527,7 @@ mod tests {
                 max_days: some(dice, 15).map(|days| days as u32),
                 max_bytes: some(dice, 20 * GB),
                 thin: vec![Thin { after_days: dice.below(10) as u32, to: ThinTo::Keys }],
-                tier: None,
+                tier: Vec::new(),
             };
             kept(&mut view, camera, keep);
             let holds = (0..dice.below(3)).map(|_| {

@@ -109,7 +109,7 @@ impl Keeping {
         // Nothing of the part that is open grows while the sizes are taken.
         let _still = handle.as_ref().map(|handle| handle.log.lock());
         let mut stock = super::stock::Stock::default();
-        stock.list_camera(&self.context.volumes, &asked.camera);
+        stock.list_camera(&self.context.everywhere, &asked.camera);
         for files in stock.0.values() {
             if files.id.stream != stream || !hours.contains(&files.id.hour) {
                 continue;

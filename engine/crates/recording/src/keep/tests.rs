@@ -31,16 +31,16 @@ use crate::write::volume::{Volume, VolumeState};
 
 const SECOND: i64 = 1_000_000;
 /// 2026-11-21 07:00 UTC.
-const SEVEN: i64 = 1_795_244_400 * SECOND;
+pub(super) const SEVEN: i64 = 1_795_244_400 * SECOND;
 
 /// Volumes, a clock that is moved by hand, and a keeper without its thread.
-struct House {
-    folder: PathBuf,
-    now_us: Arc<AtomicI64>,
+pub(super) struct House {
+    pub folder: PathBuf,
+    pub now_us: Arc<AtomicI64>,
     /// When the process began, by both clocks.
     begun: (i64, Instant),
     events: Arc<Mutex<Vec<Event>>>,
-    keeping: Keeping,
+    pub keeping: Keeping,
 }
 
 impl Drop for House {
@@ -79,10 +79,16 @@ fn fragment(utc_us: i64, dts: i64, key: bool) -> Fragment {
 
 impl House {
     fn new(name: &str, max_bytes: Option<u64>, encrypt: Option<&str>) -> Self {
-        Self::at(scratch(name), SEVEN, max_bytes, encrypt)
+        Self::at(scratch(name), SEVEN, max_bytes, encrypt, None)
     }
 
-    fn at(folder: PathBuf, begun_us: i64, max_bytes: Option<u64>, encrypt: Option<&str>) -> Self {
+    pub fn at(
+        folder: PathBuf,
+        begun_us: i64,
+        max_bytes: Option<u64>,
+        encrypt: Option<&str>,
+        bucket: Option<Arc<Volume>>,
+    ) -> Self {
         let now_us = Arc::new(AtomicI64::new(begun_us));
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         let volumes = ["one", "two"].map(|disk| {
@@ -92,7 +98,9 @@ impl House {
         std::fs::create_dir_all(folder.join("ledgers")).expect("a folder");
         let (clock, told) = (now_us.clone(), events.clone());
         let context = Context {
-            volumes: volumes.into(),
+            volumes: volumes.clone().into(),
+            everywhere: volumes.into_iter().chain(bucket).collect(),
+            tiers: Vec::new(),
             keys: Keys::open(&folder.join("keys"), SEVEN).expect("keys"),
             ledger_copies: folder.join("ledgers"),
             encrypt: encrypt.map(str::to_owned),
@@ -110,7 +118,7 @@ impl House {
         let now_us = self.now_us.load(Ordering::Relaxed);
         let keeps = self.keeping.keeps();
         drop(self);
-        let house = Self::at(folder, now_us, None, None);
+        let house = Self::at(folder, now_us, None, None, None);
         assert_eq!(house.keeping.keeps(), keeps, "rules outlive a restart");
         house
     }
@@ -120,7 +128,7 @@ impl House {
     }
 
     /// Records a minute from each time on, in a part each, in order.
-    fn record(&self, camera: &str, times: &[i64]) {
+    pub fn record(&self, camera: &str, times: &[i64]) {
         let (keeping, context) = (&self.keeping, &self.keeping.context);
         let key = StreamKey::new(camera, StreamName::Main);
         self.now_us.store(times[0], Ordering::Relaxed);
@@ -142,7 +150,7 @@ impl House {
         self.now_us.store(end_us, Ordering::Relaxed);
     }
 
-    fn keep(&self, camera: &str, keep: Keep) {
+    pub fn keep(&self, camera: &str, keep: Keep) {
         let (id, city) = (camera.to_owned(), "local".to_owned());
         self.keeping.apply(&[CameraWish { id, city, enabled: true, record: Default::default(), keep }]);
         // The thread that is woken by it is not there.
@@ -150,12 +158,12 @@ impl House {
     }
 
     /// The keeper looks; what is told is whose videos are left, in hours.
-    fn look(&self, camera: &str) -> Vec<i64> {
+    pub fn look(&self, camera: &str) -> Vec<i64> {
         self.look_at(camera, self.now())
     }
 
     /// Of a clock that never steps.
-    fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         let passed = self.now_us.load(Ordering::Relaxed) - self.begun.0;
         self.begun.1 + Duration::from_micros(passed.unsigned_abs())
     }
@@ -165,14 +173,14 @@ impl House {
         self.hours(camera)
     }
 
-    fn hours(&self, camera: &str) -> Vec<i64> {
+    pub fn hours(&self, camera: &str) -> Vec<i64> {
         let mut stock = super::stock::Stock::default();
         stock.look(&self.keeping.context.volumes, None);
         let own = stock.0.values().filter(|files| files.camera == camera && files.video().is_some());
         own.map(|files| (files.start_us() - SEVEN) / HOUR_US).collect()
     }
 
-    fn path(&self, camera: &str, hour: i64, kind: FileKind) -> PathBuf {
+    pub fn path(&self, camera: &str, hour: i64, kind: FileKind) -> PathBuf {
         let id = vms_format::PartId { hour: (SEVEN / HOUR_US + hour) as u32, part: 0, stream: 0 };
         self.volume(0).camera(camera).join(id.path(kind))
     }
@@ -205,7 +213,7 @@ impl House {
         report
     }
 
-    fn hold(&self, camera: &str, on: bool, from_us: i64, to_us: i64) {
+    pub fn hold(&self, camera: &str, on: bool, from_us: i64, to_us: i64) {
         let (by, why) = ("ana".to_owned(), "case 7".to_owned());
         let hold = vms_format::ledger::Hold { hold: "h1".to_owned(), on, from_us, to_us, by, why };
         let owner = Owner::new("local", camera);
@@ -220,7 +228,7 @@ fn walk(folder: &std::path::Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn days(count: u32) -> Keep {
+pub(super) fn days(count: u32) -> Keep {
     Keep { max_days: Some(count), ..Keep::default() }
 }
 
@@ -468,7 +476,7 @@ fn a_kill_while_a_part_takes_its_place_leaves_a_whole_one() {
 fn old_parts_move_to_another_volume_and_are_found_there() {
     let house = of_days("keep-tier", 3);
     house.now_us.fetch_add(2 * HOUR_US, Ordering::Relaxed);
-    let tier = Some(Tier { after_hours: 24, volume: "two".to_owned() });
+    let tier = vec![Tier { after_hours: 24, volume: "two".to_owned() }];
     let videos = |house: &House, at: usize| {
         let mut files = Vec::new();
         walk(&house.volume(at).camera("gate"), &mut files);

@@ -53,6 +53,12 @@ pub fn nothing(camera: &str, at_us: i64) -> CallError {
     )
 }
 
+/// A volume is away, and what is asked for may lie there.
+fn failed(camera: &str, volume: &str, reason: &str) -> CallError {
+    let message = format!("camera {camera}: volume {volume} cannot be read: {reason}");
+    CallError::new(CallKind::Unavailable, "volume_failed", message)
+}
+
 pub fn unreadable(place: &PartPlace, error: &vms_format::FormatError) -> CallError {
     CallError::new(
         CallKind::Unavailable,
@@ -97,6 +103,22 @@ impl Archive {
         }
         let folders = self.volumes.iter().filter_map(|volume| volume.disk.list(&volume.camera(camera)).ok()).flatten();
         folders.filter(|entry| entry.directory).filter_map(|entry| Day::parse(&entry.name)).collect()
+    }
+
+    /// What an error on a part means: where its volume is away, that.
+    #[must_use]
+    pub fn told(&self, place: &PartPlace, error: CallError) -> CallError {
+        let volume = self.volumes.iter().find(|volume| volume.name == place.volume);
+        match volume.and_then(|volume| volume.trouble()) {
+            Some(reason) if error.code == "recording_unreadable" => failed(&place.camera, &place.volume, &reason),
+            _ => error,
+        }
+    }
+
+    /// Nothing is found; where a volume is away, that may be why.
+    pub fn nothing(&self, camera: &str, at_us: i64) -> CallError {
+        let away = self.volumes.iter().find_map(|volume| Some((&volume.name, volume.trouble()?)));
+        away.map_or_else(|| nothing(camera, at_us), |(volume, reason)| failed(camera, volume, &reason))
     }
 
     /// The parts of one day, by hour and number.
@@ -151,7 +173,7 @@ impl Archive {
                 return Ok(part.clone());
             }
         }
-        let loaded = Part::load(&*disk, place.clone()).map_err(|error| unreadable(place, &error))?;
+        let loaded = Part::load(&*disk, place.clone()).map_err(|error| self.told(place, unreadable(place, &error)))?;
         let part = Arc::new(Part { video_bytes, ..loaded });
         self.cache.lock().keep(&part);
         Ok(part)
@@ -159,14 +181,20 @@ impl Archive {
 
     /// The records of a part's fragments, with their proofs.
     pub fn records(&self, place: &PartPlace) -> Result<Vec<vms_format::Stored>, CallError> {
-        super::part::records(&*self.disk_of(place), place).map_err(|error| unreadable(place, &error))
+        super::part::records(&*self.disk_of(place), place).map_err(|error| self.told(place, unreadable(place, &error)))
     }
 
     /// Opens a part's video; it is not removed for a while.
     pub fn open(&self, part: &Part) -> Result<PartFile, CallError> {
         self.leases.mark(&part.place.video);
         PartFile::open(&*self.disk_of(&part.place), &part.place, &self.masters)
-            .map_err(|error| unreadable(&part.place, &error))
+            .map_err(|error| self.told(&part.place, unreadable(&part.place, &error)))
+    }
+
+    /// True where a part lies in a bucket.
+    #[must_use]
+    pub fn is_remote(&self, place: &PartPlace) -> bool {
+        self.volumes.iter().any(|volume| volume.name == place.volume && volume.is_remote())
     }
 
     fn disk_of(&self, place: &PartPlace) -> Arc<dyn crate::io::Disk> {
@@ -175,11 +203,13 @@ impl Archive {
     }
 
     /// The part and fragment at an instant, or the first after it. Parts that
-    /// cannot be read are passed over: others may have what is asked for.
+    /// cannot be read are passed over, as others may have what is asked for;
+    /// but one whose volume is away is not taken for a time without video.
     pub fn at_or_after(&self, camera: &str, stream: u8, at_us: i64) -> Result<(Arc<Part>, usize), CallError> {
         // A part of the hour before may reach into this one.
         let first = Day::of_hour(hour_of(at_us).saturating_sub(1));
         let mut best: Option<(i64, i64, Arc<Part>, usize)> = None;
+        let mut away: Option<CallError> = None;
         for day in self.days(camera).range(first..) {
             if best.as_ref().is_some_and(|(from_us, ..)| *from_us < day.since_1970() * DAY_US) {
                 break;
@@ -192,7 +222,13 @@ impl Archive {
                 if best.as_ref().is_some_and(|(from_us, ..)| *from_us < late) {
                     break;
                 }
-                let Ok(part) = self.part(&place) else { continue };
+                let part = match self.part(&place) {
+                    Ok(part) => part,
+                    Err(error) => {
+                        away = away.or((error.code == "volume_failed").then_some(error));
+                        continue;
+                    }
+                };
                 let Some(found) = part.at_or_after(at_us) else { continue };
                 // Where two parts have the instant, the one that begins later goes on from there.
                 let begins_us = part.fragments[found].utc_us;
@@ -205,7 +241,11 @@ impl Archive {
                 }
             }
         }
-        best.map(|(.., part, found)| (part, found)).ok_or_else(|| nothing(camera, at_us))
+        match (best, away) {
+            (Some((from_us, _, part, found)), away) if from_us == at_us || away.is_none() => Ok((part, found)),
+            (_, Some(away)) => Err(away),
+            _ => Err(self.nothing(camera, at_us)),
+        }
     }
 
     /// The last fragment that began before an instant.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use vms_format::time::{Day, HOUR_US, hour_of};
 
-use super::archive::{Archive, nothing};
+use super::archive::Archive;
 use crate::calls::{CallError, CallKind};
 
 const MOST_US: i64 = 24 * HOUR_US;
@@ -74,7 +74,7 @@ impl Archive {
             }
         }
         if lines.is_empty() {
-            return Err(nothing(camera, from_us));
+            return Err(self.nothing(camera, from_us));
         }
         let target = (longest_us + 500_000) / 1_000_000;
         Ok(format!(

@@ -1,6 +1,6 @@
 //! What there is: parts and gaps of a period, from the disks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use vms_format::ledger::{Body, Gap, Reason};
@@ -70,9 +70,26 @@ pub struct GapReport {
 struct InventoryAnswer {
     parts: Vec<PartReport>,
     gaps: Vec<GapReport>,
+    /// Cameras of which parts cannot be read, for their volume is away: there
+    /// is more than is told.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unread: BTreeSet<String>,
     /// Ask again with it as `after`; absent: that was all.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+}
+
+impl InventoryAnswer {
+    /// One that is being moved lies on two volumes.
+    fn add(&mut self, part: PartReport) {
+        let same = |other: &PartReport| {
+            (&other.camera, other.stream, &other.part, other.from_us)
+                == (&part.camera, part.stream, &part.part, part.from_us)
+        };
+        if !self.parts.last().is_some_and(same) {
+            self.parts.push(part);
+        }
+    }
 }
 
 impl Archive {
@@ -100,9 +117,10 @@ impl Archive {
                 for place in self.parts_of(camera, *day, stream) {
                     match self.part(&place) {
                         Ok(part) if part.to_us() > from_us && part.from_us() < to_us => {
-                            answer.parts.push(report(&part, self.events(&part)))
+                            answer.add(report(&part, self.events(&part)));
                         }
                         Ok(_) => {}
+                        Err(error) if error.code == "volume_failed" => drop(answer.unread.insert(camera.to_owned())),
                         Err(error) => tracing::warn!(code = error.code, detail = error.message, "part not listed"),
                     }
                 }

@@ -26,7 +26,15 @@ pub struct FileSource {
 
 impl FileSource {
     pub fn open(disk: &dyn Disk, path: &std::path::Path) -> std::io::Result<Self> {
-        let file = disk.open(path)?;
+        Self::of(disk.open(path)?)
+    }
+
+    /// One that is read once, as a whole.
+    pub fn open_once(disk: &dyn Disk, path: &std::path::Path) -> std::io::Result<Self> {
+        Self::of(disk.open_once(path)?)
+    }
+
+    fn of(file: Arc<dyn DiskFile>) -> std::io::Result<Self> {
         let len = file.size()?;
         Ok(Self { file, len })
     }

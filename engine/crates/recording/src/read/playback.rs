@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vms_format::mp4::moof;
 use vms_format::{Sample, Stored};
 
-use super::archive::{Archive, nothing, unreadable};
+use super::archive::{Archive, unreadable};
 use super::part::{Part, PartFile};
 use crate::calls::{CallError, CallKind};
 
@@ -42,7 +42,7 @@ impl Archive {
         let (part, _) = self.at_or_after(camera, stream, at_us)?;
         let file = self.open(&part)?;
         let read = || Ok((file.init_segment()?, file.init_id()?));
-        read().map_err(|error| unreadable(&part.place, &error))
+        read().map_err(|error| self.told(&part.place, unreadable(&part.place, &error)))
     }
 
     /// What was recorded at an instant, or next after it.
@@ -51,9 +51,10 @@ impl Archive {
         let file = self.open(&part)?;
         let group = part.group(at);
         let (body, end) = match amount {
-            Amount::Groups { until_us } => groups(&part, &file, group.clone(), until_us)?,
-            Amount::Keys(count) => keys(&part, &file, group.clone(), count.clamp(1, MOST_KEYS))?,
-        };
+            Amount::Groups { until_us } => groups(&part, &file, group.clone(), until_us),
+            Amount::Keys(count) => keys(&part, &file, group.clone(), count.clamp(1, MOST_KEYS)),
+        }
+        .map_err(|error| self.told(&part.place, error))?;
         let from_us = part.fragments[group.start].utc_us;
         let to_us = part.fragments[end - 1].end_us;
         let next_us = match part.fragments.get(end) {
@@ -64,7 +65,7 @@ impl Archive {
             Some(before) => Some(part.fragments[part.group(before).start].utc_us),
             None => self.before(camera, stream, from_us).map(|(old, n)| old.fragments[old.group(n).start].utc_us),
         };
-        let init = file.init_id().map_err(|error| unreadable(&part.place, &error))?;
+        let init = file.init_id().map_err(|error| self.told(&part.place, unreadable(&part.place, &error)))?;
         Ok(Segment { body, from_us, to_us, next_us: next_us.filter(|next| *next > from_us), previous_us, init })
     }
 
@@ -78,7 +79,7 @@ impl Archive {
         let (part, at) = self.at_or_after(camera, stream, at_us)?;
         let group = part.group(at);
         if group.is_empty() {
-            return Err(nothing(camera, at_us));
+            return Err(self.nothing(camera, at_us));
         }
         let file = self.open(&part)?;
         Ok((part, file, group, at))

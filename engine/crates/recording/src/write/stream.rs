@@ -15,6 +15,7 @@ use vms_format::time::{HOUR_US, hour_of, hour_start_us};
 use vms_format::{Body, Fragment, Owner, PartId, TrackConfig};
 use vms_hub::StreamKey;
 
+use crate::config::Tier;
 use crate::event::{Event, Listener};
 use crate::service::UtcClock;
 
@@ -34,7 +35,12 @@ const TELL_US: i64 = 10_000_000;
 
 /// What all streams are written with.
 pub struct Context {
+    /// Where is recorded to, and where ledgers lie.
     pub volumes: Vec<Arc<Volume>>,
+    /// Those, and the buckets that parts are moved to.
+    pub everywhere: Vec<Arc<Volume>>,
+    /// For cameras whose rules name none.
+    pub tiers: Vec<Tier>,
     pub keys: Keys,
     pub ledger_copies: PathBuf,
     /// Name of the master key where parts are encrypted.
@@ -292,11 +298,12 @@ impl StreamLog {
         Ok(PartKey::wrap(&self.owner().camera, name, &master, rand::random(), rand::random())?)
     }
 
-    /// One more than the highest of that hour on any volume that is there.
+    /// One more than the highest of that hour on any volume that is there; of
+    /// a bucket is known what lies in it while it is away.
     fn next_part(&self, context: &Context, hour: u32) -> PartId {
         let first = PartId { hour, part: 0, stream: self.number };
         let mut highest = self.last_part.filter(|last| last.hour == hour).map(|last| last.part);
-        for volume in context.volumes.iter().filter(|volume| volume.is_there()) {
+        for volume in context.everywhere.iter().filter(|volume| volume.is_there() || volume.is_remote()) {
             highest = highest.max(super::find::highest_part(volume, &self.owner().camera, first));
         }
         PartId { part: highest.map_or(0, |part| part.saturating_add(1)), ..first }

@@ -21,6 +21,8 @@ pub const STUCK: Duration = Duration::from_secs(4);
 /// A full volume is written to again only when so much more is free.
 const ROOM_AGAIN: u64 = 64 << 20;
 const FORMAT: u32 = 1;
+/// The file that says which volume it is.
+pub const IDENTITY: &str = "volume.json";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,7 +118,21 @@ impl Volume {
         owner: &str,
         known: Option<&str>,
     ) -> Result<Self, OpenError> {
-        let volume = Self {
+        let volume = Self::closed(config, disk);
+        match volume.try_open(owner, known) {
+            Err(error @ OpenError::Owned { .. }) => Err(error),
+            Err(OpenError::Failed(reason)) => {
+                volume.set_health(VolumeState::Failed, Some(reason));
+                Ok(volume)
+            }
+            Ok(()) => Ok(volume),
+        }
+    }
+
+    /// One that is not opened yet.
+    #[must_use]
+    pub fn closed(config: &VolumeConfig, disk: Arc<dyn Disk>) -> Self {
+        Self {
             name: config.name.clone(),
             root: config.path.clone(),
             disk,
@@ -127,14 +143,6 @@ impl Volume {
             opened: Mutex::new(None),
             held: Mutex::new(false),
             busy_since: Mutex::new(None),
-        };
-        match volume.try_open(owner, known) {
-            Err(error @ OpenError::Owned { .. }) => Err(error),
-            Err(OpenError::Failed(reason)) => {
-                volume.set_health(VolumeState::Failed, Some(reason));
-                Ok(volume)
-            }
-            Ok(()) => Ok(volume),
         }
     }
 
@@ -167,7 +175,7 @@ impl Volume {
     }
 
     fn identity(&self, expected: Option<&str>) -> io::Result<String> {
-        let path = self.root.join("volume.json");
+        let path = self.root.join(IDENTITY);
         let bytes = match self.disk.read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound && expected.is_none() => {
@@ -176,7 +184,7 @@ impl Volume {
                 return Ok(file.volume);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(io::Error::other("it is gone: the disk is not mounted"));
+                return Err(io::Error::other("it is gone: the disk is not mounted, or empty"));
             }
             Err(error) => return Err(error),
         };
@@ -229,6 +237,20 @@ impl Volume {
         matches!(self.health.lock().state, VolumeState::Ok | VolumeState::Slow | VolumeState::Full)
     }
 
+    /// In an S3 store: nothing is recorded there, and no ledger lies there.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.disk.puts_whole()
+    }
+
+    /// Why nothing of it can be read at the moment.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let failed =
+            || (!self.is_there()).then(|| self.health().reason.unwrap_or_else(|| "it is not there".to_owned()));
+        self.disk.trouble().or_else(failed)
+    }
+
     /// Bytes that may still be written: free over the reserve, and under the
     /// most that recordings may take.
     #[must_use]
@@ -236,6 +258,16 @@ impl Volume {
         let free = self.figures.free.load(Ordering::Relaxed).saturating_sub(self.config.reserve_bytes);
         let recorded = self.figures.recorded.load(Ordering::Relaxed);
         self.config.max_bytes.map_or(free, |most| free.min(most.saturating_sub(recorded)))
+    }
+
+    /// What is free; absent in a bucket that nobody set a limit to.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        match self.config.max_bytes {
+            Some(_) if self.is_remote() => Some(self.room()),
+            None if self.is_remote() => None,
+            _ => Some(self.figures.free.load(Ordering::Relaxed)),
+        }
     }
 
     #[must_use]
