@@ -16,7 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from managed import LIVE_LIMIT_S, Api, token
 from product import Farm, Product, farm, running, wait_for
+from vms.services.supervisor import SIMULATOR_PORT, port_of_before
 
 BACK_LIMIT_S = 3.0
 STOP_LIMIT_S = 5.0
@@ -261,3 +263,27 @@ def test_the_demo_tells_how_each_of_its_people_signs_in(tmp_path: Path) -> None:
         assert entered.json()["user"]["login"] == "visualizador"
         again = httpx.post(f"{api}/auth/refresh", json={"refresh": link.group(1)}, timeout=20)
         assert again.is_error, "the link is for one use"
+
+
+@pytest.mark.usefixtures("_demo_scenes")
+def test_a_demo_that_is_started_again_has_its_cameras_where_they_were(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    addresses = []
+    for again in ("first", "second"):
+        with running(["demo", "--cameras", "2", "--no-record"], data, tmp_path / again) as product:
+            api = Api(product, token(data))
+            wait_for(lambda: list(api.streams().values()) == ["live"] * 4, LIVE_LIMIT_S)  # noqa: B023
+            addresses.append(product.run["addresses"]["simulator"])
+    assert addresses[0] == addresses[1]
+
+
+def test_a_port_that_others_took_meanwhile_is_not_asked_for(tmp_path: Path) -> None:
+    host = "127.0.0.1"
+    assert port_of_before(tmp_path, host) == 0
+    with socket.create_server((host, 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / SIMULATOR_PORT).write_text(f"{port}\n", encoding="ascii")
+        assert port_of_before(tmp_path, host) == 0
+    assert port_of_before(tmp_path, host) == port
+    (tmp_path / SIMULATOR_PORT).write_text("70000\n", encoding="ascii")
+    assert port_of_before(tmp_path, host) == 0

@@ -37,6 +37,8 @@ from vms.telemetry import get_logger
 log = get_logger("vms.services.supervisor")
 
 RUN_FILE = "run.json"
+# The port of simulated cameras, kept for the next start.
+SIMULATOR_PORT = "simulator-port"
 ANSWER_LIMIT_S = 20.0
 ASK_EVERY_S = 0.05
 # SIGTERM stops everything within 5 s; what is left of them is for the kernel.
@@ -92,6 +94,26 @@ def simulated(farm: SimulatorLaunch, address: str) -> tuple[CameraEntry, ...]:
         )
         for n in range(1, farm.cameras + 1)
     )
+
+
+def port_of_before(data: Path, host: str) -> int:
+    """Return the port that simulated cameras had before, where it is free; 0 for any.
+
+    Cameras that are known keep their address: with another port they would be away.
+    """
+    try:
+        port = int((data / SIMULATOR_PORT).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0
+    with socket.socket() as probe:
+        # As the simulator binds: what waits for the end of old connections is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError):
+            log.warning("simulator_port_taken", port=port)
+            return 0
+    return port
 
 
 @dataclass(slots=True)
@@ -178,13 +200,17 @@ class Supervisor:
         )
 
     async def _start_farm(self, orders: SimulateLaunch) -> None:
+        replace = msgspec.structs.replace
+        wanted = orders.simulator
+        port = wanted.port or port_of_before(self.data, wanted.host)
+        orders = replace(orders, simulator=replace(wanted, port=port))
         self.farm_orders = orders
         self.farm = Child(
             Role("simulator", "vms.services.simulator", lambda: self.farm_orders or orders),
             self.clock,
         )
         self.farm_address = address = (await self.farm.start()).addresses["rtsp"]
-        replace = msgspec.structs.replace
+        write_atomic(self.data / SIMULATOR_PORT, f"{_port(address)}\n")
         farm = replace(orders.simulator, port=_port(address))
         self.farm_orders = replace(orders, simulator=farm)
         cameras = (*self.launch.cameras, *simulated(farm, address))
