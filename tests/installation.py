@@ -25,6 +25,7 @@ from vms.engine.recording import Inventory
 from vms.ingest import Bystander, IngestWatch
 from vms.outbox import Relay
 from vms.proto import DatabaseSettings, Launch
+from vms.recording import PictureFormat, PictureView, StillDraft
 from vms.services.api import Server, listen
 from vms.services.house import House
 from vms.services.worker import wiring_of
@@ -206,6 +207,11 @@ async def record(
     case = await make("cases", {"title": name, "number": name})
     town.keep("case", case["id"])
     await make(f"cases/{case['id']}/notes", {"text": name})
+    still = StillDraft(camera=camera, at_us=BEGIN_US, text=name)
+    taken = PictureView(BEGIN_US, 640, 360, PictureFormat.JPEG, name.encode())
+    town.keep(
+        "still", (await place.house.recordings.stills.keep(SYSTEM, case["id"], still, taken)).id
+    )
     hold = await make("holds", {**when, "why": name, "case": case["id"]})
     town.keep("hold", hold["id"])
     mark = {"camera": camera, "at_us": BEGIN_US + 1, "text": name}

@@ -4,12 +4,15 @@ It stands in where a test is about the rules, the catalogue or the queue around 
 engine; that the real one answers so is tested where the engine is built.
 """
 
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vms.common import ConflictError, NotFoundError, StreamName, UnavailableError, VmsError
 from vms.engine import recording as calls
@@ -18,6 +21,14 @@ from vms.engine.recording import A, Call, Q
 HOUR_US = 3_600_000_000
 # An hour of UTC.
 BEGIN_US = 1_699_999_200_000_000
+
+
+# Keys that sign, the newer one last.
+EVIDENCE = [Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)]
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def part(
@@ -217,6 +228,20 @@ class FakeRecorder:
     def _rotate_key(self, _asked: calls.KeyRequest) -> calls.EvidenceKeys:
         first = calls.EvidenceKey("k1", "A" * 43, BEGIN_US)
         return calls.EvidenceKeys((first, calls.EvidenceKey("k2", "B" * 43, BEGIN_US, "k1")))
+
+    def _sign(self, asked: calls.SignRequest) -> calls.Signed:
+        """Sign by the newer of two keys, as after a change of keys."""
+        public = [key.public_key().public_bytes_raw() for key in EVIDENCE]
+        words = {calls.Signable.CASE: b"vms-enterprise case archive 1\0"}[asked.kind]
+        vouched = EVIDENCE[0].sign(b"vms-enterprise key 1\0" + public[1])
+        return calls.Signed(
+            hashlib.sha256(public[1]).hexdigest(),
+            _base64(EVIDENCE[1].sign(words + bytes.fromhex(asked.sha256))),
+            (
+                calls.VouchedKey(_base64(public[0])),
+                calls.VouchedKey(_base64(public[1]), _base64(vouched)),
+            ),
+        )
 
     def _rebuild(self, _asked: calls.CameraRequest) -> calls.Worked:
         return calls.Worked({"parts": len(self.parts)})

@@ -21,6 +21,7 @@ from vms.recording.model import (
     CaseChange,
     CaseDraft,
     CaseState,
+    CaseStill,
     ClipDraft,
     ClipReason,
     Export,
@@ -51,6 +52,7 @@ from vms.recording.model import (
     RuleView,
     Slot,
     SpanView,
+    StillDraft,
     StreamRule,
     ThinStep,
     Timelapse,
@@ -66,6 +68,8 @@ from vms.recording.sealing import fingerprint, pem_of, pinned
 from vms.recording.services import Recordings
 from vms.recording.sprite_files import Sheet, SheetFiles, SheetIndex, Tile
 from vms.recording.sprites import Sprites, SpriteView
+from vms.recording.still_files import StillFiles
+from vms.recording.stills import Stills
 from vms.recording.timeline import Timelines
 from vms.recording.timer import ScheduleTimer
 
@@ -84,6 +88,7 @@ __all__ = [
     "CaseChange",
     "CaseDraft",
     "CaseState",
+    "CaseStill",
     "Cases",
     "Catalogue",
     "CatalogueRecorder",
@@ -143,6 +148,9 @@ __all__ = [
     "SpanView",
     "SpriteView",
     "Sprites",
+    "StillDraft",
+    "StillFiles",
+    "Stills",
     "StreamRule",
     "ThinStep",
     "Tile",

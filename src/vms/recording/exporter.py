@@ -8,8 +8,8 @@ exporter an installation, beside the director.
 import asyncio
 import shutil
 import zoneinfo
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,20 +21,33 @@ from vms.engine.recording import (
     EXPORT_CANCEL,
     EXPORT_START,
     EXPORT_STATUS,
+    SIGN,
     ExportId,
     ExportPart,
     ExportRequest,
     ExportState,
     ExportStatus,
+    Signable,
+    SignRequest,
 )
 from vms.outbox import emit
 from vms.proto.events import ClipReady
 from vms.recording.exports import MARK, check_room, password_place
-from vms.recording.model import Export, ExportGap, ExportKind, ExportPartDraft, ExportStep
-from vms.recording.packing import Packed, Packing, local_name
+from vms.recording.model import (
+    CaseStill,
+    Export,
+    ExportGap,
+    ExportKind,
+    ExportPartDraft,
+    ExportStep,
+)
+from vms.recording.packing import WORK, Contents, Packed, Packing, local_name, still_name
 from vms.recording.ports import Cities
+from vms.recording.signing import signature_file
+from vms.recording.still_files import StillFiles
 from vms.recording.store import cases as case_store
 from vms.recording.store import exports as store
+from vms.recording.store import stills as still_store
 from vms.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -44,7 +57,6 @@ Sleep = Callable[[float], Awaitable[None]]
 LOOK_S = 0.25
 # Without a call it is looked for new ones this often: other processes ask too.
 IDLE_S = 2.0
-WORK = "work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,10 @@ class _Job:
     export: Export
     password: str | None
     zone: zoneinfo.ZoneInfo
-    # Of an archive: the case as JSON, and its clips.
+    # Of an archive: the case as JSON, its clips, and its stills by their names there.
     case: bytes | None = None
     clips: Sequence[Export] = ()
+    stills: Mapping[str, CaseStill] = field(default_factory=dict)
 
 
 # Room does not come back by waiting: whoever asked is told, and may ask for less.
@@ -73,6 +86,7 @@ class Exporter:
         folder: Path,
         clock: Clock,
         packing: Packing,
+        stills: StillFiles,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._database = database
@@ -82,6 +96,7 @@ class Exporter:
         self._folder = folder
         self._clock = clock
         self._packing = packing
+        self._stills = stills
         self._sleep = sleep
         self._news = asyncio.Event()
 
@@ -136,14 +151,16 @@ class Exporter:
         if found.kind is not ExportKind.ARCHIVE or found.case is None:
             return _Job(found, password, zone)
         case = case_store.case(unit, found.case)
+        stills = {still_name(one, zone): one for one in still_store.of_case(unit, case)}
         told = {
             "case": case,
             "notes": case_store.notes(unit, case),
+            "stills": [{"file": name, **msgspec.to_builtins(one)} for name, one in stills.items()],
             "holds": case_store.holds_of_case(unit, case),
             "why": found.why,
         }
         clips = store.of_case(unit, found.city, case.id)
-        return _Job(found, password, zone, msgspec.json.encode(told), clips)
+        return _Job(found, password, zone, msgspec.json.encode(told), clips, stills)
 
     async def _make(self, job: _Job) -> Packed | None:
         """Return the file, or nothing where it was cancelled meanwhile."""
@@ -151,9 +168,7 @@ class Exporter:
         await asyncio.to_thread(_empty, home)
         check_room(self._folder, 0)
         if job.export.kind is ExportKind.ARCHIVE:
-            return await asyncio.to_thread(
-                self._packing.archive, home, job.case or b"{}", self._clips(job), job.password
-            )
+            return await self._archive(job, home)
         status = await self._engine_makes(job, home / WORK)
         if status is None:
             await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
@@ -178,6 +193,24 @@ class Exporter:
             bare=job.export.kind is ExportKind.CLIP,
         )
         return msgspec.structs.replace(packed, gaps=gaps)
+
+    async def _archive(self, job: _Job, home: Path) -> Packed:
+        try:
+            contents = await asyncio.to_thread(self._contents, job, home)
+            request = SignRequest(Signable.CASE, contents.digest)
+            signed, _data = await self._engine.recording(SIGN, request)
+            signature = signature_file(contents.digest, signed)
+            return await asyncio.to_thread(
+                self._packing.archive, home, contents, signature, job.password
+            )
+        finally:
+            # Stills lie there in plain: not longer than it takes, whatever came of it.
+            await asyncio.to_thread(shutil.rmtree, home / WORK, ignore_errors=True)
+
+    def _contents(self, job: _Job, home: Path) -> Contents:
+        case = job.export.case or ""
+        stills = {name: self._stills.read(case, one) for name, one in job.stills.items()}
+        return self._packing.contents(home, job.case or b"{}", self._clips(job), stills)
 
     def _clips(self, job: _Job) -> list[tuple[str, Path]]:
         found = []

@@ -317,6 +317,33 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
 
 
+class StillDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Of which instant a case keeps the picture."""
+
+    camera: CameraText
+    at_us: AtUs
+    stream: StreamName = StreamName.MAIN
+    text: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class CaseStill(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that a case keeps, whatever becomes of the recording. It is never changed."""
+
+    id: str
+    camera: str
+    stream: StreamName
+    # Of the frame itself: the one shown at the instant that was asked for.
+    at_us: int
+    width: int
+    height: int
+    # Of the JPEG file.
+    bytes: int
+    sha256: str
+    text: str
+    by: str
+    created_us: int
+
+
 # --- clips and exports
 
 

@@ -2,7 +2,8 @@
 
 A camera's folder (``CAMERA/ledger.vms-idx`` and ``CAMERA/YYYY-MM-DD/…``) is proved as a whole;
 of one hour or one day given alone, that much is. Any other video is an export, proved by the
-manifest beside it or in it. Lists of SHA-256 are held against the files that they name.
+manifest beside it or in it. Lists of SHA-256 are held against the files that they name; that of
+a case is signed.
 """
 
 import re
@@ -23,10 +24,10 @@ from vms.engine.recording import (
     LooseFiles,
 )
 from vms.recording.entries import ZIP, Entry, Unpacker, entry_of, of_folder
+from vms.recording.signing import CASE, SIGNATURE, SUMS, signers
 
 LEDGER = "ledger.vms-idx"
 MANIFEST, ITS_MANIFEST = "manifest.json", ".manifest.json"
-SUMS = "SHA256SUMS"
 VIDEOS = (".mp4", ".mkv")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Names of parts: ``docs/design/recording-format.md``.
@@ -118,7 +119,7 @@ class Offline:
             scope, entries = _entries(path, self._unpacker)
             found = [*self._cameras(entries, scope), *self._exports(entries)]
             if scope.only is None:
-                found += [*_sums(entries), *self._torn(entries)]
+                found += [*_sums(entries, self._trust.pin), *self._torn(entries)]
         except VmsError as error:
             return [Proved(path=str(path), verdict=Verdict.UNREADABLE, error=error.message)]
         except OSError as error:
@@ -345,23 +346,68 @@ def _video_of(manifest: Entry) -> str:
         return manifest.name.removesuffix(ITS_MANIFEST)
 
 
-def _sums(entries: Sequence[Entry]) -> Iterable[Proved]:
-    """Hold lists of hashes against the files that they name."""
+def _sums(entries: Sequence[Entry], pin: str) -> Iterable[Proved]:
+    """Hold lists of hashes against the files that they name, and their signatures against them."""
     known = {entry.path: entry for entry in entries}
     for entry in entries:
         if entry.name != SUMS:
             continue
         folder = f"{entry.folder}/" if entry.folder else ""
         found: list[FileFinding] = []
+        listed: set[str] = set()
         for line in entry.read(MOST_LISTED).decode(errors="replace").splitlines():
             digest, _, name = line.partition("  ")
+            listed.add(name)
             named = known.get(f"{folder}{name}")
             if named is None:
                 found.append(FileFinding("missing", "file_missing", f"{folder}{name}"))
             elif named.sha256() != digest:
                 found.append(FileFinding("changed", "file_hash_other", named.path, detail=SUMS))
-        verdict = Verdict.DAMAGED if found else Verdict.INTACT
-        yield Proved(path=entry.path, verdict=verdict, findings=tuple(found))
+        keys: tuple[str, ...] = ()
+        if not {f"{folder}{CASE}", f"{folder}{SIGNATURE}"}.isdisjoint(known):
+            keys, wrong = _signed(entry, known.get(f"{folder}{SIGNATURE}"), pin)
+            found += [*wrong, *_unlisted(entries, folder, listed)]
+        yield Proved(
+            path=entry.path,
+            verdict=_verdict(found),
+            keys=keys,
+            signer_known=pin in keys,
+            findings=tuple(found),
+        )
+
+
+def _signed(
+    sums: Entry, signature: Entry | None, pin: str
+) -> tuple[tuple[str, ...], list[FileFinding]]:
+    """Return the keys that lead to the one that signed a list, and what is wrong with that."""
+    if signature is None:
+        missing = sums.path.removesuffix(SUMS) + SIGNATURE
+        return (), [FileFinding("unsealed", "signature_missing", missing)]
+    try:
+        digest, keys = signers(signature.read(MOST_LISTED))
+    except InvalidError as error:
+        wrong = FileFinding("changed", "signature_wrong", signature.path, detail=error.message)
+        return (), [wrong]
+    if digest != sums.sha256():
+        return keys, [FileFinding("changed", "file_hash_other", sums.path, detail=SIGNATURE)]
+    if pin and pin not in keys:
+        return keys, [FileFinding("changed", "key_unknown", signature.path)]
+    return keys, []
+
+
+def _unlisted(entries: Sequence[Entry], folder: str, listed: set[str]) -> Iterable[FileFinding]:
+    """Yield what somebody put into a ZIP whose list is signed; folders may hold other files."""
+    if not folder.endswith(f"{ZIP}/"):
+        return
+    once = listed | {SUMS, SIGNATURE}
+    for entry in entries:
+        name = entry.path.removeprefix(folder)
+        if name == entry.path or f"{ZIP}/" in name:
+            continue
+        if name not in once:
+            yield FileFinding("changed", "not_listed", entry.path)
+        # Of two under one name only one can be meant.
+        once.discard(name)
 
 
 def _blaming(told: Proved, manifest: Entry) -> Proved:
@@ -384,6 +430,13 @@ def _sources(found: Sequence[FileFinding]) -> tuple[FileFinding, ...]:
     return (msgspec.structs.replace(first, last=last.last, to_us=last.to_us),)
 
 
+def _verdict(found: Iterable[FileFinding]) -> Verdict:
+    bad = {one.state for one in found} - GOOD
+    if not bad:
+        return Verdict.INTACT
+    return Verdict.DAMAGED if bad - UNPROVED else Verdict.UNPROVED
+
+
 def _told(
     path: str, answer: FileAnswer, is_meant: Callable[[str], bool] = lambda _: True
 ) -> Proved:
@@ -393,13 +446,9 @@ def _told(
         return Proved(path=path, verdict=Verdict.UNREADABLE, error=detail)
     meant = [one for one in report.findings if is_meant(one.file)]
     found = (*_sources(meant), *(one for one in meant if one.state != "intact"))
-    bad = {one.state for one in found} - GOOD
-    verdict = Verdict.DAMAGED if bad - UNPROVED else Verdict.INTACT
-    if bad and not bad - UNPROVED:
-        verdict = Verdict.UNPROVED
     return Proved(
         path=path,
-        verdict=verdict,
+        verdict=_verdict(found),
         city=report.city,
         camera=report.camera,
         fragments=report.fragments,

@@ -18,12 +18,14 @@ import msgspec
 import pyzipper  # type: ignore[import-untyped]
 
 from vms.engine.recording import ExportFile
-from vms.recording.model import ExportGap
+from vms.recording.model import CaseStill, ExportGap
+from vms.recording.signing import CASE, SIGNATURE, SUMS
 
-SUMS = "SHA256SUMS"
 VERIFIER = "verify.html"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES = "FILES.txt"
+# Where the files of an archive are made that are none yet.
+WORK = "work"
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -37,9 +39,31 @@ class Packed(msgspec.Struct, frozen=True):
 
 def local_name(path: Path, camera: str, file: ExportFile, zone: tzinfo) -> str:
     """Return a file's name by the city's clock; its offset tells an hour that comes twice apart."""
-    begin = (_EPOCH + timedelta(microseconds=file.from_us)).astimezone(zone)
     sub = "_sub" if ".sub" in path.name else ""
-    return f"{camera}{sub}_{begin:%Y-%m-%d_%H-%M-%S_%z}{path.suffix}"
+    return f"{camera}{sub}_{_by_clock(file.from_us, zone)}{path.suffix}"
+
+
+def still_name(still: CaseStill, zone: tzinfo) -> str:
+    """Return the name of a still in an archive: its id tells two of one second apart."""
+    return f"stills/{still.id}-{still.camera}_{_by_clock(still.at_us, zone)}.jpg"
+
+
+def _by_clock(at_us: int, zone: tzinfo) -> str:
+    at = (_EPOCH + timedelta(microseconds=at_us)).astimezone(zone)
+    return f"{at:%Y-%m-%d_%H-%M-%S_%z}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of an archive by their names there, and the list of their hashes."""
+
+    files: Mapping[str, Path]
+    sums: str
+
+    @property
+    def digest(self) -> str:
+        """What is signed: the SHA-256 of the list."""
+        return hashlib.sha256(self.sums.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +90,53 @@ class Packing:
             return _packed(path)
         listed = "".join(f"{name}  {told}\n" for name, told in sorted(names.items()))
         (work / NAMES).write_text(listed, encoding="utf-8")
-        files = [(path.name, path) for path in sorted(work.iterdir())]
-        path = self._zip(home / f"export-{home.name}.zip", files, password)
+        contents = self._listed({path.name: path for path in sorted(work.iterdir())})
+        path = _zip(home / f"export-{home.name}.zip", contents, password)
         shutil.rmtree(work)
         return _packed(path)
 
+    def contents(
+        self,
+        home: Path,
+        case: bytes,
+        clips: Iterable[tuple[str, Path]],
+        stills: Mapping[str, bytes],
+    ) -> Contents:
+        """Return what belongs into the archive of a case; what is no file yet is made."""
+        work = home / WORK
+        files: dict[str, Path] = {}
+        for name, data in {CASE: case, **stills}.items():
+            files[name] = work / name
+            files[name].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files[name].write_bytes(data)
+        return self._listed(files | {f"clips/{name}": path for name, path in clips})
+
     def archive(
-        self, home: Path, case: bytes, clips: Iterable[tuple[str, Path]], password: str | None
+        self, home: Path, contents: Contents, signature: bytes, password: str | None
     ) -> Packed:
         """Return a case in one file."""
-        told = home / "case.json"
-        told.write_bytes(case)
-        files = [(told.name, told), *((f"clips/{name}", path) for name, path in clips)]
-        path = self._zip(home / f"case-{home.name}.zip", files, password)
-        told.unlink()
-        return _packed(path)
+        return _packed(_zip(home / f"case-{home.name}.zip", contents, password, signature))
 
-    def _zip(self, path: Path, files: Iterable[tuple[str, Path]], password: str | None) -> Path:
-        files = list(files)
+    def _listed(self, files: Mapping[str, Path]) -> Contents:
         if self.verifier.is_file():
-            files.append((VERIFIER, self.verifier))
-        sums = "".join(f"{_digest(file)}  {name}\n" for name, file in files)
-        how = {} if password is None else {"encryption": pyzipper.WZ_AES}
-        with pyzipper.AESZipFile(path, "w", zipfile.ZIP_STORED, **how) as packed:
-            if password is not None:
-                packed.setpassword(password.encode())
-                packed.setencryption(pyzipper.WZ_AES, nbits=256)
-            for name, file in files:
-                packed.write(file, name)
-            packed.writestr(SUMS, sums)
-        path.chmod(0o600)
-        return path
+            files = {**files, VERIFIER: self.verifier}
+        sums = "".join(f"{_digest(file)}  {name}\n" for name, file in files.items())
+        return Contents(files, sums)
+
+
+def _zip(path: Path, contents: Contents, password: str | None, signature: bytes = b"") -> Path:
+    how = {} if password is None else {"encryption": pyzipper.WZ_AES}
+    with pyzipper.AESZipFile(path, "w", zipfile.ZIP_STORED, **how) as packed:
+        if password is not None:
+            packed.setpassword(password.encode())
+            packed.setencryption(pyzipper.WZ_AES, nbits=256)
+        for name, file in contents.files.items():
+            packed.write(file, name)
+        packed.writestr(SUMS, contents.sums)
+        if signature:
+            packed.writestr(SIGNATURE, signature)
+    path.chmod(0o600)
+    return path
 
 
 def _packed(path: Path) -> Packed:

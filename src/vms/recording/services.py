@@ -20,6 +20,8 @@ from vms.recording.ports import Cities, ClipQuota
 from vms.recording.rules import RecordingRules
 from vms.recording.sprite_files import SheetFiles
 from vms.recording.sprites import Sprites
+from vms.recording.still_files import StillFiles
+from vms.recording.stills import Stills
 from vms.recording.timeline import Timelines
 from vms.transcode import WorkerPool
 
@@ -31,6 +33,7 @@ def cores() -> int:
 
 EXPORTS = "exports"
 THUMBS = "thumbs"
+STILLS = "stills"
 # Sixty key frames by a worker that waits for all others.
 SHEET_LIMIT_S = 300.0
 # Built with the web client.
@@ -46,6 +49,7 @@ class Recordings:
     catalogue: Catalogue
     pictures: Pictures
     cases: Cases
+    stills: Stills
     holds: Holds
     exports: Exports
     exporter: Exporter
@@ -72,15 +76,18 @@ class Recordings:
         decoders = workers or WorkerPool(cores(), clock)
         idlers = workers or WorkerPool(1, clock, SHEET_LIMIT_S, lowly=True)
         sheets = SheetFiles(data.absolute() / THUMBS, vault)
+        stills = StillFiles(data.absolute() / STILLS, vault)
+        pictures = Pictures(database, engine, decoders, clock)
         return cls(
             rules=RecordingRules(database, cities, clock),
             timelines=Timelines(database, clock, cities),
             catalogue=Catalogue(database, clock),
-            pictures=Pictures(database, engine, decoders, clock),
+            pictures=pictures,
             cases=Cases(database, clock),
+            stills=Stills(database, pictures, stills, clock),
             holds=Holds(database, engine, clock),
             exports=Exports(database, vault, clips, exports, clock),
-            exporter=Exporter(database, vault, engine, cities, exports, clock, packing),
+            exporter=Exporter(database, vault, engine, cities, exports, clock, packing, stills),
             bookmarks=Bookmarks(database, clock),
             sprites=Sprites(database, engine, sheets, decoders, idlers, clock),
             evidence=Evidence(database, engine, clock),

@@ -1,9 +1,13 @@
 """``vms verify``: files as they lie are proved, and one changed bit is found and named."""
 
+import asyncio
+import hashlib
 import json
 import shutil
 import sys
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +15,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from recorder import FakeRecorder
 from recordings import DAY, LEDGER, copy, flip, folder, pinned, root, vector
 from vms import cli
+from vms.engine.recording import SIGN, Signable, SignRequest
 from vms.recording import Packing
+from vms.recording.signing import signature_file
 
 pytestmark = pytest.mark.engine
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
+NOTED = b'{"case":{},"notes":[{"text":"the driver is seen"}]}'
+STILL = "stills/1-gate.jpg"
 
 
 @pytest.fixture
@@ -202,15 +211,130 @@ def test_a_case_is_proved_with_the_clips_in_it(verify: Any, tmp_path: Path) -> N
     clip = packed(tmp_path)
     home = tmp_path / "case"
     home.mkdir()
-    archive = (
-        home
-        / Packing(tmp_path / "verify.html").archive(home, b"{}", [("one.zip", clip)], None).file
-    )
+    archive = case_of(tmp_path, home, [("one.zip", clip)], {})
     status, told = verify(archive)
     assert (status, told["results"][0]["fragments"]) == (0, 3), told
     flip(archive, within(archive, "clips/one.zip") + within(clip, "clip.mkv") + 1500)
     status, told = verify(archive)
     assert (status, "clip.mkv" in blamed(told)) == (1, True)
+
+
+def case_of(
+    tmp_path: Path, home: Path, clips: list[tuple[str, Path]], stills: dict[str, bytes]
+) -> Path:
+    """Return the archive of a case, signed as the engine signs."""
+    packing = Packing(tmp_path / "verify.html")
+    contents = packing.contents(home, NOTED, clips, stills)
+    signed = asyncio.run(
+        FakeRecorder().recording(SIGN, SignRequest(Signable.CASE, contents.digest))
+    )[0]
+    signature = signature_file(contents.digest, signed)
+    return home / packing.archive(home, contents, signature, None).file
+
+
+def repacked(archive: Path, name: str, change: Callable[[bytes], bytes | None]) -> Path:
+    """Return the ZIP made again with one file in it other, so that no checksum of it tells."""
+    made = archive.with_name(f"{name.replace('/', '-')}-other.zip")
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(made, "w") as new:
+        for one in old.namelist():
+            data = old.read(one)
+            kept = change(data) if one == name else data
+            if kept is not None:
+                new.writestr(one, kept)
+    return made
+
+
+def flipped(at: int) -> Callable[[bytes], bytes]:
+    return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+@pytest.fixture
+def signed_case(tmp_path: Path) -> Path:
+    (tmp_path / "verify.html").write_text("<p>verifies</p>", encoding="utf-8")
+    home = tmp_path / "case"
+    home.mkdir()
+    return case_of(tmp_path, home, [], {STILL: b"a picture of the driver"})
+
+
+def test_the_archive_of_a_case_is_signed_as_a_whole(verify: Any, signed_case: Path) -> None:  # noqa: ANN401
+    status, told = verify(signed_case)
+    ((keys, known),) = [(one["keys"], one["signer_known"]) for one in told["results"]]
+    assert (status, len(keys), known) == (0, 2, False), told
+    # The key that signed, and the one before, which vouched for it.
+    for key in keys:
+        status, told = verify(signed_case, "--key", key)
+        assert (status, told["results"][0]["signer_known"]) == (0, True)
+    status, told = verify(signed_case, "--key", "0" * 64)
+    assert (status, blamed(told)) == (1, {"SHA256SUMS.sig"})
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        ("case.json", 0),
+        # Of a note.
+        ("case.json", NOTED.index(b"driver")),
+        (STILL, 3),
+        ("verify.html", 1),
+        ("SHA256SUMS", 5),
+        ("SHA256SUMS", 70),
+    ],
+)
+@pytest.mark.parametrize("quietly", [False, True])
+def test_one_bit_of_a_case_is_found(
+    verify: Any,  # noqa: ANN401
+    signed_case: Path,
+    name: str,
+    at: int,
+    *,
+    quietly: bool,
+) -> None:
+    if quietly:
+        broken = repacked(signed_case, name, flipped(at))
+    else:
+        broken = signed_case
+        flip(broken, within(broken, name) + at)
+    status, told = verify(broken)
+    assert (status, told["verdict"]) == (1, "damaged")
+    assert Path(name).name in blamed(told), told
+
+
+def test_no_byte_of_the_signature_may_change(verify: Any, signed_case: Path) -> None:  # noqa: ANN401
+    with zipfile.ZipFile(signed_case) as members:
+        size = len(members.read("SHA256SUMS.sig"))
+    missed = []
+    for at in range(0, size, 7):
+        status, told = verify(repacked(signed_case, "SHA256SUMS.sig", flipped(at)))
+        if (status, blamed(told) & {"SHA256SUMS.sig", "SHA256SUMS"}) == (0, set()):
+            missed.append(at)
+    assert missed == []
+
+
+def test_who_makes_the_hashes_anew_has_no_signature(verify: Any, signed_case: Path) -> None:  # noqa: ANN401
+    def swap(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+        return lambda data: data.replace(old, new)
+
+    noted = NOTED.replace(b"driver", b"nobody")
+    digests = [hashlib.sha256(one).hexdigest().encode() for one in (NOTED, noted)]
+    other = repacked(signed_case, "case.json", lambda _: noted)
+    forged = repacked(other, "SHA256SUMS", swap(*digests))
+    assert (verify(forged)[0], blamed(verify(forged)[1])) == (1, {"SHA256SUMS"})
+    bare = repacked(forged, "SHA256SUMS.sig", lambda _: None)
+    status, told = verify(bare)
+    assert (status, told["verdict"], blamed(told)) == (1, "unproved", {"SHA256SUMS.sig"})
+
+
+@pytest.mark.parametrize("name", ["stills/other.jpg", STILL])
+def test_what_was_put_into_a_case_is_found(
+    verify: Any,  # noqa: ANN401
+    signed_case: Path,
+    name: str,
+) -> None:
+    with warnings.catch_warnings(), zipfile.ZipFile(signed_case, "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr(name, b"a picture of the driver")
+    status, told = verify(signed_case)
+    assert (status, blamed(told)) == (1, {Path(name).name}), told
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"PK\x03\x04 torn"])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 import vms
@@ -81,6 +82,36 @@ def test_the_steps_keep_what_is_there(empty_url: str, open_database: Open) -> No
     require_current(database)
     found = database.run_sync(lambda unit: unit.rows("SELECT city, name FROM outbox"), PLATFORM)
     assert found == [("sp", "camera.created")]
+
+
+def test_cases_of_before_stills_keep_their_notes_and_may_have_stills(
+    empty_url: str, open_database: Open
+) -> None:
+    database = open_database(empty_url)
+    upgrade(database, "0011")
+    name = "0" * 23
+    note = (
+        "INSERT INTO recording_case_notes (city, id, case_id, text, made_by, at_us) "
+        "VALUES ('sp', :id, :id, 'seen', 'user:ana', 1)"
+    )
+    still = (
+        "INSERT INTO recording_case_stills (city, id, case_id, camera, stream, at_us, width, "
+        "height, bytes, sha256, text, made_by, created_us) VALUES ('sp', :id, :id, 'gate', "
+        "'main', 1, 640, 360, 7, '', '', 'user:ana', 1)"
+    )
+
+    def rows(table: str) -> list[tuple[str, ...]]:
+        found = database.run_sync(
+            lambda unit: unit.rows(f"SELECT city, id FROM {table}"),  # noqa: S608
+            PLATFORM,
+        )
+        return [tuple(row) for row in found]
+
+    database.run_sync(lambda unit: unit.execute(sa.text(note), {"id": name}), PLATFORM)
+    upgrade(database)
+    require_current(database)
+    database.run_sync(lambda unit: unit.execute(sa.text(still), {"id": name}), PLATFORM)
+    assert rows("recording_case_notes") == rows("recording_case_stills") == [("sp", name)]
 
 
 def test_steps_are_one_chain_named_by_number() -> None:

@@ -24,6 +24,7 @@ from vms.recording import (
     CaseChange,
     CaseDraft,
     CaseState,
+    CaseStill,
     Export,
     Hold,
     HoldDraft,
@@ -31,6 +32,7 @@ from vms.recording import (
     Note,
     NoteDraft,
     Release,
+    StillDraft,
 )
 
 cases = Operations("/api/v1/cases", tag="recording")
@@ -39,6 +41,7 @@ bookmarks = Operations("/api/v1/bookmarks", tag="recording")
 
 CaseName = Annotated[str, id_in_path("case", "The case's id.")]
 HoldName = Annotated[str, id_in_path("hold", "The hold's id.")]
+StillName = Annotated[str, id_in_path("still", "The still's id.")]
 BookmarkName = Annotated[str, id_in_path("bookmark", "The bookmark's id.")]
 CityText = Annotated[
     str, Meta(pattern=f"^{CITY_PATTERN}$", description="Of this city; absent: all one may see.")
@@ -64,6 +67,12 @@ class NoteList(msgspec.Struct, frozen=True):
     """The notes of a case, the oldest first."""
 
     items: list[Note]
+
+
+class StillList(msgspec.Struct, frozen=True):
+    """The stills of a case, the oldest first."""
+
+    items: list[CaseStill]
 
 
 class HoldPage(msgspec.Struct, frozen=True):
@@ -182,6 +191,51 @@ async def create_case_note(
     return answer(await state.recordings.cases.note(who, case, draft), status=201)
 
 
+@cases.get(
+    "/{case}/stills",
+    summary="Stills of a case",
+    answer=StillList,
+    example=StillList([shown.STILL]),
+)
+async def list_case_stills(who: Caller, case: CaseName, state: State) -> Response:
+    """Return the pictures that a case keeps, the oldest first."""
+    return answer(StillList(list(await state.recordings.stills.list(who, case))))
+
+
+@cases.post(
+    "/{case}/stills",
+    summary="New still",
+    status=201,
+    answer=CaseStill,
+    example=shown.STILL,
+    sent=shown.STILL_DRAFT,
+)
+async def create_case_still(
+    who: Caller, case: CaseName, draft: Annotated[StillDraft, body(StillDraft)], state: State
+) -> Response:
+    """Keep the picture of an instant, whatever becomes of the recording. It is never changed.
+
+    `at_us` of the answer is the instant of the frame itself; where nothing was recorded at the
+    instant that was asked for, it is the next picture after it.
+    """
+    made = await state.recordings.stills.take(who, case, draft)
+    where = f"/api/v1/cases/{case}/stills/{made.id}"
+    return answer(made, status=201, location=where)
+
+
+@cases.get(
+    "/{case}/stills/{still}",
+    summary="Picture of a still",
+    media="image/jpeg",
+    example="(a JPEG file)",
+)
+async def get_case_still(who: Caller, case: CaseName, still: StillName, state: State) -> Response:
+    """Return the JPEG, as it was taken. Each look is a line of the audit."""
+    found, data = await state.recordings.stills.picture(who, case, still)
+    headers = {"Cache-Control": "no-store", "Vms-At": str(found.at_us)}
+    return Response(data, 200, headers, "image/jpeg")
+
+
 @cases.post(
     "/{case}/archive",
     summary="Archive of a case",
@@ -193,7 +247,7 @@ async def create_case_note(
 async def archive_case(
     who: Caller, case: CaseName, draft: Annotated[ArchiveDraft, body(ArchiveDraft)], state: State
 ) -> Response:
-    """Ask for one file of all clips, notes and holds of a case."""
+    """Ask for one file of all clips, stills, notes and holds of a case, signed as a whole."""
     made = await state.recordings.exports.archive(who, case, draft)
     return answer(made, status=201, location=f"/api/v1/exports/{made.id}")
 

@@ -3,11 +3,13 @@
 import msgspec
 
 from vms.api.rest.examples import ID, OTHER_ID, US
+from vms.common import StreamName
 from vms.recording import (
     Bookmark,
     BookmarkDraft,
     Case,
     CaseState,
+    CaseStill,
     ClipDraft,
     ClipReason,
     Export,
@@ -20,6 +22,7 @@ from vms.recording import (
     HoldDraft,
     HoldState,
     Note,
+    StillDraft,
     Timelapse,
 )
 
@@ -39,6 +42,20 @@ CASE = Case(
     version=1,
 )
 NOTE = Note(id=ID, text="The plate is readable at 10:42.", by=_BY, at_us=US)
+STILL_DRAFT = StillDraft(camera="gate", at_us=US, text="The driver")
+STILL = CaseStill(
+    id=ID,
+    camera="gate",
+    stream=StreamName.MAIN,
+    at_us=US - 40_000,
+    width=1920,
+    height=1080,
+    bytes=412_000,
+    sha256="5e" * 32,
+    text="The driver",
+    by=_BY,
+    created_us=US,
+)
 HOLD_DRAFT = HoldDraft(camera="gate", from_us=US, to_us=US + _HOUR_US, why="Report 2026/117")
 HOLD = Hold(
     id=ID,

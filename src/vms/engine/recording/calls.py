@@ -329,6 +329,37 @@ class EvidenceKeys(msgspec.Struct, frozen=True):
     keys: tuple[EvidenceKey, ...] = ()
 
 
+class Signable(StrEnum):
+    """What the evidence key signs for us; each has words of its own in front."""
+
+    # The list of the files in the archive of a case.
+    CASE = "case"
+
+
+class SignRequest(msgspec.Struct, frozen=True):
+    """What is to be signed: its SHA-256, in hexadecimal."""
+
+    kind: Signable
+    sha256: str
+
+
+class VouchedKey(msgspec.Struct, frozen=True):
+    """A public key, and what the key before it signed of it; URL-safe base 64."""
+
+    public: str
+    # Empty: the first one.
+    signature: str = ""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A signature of the newest key, and the keys that lead to it."""
+
+    # SHA-256 of the public key, in hexadecimal.
+    key: str
+    signature: str
+    keys: tuple[VouchedKey, ...]
+
+
 # --- room
 
 
@@ -446,5 +477,6 @@ CHECK = Call("check", CameraRequest, Worked, _LONG_S)
 CONFIRM_CLOCK = Call("confirm_clock", ClockRequest, ClockConfirmed)
 FORECAST = Call("forecast", ForecastRequest, Forecast, 60.0)
 VOLUMES = Call("volumes", VolumeRequest, Volumes)
+SIGN = Call("sign", SignRequest, Signed)
 KEYS = Call("keys", KeyRequest, EvidenceKeys)
 ROTATE_KEY = Call("rotate_key", KeyRequest, EvidenceKeys)

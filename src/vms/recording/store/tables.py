@@ -118,6 +118,26 @@ notes = Table(
     Index("ix_recording_case_notes_case", "city", "case_id", "id"),
 )
 
+# The pictures themselves are files: ``vms.recording.still_files``.
+stills = Table(
+    "recording_case_stills",
+    metadata,
+    Column("city", String(63), primary_key=True),
+    Column("id", String(23), primary_key=True),
+    Column("case_id", String(23), nullable=False),
+    Column("camera", String(63), nullable=False),
+    Column("stream", String(7), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("made_by", String(90), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index("ix_recording_case_stills_case", "city", "case_id", "id"),
+)
+
 holds = Table(
     "recording_holds",
     metadata,

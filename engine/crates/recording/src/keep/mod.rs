@@ -40,6 +40,7 @@ impl Recording {
             "holds" => Some(request(call, json).and_then(|asked| self.holds(&asked))),
             "forecast" => Some(request(call, json).and_then(|asked| self.forecast(&asked))),
             "verify" => Some(request(call, json).and_then(|asked| self.verify(&asked))),
+            "sign" => Some(request(call, json).and_then(|asked| self.sign(&asked))),
             "check" => Some(request(call, json).and_then(|asked| self.check(&asked))),
             "rebuild" => Some(request(call, json).and_then(|asked| self.rebuild(&asked))),
             "confirm_clock" => Some(Answer::of(&Confirmed { confirmed: self.keeping().confirm_clock() })),

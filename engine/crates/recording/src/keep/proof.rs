@@ -1,9 +1,11 @@
-//! Verifying what lies on the disks.
+//! Verifying what lies on the disks, and signing what is given away with it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use vms_format::names::{FileKind, Name, is_camera};
 use vms_format::time::hour_of;
@@ -16,6 +18,8 @@ use crate::io::Disk;
 use crate::read::part::masters_in;
 use crate::read::stream_number;
 use crate::service::Recording;
+use crate::write::keys::Vouched;
+use crate::write::volume::hex;
 
 use super::book;
 use super::holds::unknown;
@@ -81,11 +85,46 @@ impl Source for Closed {
     }
 }
 
-fn fingerprint(text: &str) -> Result<Hash, CallError> {
+/// What is signed for the steering side, each with its own words in front, so that
+/// no signature serves for anything else.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Signable {
+    /// The list of the files in the archive of a case.
+    Case,
+}
+
+impl Signable {
+    fn prefix(&self) -> &'static [u8] {
+        match self {
+            Self::Case => b"vms-enterprise case archive 1\0",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignRequest {
+    kind: Signable,
+    /// In hexadecimal.
+    sha256: String,
+}
+
+#[derive(Serialize)]
+struct Signed {
+    /// Key id, in hexadecimal.
+    key: String,
+    /// Of the prefix and the 32 bytes: URL-safe base 64 without padding.
+    signature: String,
+    /// The last one signed.
+    keys: Vec<Vouched>,
+}
+
+fn hash(what: &str, text: &str) -> Result<Hash, CallError> {
     let digits = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
     let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digits).collect();
     let hash = bytes.and_then(|bytes| bytes.try_into().ok());
-    hash.ok_or_else(|| CallError::new(CallKind::Invalid, "invalid", "verify: pin is 64 hexadecimal digits"))
+    hash.ok_or_else(|| CallError::new(CallKind::Invalid, "invalid", format!("{what} is 64 hexadecimal digits")))
 }
 
 /// The master keys that are there, by their names.
@@ -144,7 +183,7 @@ impl Keeping {
         }
         let tree: Tree<'_> = files.iter().map(|(name, file)| (name.clone(), file as &dyn Source)).collect();
         let options = Options {
-            pinned: asked.pin.as_deref().map(fingerprint).transpose()?,
+            pinned: asked.pin.as_deref().map(|pin| hash("verify: pin", pin)).transpose()?,
             masters: masters(self.context.keys.folder()),
             hours: Some(hour_of(asked.from_us)..=hour_of(asked.to_us.saturating_sub(1).max(asked.from_us))),
             stream: Some(stream_number(asked.stream)),
@@ -199,6 +238,15 @@ fn told(report: &Report, seals: usize) -> VerifyReport {
 }
 
 impl Recording {
+    pub fn sign(&self, asked: &SignRequest) -> Result<Answer, CallError> {
+        let digest = hash("sign: sha256", &asked.sha256)?;
+        let (key, keys) = self.context.keys.led().map_err(|error| {
+            CallError::new(CallKind::Unavailable, "volume_failed", format!("the keys cannot be read: {error}"))
+        })?;
+        let signature = key.sign(&[asked.kind.prefix(), &digest].concat());
+        Answer::of(&Signed { key: hex(&key.id()), signature: URL_SAFE_NO_PAD.encode(signature), keys })
+    }
+
     pub fn verify(&self, asked: &VerifyRequest) -> Result<Answer, CallError> {
         Answer::of(&self.keeping().verify(asked)?)
     }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use vms_format::fragment::FLAG_KEY;
 use vms_format::ledger::Reason;
 use vms_format::names::{FileKind, LEDGER, WHOLE_CAMERA};
+use vms_format::seal::is_signed;
 use vms_format::time::HOUR_US;
 use vms_format::track::TrackConfig;
 use vms_format::verify::{Options, Report, State, Tree, verify};
@@ -20,6 +23,7 @@ use vms_media::{Codec, ParameterSets};
 use super::keeper::Keeping;
 use super::plan::DAY_US;
 use super::triggers;
+use crate::calls::CallKind;
 use crate::config::{CameraWish, Keep, Thin, ThinTo, Tier, VolumeConfig};
 use crate::event::Event;
 use crate::io::{RealDisk, scratch};
@@ -578,6 +582,33 @@ fn a_forecast_tells_rates_and_what_other_rules_would_take() {
     let thin = ask(&recording, "forecast", thin)["cameras"][0]["would_remove"][0].clone();
     let share = thin["bytes"].as_f64().expect("bytes") / (bytes / 3.0);
     assert!(thin["reason"] == "thin" && share > 0.4 && share < 0.9, "{thin}");
+    recording.stop();
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
+#[test]
+fn what_is_signed_leads_from_the_first_key_to_the_one_in_use_and_serves_for_nothing_else() {
+    let (recording, folder) = recording(of_days("keep-sign", 1));
+    let asked = serde_json::json!({"kind": "case", "sha256": "ab".repeat(32)});
+    let first = ask(&recording, "sign", asked.clone());
+    ask(&recording, "rotate_key", serde_json::json!({}));
+    let signed = ask(&recording, "sign", asked);
+    let bytes = |value: &serde_json::Value| URL_SAFE_NO_PAD.decode(value.as_str().expect("text")).expect("base 64");
+    let key = |value: &serde_json::Value| <[u8; 32]>::try_from(bytes(value)).expect("32 bytes");
+    let signature = |value: &serde_json::Value| <[u8; 64]>::try_from(bytes(value)).expect("64 bytes");
+    let (before, now) = (key(&signed["keys"][0]["public"]), key(&signed["keys"][1]["public"]));
+    assert_eq!((&signed["keys"][0], signed["keys"].as_array().map(Vec::len)), (&first["keys"][0], Some(2)));
+    assert_ne!(first["key"], signed["key"]);
+    let told = [&b"vms-enterprise case archive 1\0"[..], &[0xab; 32]].concat();
+    assert!(is_signed(&now, &told, &signature(&signed["signature"])));
+    assert!(is_signed(&before, &told, &signature(&first["signature"])));
+    assert!(!is_signed(&now, &[0xab; 32], &signature(&signed["signature"])));
+    let vouched = [&b"vms-enterprise key 1\0"[..], &now].concat();
+    assert!(is_signed(&before, &vouched, &signature(&signed["keys"][1]["signature"])));
+    for wrong in ["ab", &"g".repeat(64)] {
+        let asked = serde_json::json!({"kind": "case", "sha256": wrong}).to_string();
+        assert_eq!(recording.call("sign", asked.as_bytes()).expect_err("no hash").kind, CallKind::Invalid);
+    }
     recording.stop();
     std::fs::remove_dir_all(folder).expect("ours");
 }

@@ -30,6 +30,17 @@ pub struct KeyReport {
     pub signed_by: String,
 }
 
+/// A public key, and what the key before it signed of it: nothing for the first.
+/// Both as URL-safe base 64 without padding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Vouched {
+    pub public: String,
+    pub signature: String,
+}
+
+/// In front of a public key that another one vouches for, whatever the camera.
+const VOUCHED: &[u8] = b"vms-enterprise key 1\0";
+
 pub struct Keys {
     folder: PathBuf,
     inner: Mutex<Inner>,
@@ -126,6 +137,29 @@ impl Keys {
             keys.push(Key::signed(public, &signer, owner));
         }
         Ok(keys)
+    }
+
+    /// The key in use, and the keys that lead to it: each but the first is vouched
+    /// for by the one before. It begins after a retired key that was taken away.
+    pub fn led(&self) -> io::Result<(Arc<SealingKey>, Vec<Vouched>)> {
+        let inner = self.inner.lock();
+        let mut path: Vec<Vouched> = Vec::new();
+        for (at, key) in inner.history.iter().enumerate() {
+            let mut signature = String::new();
+            if let Some(before) = at.checked_sub(1) {
+                match read_seed(&self.retired(&inner.history[before].key)) {
+                    Ok(seed) => {
+                        let public = URL_SAFE_NO_PAD.decode(&key.public).map_err(io::Error::other)?;
+                        signature =
+                            URL_SAFE_NO_PAD.encode(SealingKey::from_seed(&seed).sign(&[VOUCHED, &public].concat()));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => path.clear(),
+                    Err(error) => return Err(error),
+                }
+            }
+            path.push(Vouched { public: key.public.clone(), signature });
+        }
+        Ok((inner.current.clone(), path))
     }
 
     /// The master key of encrypted parts of that name, made where it is not.
