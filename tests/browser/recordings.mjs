@@ -17,6 +17,9 @@ const LOOP_S = 20
 /** Of a group of pictures. */
 const GROUP = 2 * SECOND
 const TIMESCALE = 90_000
+/** Of the key that seals them. */
+const FINGERPRINT = '3f2a9c8e57d14b60'.repeat(4)
+const PEM = '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n'
 
 /** @typedef {{from: number, to: number, reason?: string}} Span recorded, and why nothing comes after it */
 
@@ -101,8 +104,8 @@ export async function startRecordings(cameras, { zone = 'America/Sao_Paulo', all
   let delay = 0
   const user = { id: 'u1', home: 'sp', login: 'ana', name: 'Ana', email: '', language: '', enabled: true, second_factor: true, created_us: 1, signed_in_us: null, version: 1 }
   const exports = [
-    { id: 'e1', kind: 'export', city: 'sp', name: '', why: 'Police report 12/2026', parts: [], container: 'mp4', audio: true, case: null, reason: null, by: 'user:u1', locked: true, state: 'processing', done_bytes: 420e6, total_bytes: 1e9, error: null, gaps: [{}], file: null, bytes: null, sha256: null, created_us: Date.now() * 1000, expires_us: null, version: 1 },
-    { id: 'e2', kind: 'clip', city: 'sp', name: 'Gate, night', why: '', parts: [], container: 'mkv', audio: true, case: null, reason: 'evidence', by: 'user:u1', locked: false, state: 'completed', done_bytes: 1, total_bytes: 1, error: null, gaps: [], file: 'gate.mp4', bytes: 81e6, sha256: 'x', created_us: Date.now() * 1000, expires_us: (Date.now() + 864e5) * 1000, version: 1 },
+    { id: 'e1', kind: 'export', city: 'sp', name: '', why: 'Police report 12/2026', parts: [], timelapse: null, container: 'mp4', audio: true, case: null, reason: null, by: 'user:u1', locked: true, state: 'processing', done_bytes: 420e6, total_bytes: 1e9, error: null, gaps: [{}], file: null, bytes: null, sha256: null, created_us: Date.now() * 1000, expires_us: null, version: 1 },
+    { id: 'e2', kind: 'clip', city: 'sp', name: 'Gate, night', why: '', parts: [], timelapse: null, container: 'mkv', audio: true, case: null, reason: 'evidence', by: 'user:u1', locked: false, state: 'completed', done_bytes: 1, total_bytes: 1, error: null, gaps: [], file: 'gate.mp4', bytes: 81e6, sha256: 'x', created_us: Date.now() * 1000, expires_us: (Date.now() + 864e5) * 1000, version: 1 },
   ]
 
   /** @param {string} camera @param {URLSearchParams} query */
@@ -138,7 +141,7 @@ export async function startRecordings(cameras, { zone = 'America/Sao_Paulo', all
     if (path === '/cases') return { items: [{ id: 'c1', title: 'Theft at the market', number: '12/2026', state: 'open' }], next: null }
     if (path === '/recording/volumes') return { items: [{ name: 'disk1', path: '/srv/recordings', state: 'ok', reason: null, bytes: 3.2e12, free: 0.9e12, commit_ms: 7, queue_bytes: 0, rate: 5e6 }, { name: 'disk2', path: '/mnt/second', state: 'failed', reason: 'disk_failed', bytes: 1e12, free: 0, commit_ms: 0, queue_bytes: 0, rate: 0 }] }
     if (path === '/recording/forecast') return { volumes: [{ volume: 'disk1', bytes: 1, free: 1, rate: 5e6, days: 23.41 }, { volume: 'disk2', bytes: 1, free: 1, rate: 0, days: null }], cameras: Object.keys(cameras).map((camera) => ({ camera, bytes: 2.1e11, oldest_us: 1_790_000_000_000_000, rate: 5e5, days: 23.4 })) }
-    if (path === '/evidence/keys') return { items: [{ key: '3f2a9c8e57d14b60a1c2d3e4f5061728394a5b6c7d8e9f00112233445566778', public: 'cHVibGlj', since_us: 1_790_000_000_000_000, signed_by: '' }] }
+    if (path === '/evidence/keys') return { items: [{ key: FINGERPRINT, public: 'cHVibGlj', fingerprint: FINGERPRINT, pem: PEM, since_us: 1_790_000_000_000_000, signed_by: '' }] }
     return method === 'POST' ? { id: 'x' } : undefined
   }
 

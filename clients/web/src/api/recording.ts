@@ -123,6 +123,13 @@ export interface ExportDraft {
   readonly container: Container
   readonly audio: boolean
   readonly password: string | null
+  readonly timelapse?: Timelapse
+}
+
+/** The pace of a time-lapse, one of both: a picture every so often, or how long it plays. */
+export interface Timelapse {
+  readonly every_s?: number | null
+  readonly length_s?: number | null
 }
 
 export type ClipReason = 'evidence' | 'incident' | 'export'
@@ -153,6 +160,8 @@ export interface Export {
   readonly name: string
   readonly why: string
   readonly parts: readonly ExportPart[]
+  /** Of a time-lapse alone. */
+  readonly timelapse: Timelapse | null
   readonly container: Container
   readonly audio: boolean
   readonly locked: boolean
@@ -281,6 +290,10 @@ export interface CameraForecast {
 export interface EvidenceKey {
   readonly key: string
   readonly public: string
+  /** SHA-256 of the public key, in hexadecimal. */
+  readonly fingerprint: string
+  /** The same key as SubjectPublicKeyInfo, which openssl reads. */
+  readonly pem: string
   readonly since_us: number
   readonly signed_by: string
 }

@@ -8,7 +8,7 @@ const AT = Date.parse('2026-11-20T12:00:00Z') * 1000
 const one: Export = {
   id: 'e1', city: 'sp', kind: 'export', name: '', why: 'Theft', container: 'mkv', audio: false, locked: false, state: 'completed', done_bytes: 4, total_bytes: 4,
   parts: [{ camera: 'c1', from_us: AT, to_us: AT + 60_000_000, streams: ['main'] }, { camera: 'c9', from_us: AT, to_us: AT, streams: ['main'] }],
-  error: null, gaps: [], file: 'theft.zip', bytes: 81e6, sha256: 'x', case: null, reason: null, by: 'u1', created_us: AT, expires_us: AT, version: 1,
+  timelapse: null, error: null, gaps: [], file: 'theft.zip', bytes: 81e6, sha256: 'x', case: null, reason: null, by: 'u1', created_us: AT, expires_us: AT, version: 1,
 }
 let server: FakeServer
 let container: HTMLElement
@@ -74,6 +74,21 @@ describe('what was taken away', () => {
     await vi.waitFor(() => {
       expect(container.querySelector('.refusal')).toBeNull()
       expect(server.last('POST /exports')?.body).toEqual({ parts: one.parts, why: 'Theft', container: 'mkv', audio: false, password: null })
+    })
+  })
+
+  it('is a time-lapse, which says how fast it goes, and is asked for again at that pace', async () => {
+    const lapse: Export = { ...one, id: 'e2', kind: 'timelapse', container: 'mp4', name: 'c1', why: 'The site', state: 'cancelled', timelapse: { every_s: 10, length_s: null } }
+    const day = { camera: 'c1', from_us: AT, to_us: AT + 86_400_000_000, streams: ['main' as const] }
+    server.answers['GET /exports'] = page(lapse, { ...lapse, id: 'e3', why: 'The bridge', state: 'completed', parts: [day], timelapse: { every_s: null, length_s: 60 } })
+    server.answers['POST /exports'] = lapse
+    open()
+    await text('Cancelled · Time-lapse, a picture every 10s · 81 MB')
+    await text('Ready · Time-lapse of about 1m · 81 MB')
+    expect([...container.querySelectorAll('li b')].map((name) => name.textContent)).toEqual(['The site', 'The bridge'])
+    press(container, 'Again')
+    await vi.waitFor(() => {
+      expect(server.last('POST /exports')?.body).toMatchObject({ why: 'The site', container: 'mp4', timelapse: { every_s: 10 } })
     })
   })
 

@@ -27,6 +27,7 @@ import './playback.css'
 import type { Range } from './range'
 import { findGoal, type Goal } from './search'
 import { saveFrame } from './snapshot'
+import { gapText } from './gap'
 import { BookmarkDialog, ExportDialog, HoldDialog } from './TakeAway'
 import { TimelineBar } from './TimelineBar'
 import { Tools, type Listing, type Opening } from './Tools'
@@ -152,7 +153,7 @@ function Screen(props: PlaybackProps): JSX.Element {
 
   function reasonOf(us: number): string {
     const known = recorded.known(focused(), us)
-    return known?.kind === 'gap' ? ` · ${app.t().gap({ code: known.code, values: {} })}` : ''
+    return known?.kind === 'gap' ? ` · ${gapText(app.t(), known.gap)}` : ''
   }
   function seek(us: number): void {
     const at = Math.min(Math.round(us), recorded.now())

@@ -8,6 +8,7 @@ import { makeSink } from '../player/sink'
 import { useApp } from '../ui/app'
 import type { ReactiveDesk } from './createDesk'
 import type { Known } from './createRecorded'
+import { gapText } from './gap'
 
 export interface PlaybackTileProps {
   readonly id: string
@@ -152,6 +153,8 @@ export function makeHold(
 
 const DOTS: Readonly<Record<PlaybackState['kind'], string>> = { loading: 'busy', showing: 'live', gap: 'warn', end: 'off', failed: 'bad' }
 
+const gapOf = (known: Known) => (known?.kind === 'gap' ? known.gap : undefined)
+
 function Notice(props: { readonly state: PlaybackState; readonly at: number; readonly known: (us: number) => Known }): JSX.Element {
   const app = useApp()
   const said = createMemo((): { readonly tone: string; readonly title: string; readonly reason?: string } | undefined => {
@@ -161,18 +164,21 @@ function Notice(props: { readonly state: PlaybackState; readonly at: number; rea
         return { tone: 'busy', title: app.text('play.loading') }
       case 'showing':
         return undefined
-      case 'end':
-        return { tone: 'off', title: app.text('play.end') }
+      case 'end': {
+        const gap = gapOf(props.known(props.at))
+        const title = app.text('play.end')
+        return gap?.open === true ? { tone: 'off', title, reason: gapText(app.t(), gap) } : { tone: 'off', title }
+      }
       case 'failed':
         return { tone: 'bad', title: app.text('play.failed'), reason: app.t().reason(now.reason) }
       case 'gap': {
         const { from, to, reason } = now.hole
         const known = props.known(Math.round(props.at / SECOND) * SECOND)
-        const code = reason ?? (known?.kind === 'gap' ? known.code : undefined)
+        const gap = reason === undefined ? gapOf(known) : { reason: { code: reason, values: {} } }
         const title = app.text('play.gap')
         if (from > 0 && to !== undefined) {
           const length = app.t().duration(to - from)
-          const why = code === undefined ? length : `${app.t().gap({ code, values: {} })} · ${length}`
+          const why = gap === undefined ? length : `${gapText(app.t(), gap)} · ${length}`
           return { tone: 'warn', title, reason: why }
         }
         return { tone: 'off', title: app.text('play.before') }

@@ -8,6 +8,7 @@ import { Dialog } from '../ui/Dialog'
 import { Check, Field, Select } from '../ui/Field'
 import { LEAST_PASSWORD } from '../ui/ExportRow'
 import { Form } from '../ui/Form'
+import { createPace, PaceFields } from './Pace'
 import type { Range } from './range'
 
 export interface Chosen {
@@ -99,6 +100,8 @@ export function ExportDialog(props: ExportDialogProps): JSX.Element {
   const app = useApp()
   const [kind, setKind] = createSignal('export')
   const isClip = () => kind() === 'clip'
+  const isTimelapse = () => kind() === 'timelapse'
+  const pace = createPace(() => props.range)
   // eslint-disable-next-line solid/reactivity -- what one begins with
   const [chosen, setChosen] = createSignal<readonly string[]>(props.cameras.map(({ id }) => id))
   const [container, setContainer] = createSignal<Container>('mp4')
@@ -111,7 +114,8 @@ export function ExportDialog(props: ExportDialogProps): JSX.Element {
   const short = () => password() !== '' && password().length < LEAST_PASSWORD
   const ready = () => {
     const count = isClip() ? chosen().length === 1 : chosen().length > 0
-    return count && why().trim() !== '' && props.range.to_us > props.range.from_us && !short()
+    const paced = !isTimelapse() || pace.wanted() !== undefined
+    return count && paced && why().trim() !== '' && props.range.to_us > props.range.from_us && !short()
   }
   const action = createAction(async () => {
     const { from_us, to_us } = props.range
@@ -120,7 +124,9 @@ export function ExportDialog(props: ExportDialogProps): JSX.Element {
       await recording.clip(app.client, { camera, from_us, to_us, reason: reason(), name: why().trim(), container: container(), audio: audio(), ...(of() === '' ? {} : { case: of() }) })
     } else {
       const parts = chosen().map((camera) => ({ camera, from_us, to_us, streams: ['main' as const] }))
-      await recording.export(app.client, { parts, why: why().trim(), container: container(), audio: audio(), password: password() === '' ? null : password() })
+      const timelapse = isTimelapse() ? pace.wanted() : undefined
+      const form = timelapse === undefined ? { container: container(), audio: audio() } : { container: 'mp4' as const, audio: false, timelapse }
+      await recording.export(app.client, { parts, why: why().trim(), password: password() === '' ? null : password(), ...form })
     }
     props.onDone(isClip() ? 'clips' : 'exports')
   })
@@ -133,16 +139,19 @@ export function ExportDialog(props: ExportDialogProps): JSX.Element {
           choices={[
             { value: 'export', label: app.text('export.kind.export') },
             { value: 'clip', label: app.text('export.kind.clip') },
+            { value: 'timelapse', label: app.text('export.kind.timelapse') },
           ]}
           hint={isClip() ? app.text('export.kind.clip.hint') : undefined}
           onChange={setKind}
         />
         <Times range={props.range} zone={props.zone} onRange={(range) => { props.onRange(range) }} />
         <Cameras all={props.cameras} chosen={chosen()} onChange={setChosen} />
-        <div class="columns">
-          <Select label={app.text('export.container')} value={container()} choices={CONTAINERS} onChange={(value) => setContainer(value as Container)} />
-          <Check label={app.text('export.audio')} checked={audio()} onChange={setAudio} />
-        </div>
+        <Show when={!isTimelapse()} fallback={<PaceFields pace={pace} range={props.range} />}>
+          <div class="columns">
+            <Select label={app.text('export.container')} value={container()} choices={CONTAINERS} onChange={(value) => setContainer(value as Container)} />
+            <Check label={app.text('export.audio')} checked={audio()} onChange={setAudio} />
+          </div>
+        </Show>
         <Show when={isClip()}>
           <Select
             label={app.text('export.reason')}

@@ -28,7 +28,7 @@ let views: View[]
 let sought: number[]
 let range: () => Range | undefined
 
-function open(cameras = [{ id: 'c1', name: 'Gate' }, { id: 'c2', name: 'Yard' }]): void {
+function open(cameras = [{ id: 'c1', name: 'Gate' }, { id: 'c2', name: 'Yard' }], first = gate): void {
   views = []
   sought = []
   const [chosen, setChosen] = createSignal<Range | undefined>({ from_us: AT, to_us: AT + 60 * SECOND })
@@ -38,7 +38,7 @@ function open(cameras = [{ id: 'c1', name: 'Gate' }, { id: 'c2', name: 'Yard' }]
       <TimelineBar
         view={FIRST}
         zone={zone}
-        rows={[gate, undefined]}
+        rows={[first, undefined]}
         cameras={cameras}
         position={AT}
         now={AT + HOUR}
@@ -132,6 +132,16 @@ describe('who points at the timeline', () => {
     point(600, 70)
     expect(tip()).toContain('Yard')
     expect(tip()).not.toContain('The disk was full')
+  })
+
+  it('is told that a gap lasts', () => {
+    open(undefined, { ...gate, gaps: gate.gaps.map((gap) => ({ ...gap, open: true })) })
+    point(600)
+    expect(tip()).toContain('The disk was full · until now')
+    cleanup()
+    open(undefined, { ...gate, gaps: gate.gaps.map((gap) => ({ ...gap, open: false })) })
+    point(600)
+    expect(tip()).not.toContain('until now')
   })
 
   it('by a finger, or with a button held, is not pointing', () => {

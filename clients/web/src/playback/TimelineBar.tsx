@@ -5,6 +5,7 @@ import { DAY, SECOND, type Zone } from '../lib/zone'
 import { useApp } from '../ui/app'
 import { createSize } from '../ui/createSize'
 import { draw, leastHeight, momentText, rowAt, type Paint } from './draw'
+import { gapText } from './gap'
 import type { Range } from './range'
 import { createPreview } from './createPreview'
 
@@ -166,7 +167,7 @@ export function TimelineBar(props: TimelineBarProps): JSX.Element {
             <Show when={props.cameras.length > 1}>
               <span>{at().camera.name}</span>
             </Show>
-            <Show when={at().gap}>{(gap) => <span class="gap-reason">{app.t().gap(gap().reason)}</span>}</Show>
+            <Show when={at().gap}>{(gap) => <span class="gap-reason">{gapText(app.t(), gap())}</span>}</Show>
             <Show when={at().span?.held}>
               <span>{app.text('play.held')}</span>
             </Show>

@@ -1,5 +1,5 @@
 import { createMemo, createSignal, onCleanup, type Accessor } from 'solid-js'
-import { recording, type Timeline, type TimelineQuery } from '../api/recording'
+import { recording, type Gap, type Timeline, type TimelineQuery } from '../api/recording'
 import type { StreamName } from '../api/streams'
 import { stretchAt, windowOf, zoomOf, type View } from '../lib/timeline'
 import { DAY, makeZone, SECOND, type Zone } from '../lib/zone'
@@ -9,7 +9,7 @@ import { createData, type Data } from '../ui/createData'
 import { findNearest, type Ask, type Nearest } from './search'
 
 /** What the timeline knows of a moment. */
-export type Known = { readonly kind: 'recorded' } | { readonly kind: 'gap'; readonly code: string } | undefined
+export type Known = { readonly kind: 'recorded' } | { readonly kind: 'gap'; readonly gap: Gap } | undefined
 
 export interface Recorded {
   readonly of: (camera: string) => Timeline | undefined
@@ -97,7 +97,7 @@ export function createRecorded(cameras: Accessor<readonly string[]>, view: Acces
       if (line === undefined) return undefined
       if (stretchAt(line.spans, us) !== undefined) return { kind: 'recorded' }
       const gap = stretchAt(line.gaps, us)
-      return gap === undefined ? undefined : { kind: 'gap', code: gap.reason.code }
+      return gap === undefined ? undefined : { kind: 'gap', gap }
     },
     foresee(camera, stream, us) {
       const line = (stream === 'main' ? ofMain() : ofSub()).get(camera)

@@ -22,7 +22,7 @@ const timeline: Timeline = {
   time_zone: 'America/Sao_Paulo',
 }
 const exported: Export = {
-  id: 'e1', city: 'sp', kind: 'export', name: '', why: 'Theft', parts: [], container: 'mp4', audio: true, case: null, reason: null, by: 'u1', locked: false, state: 'processing', done_bytes: 1, total_bytes: 4,
+  id: 'e1', city: 'sp', kind: 'export', name: '', why: 'Theft', parts: [], timelapse: null, container: 'mp4', audio: true, case: null, reason: null, by: 'u1', locked: false, state: 'processing', done_bytes: 1, total_bytes: 4,
   error: null, gaps: [], file: null, bytes: null, sha256: null, created_us: AT, expires_us: null, version: 2,
 }
 
@@ -331,6 +331,16 @@ describe('the playback screen', () => {
     await text(container, 'Looking for the picture…')
   })
 
+  it('says why recordings end, where that lasts', async () => {
+    const [gap] = timeline.gaps
+    if (gap === undefined) throw new Error('there is no gap')
+    server.answers['GET /timelines'] = { items: [{ ...timeline, gaps: [{ ...gap, from_us: AT - 60 * SECOND, open: true }], spans: [] }] }
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'end' })
+    await text(container, 'No more recordingsThe disk was full · until now')
+  })
+
   it('shows the large picture where the small one was not recorded, and of one that is enlarged', async () => {
     const { container } = open()
     await loaded(container)
@@ -383,6 +393,12 @@ describe('the playback screen', () => {
   })
 })
 
+function choose(container: HTMLElement, label: string, value: string): void {
+  const select = control(container, label) as unknown as HTMLSelectElement
+  select.value = value
+  select.dispatchEvent(new Event('change', { bubbles: true }))
+}
+
 describe('what is taken away', () => {
   it('is exported with a reason, and followed', async () => {
     server.answers['POST /exports'] = exported
@@ -429,13 +445,48 @@ describe('what is taken away', () => {
     const { container } = open('?cameras=c1')
     await text(container, 'Gate')
     press(container, 'Export…')
-    const kind = control(container, 'What') as unknown as HTMLSelectElement
-    kind.value = 'clip'
-    kind.dispatchEvent(new Event('change', { bubbles: true }))
+    choose(container, 'What', 'clip')
     type(container, 'Name', 'Night')
     submit(container)
     await vi.waitFor(() => {
       expect(server.last('POST /clips')?.body).toMatchObject({ camera: 'c1', name: 'Night', reason: 'evidence' })
+    })
+  })
+
+  it('is a time-lapse at a pace, of which it is told what comes out', async () => {
+    server.answers['POST /exports'] = exported
+    const { container } = open()
+    await loaded(container)
+    press(container, 'Export…')
+    type(container, 'From', '2026-11-19T09:00:00')
+    type(container, 'To', '2026-11-20T09:00:00')
+    type(container, 'Reason', 'The site')
+    choose(container, 'What', 'timelapse')
+    expect(container.textContent).not.toContain('Container')
+    expect(control(container, 'Plays for, in seconds').value).toBe('60')
+    expect(container.textContent).toContain('about 1m of each camera (pictures: 1,500 at most)')
+    expect(container.textContent).toContain('Key frames only, MP4 without sound')
+    const start = container.querySelector<HTMLButtonElement>('dialog button[type=submit]')
+    type(container, 'Plays for, in seconds', '1201')
+    expect(start?.disabled).toBe(true)
+    expect(container.textContent).toContain('A whole number from 1 to 1,200')
+    expect(container.textContent).not.toContain('Comes out')
+    choose(container, 'Pace', 'every_s')
+    expect(control(container, 'Seconds between pictures').value).toBe('60')
+    expect(container.textContent).toContain('about 58s of each camera (pictures: 1,440 at most)')
+    expect(start?.disabled).toBe(false)
+    type(container, 'Seconds between pictures', '30')
+    expect(container.textContent).toContain('about 1m 56s of each camera (pictures: 2,880 at most)')
+    submit(container)
+    await text(container, 'The export has begun.')
+    const part = { from_us: AT - 86_400 * SECOND, to_us: AT, streams: ['main'] }
+    expect(server.last('POST /exports')?.body).toEqual({
+      parts: ['c1', 'c2'].map((camera) => ({ camera, ...part })),
+      why: 'The site',
+      container: 'mp4',
+      audio: false,
+      password: null,
+      timelapse: { every_s: 30 },
     })
   })
 
@@ -446,9 +497,7 @@ describe('what is taken away', () => {
     await loaded(container)
     press(container, 'Keep this…')
     await text(container, '12 · Theft')
-    const of = control(container, 'Case') as unknown as HTMLSelectElement
-    of.value = 'new'
-    of.dispatchEvent(new Event('change', { bubbles: true }))
+    choose(container, 'Case', 'new')
     type(container, 'Title of the case', 'Fire')
     type(container, 'Reason', 'Asked by the court')
     submit(container)

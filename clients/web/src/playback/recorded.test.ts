@@ -67,7 +67,7 @@ describe('what is known of recordings', () => {
     // What runs may have gone on since: it is asked there.
     await says(NOW - SECOND, NOW - 5 * SECOND)
     expect(recorded.known('c1', NOW - HOUR / 2)).toEqual({ kind: 'recorded' })
-    expect(recorded.known('c1', NOW - 1.5 * HOUR)).toEqual({ kind: 'gap', code: 'network' })
+    expect(recorded.known('c1', NOW - 1.5 * HOUR)).toMatchObject({ kind: 'gap', gap: { reason: { code: 'network' } } })
     expect(recorded.known('c1', NOW - SECOND)).toBeUndefined()
     expect(recorded.zone().name).toBe('America/Sao_Paulo')
     expect(asked().every((one) => one.path.includes('stream=main'))).toBe(true)

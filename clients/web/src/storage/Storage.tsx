@@ -4,6 +4,7 @@ import { recording, type EvidenceKey, type Forecast, type Volume } from '../api/
 import { save } from '../lib/save'
 import { useApp } from '../ui/app'
 import { createData } from '../ui/createData'
+import { CopyButton } from '../ui/CopyButton'
 import { Refusal } from '../ui/Form'
 import { Page, Panel } from '../ui/Page'
 
@@ -136,16 +137,20 @@ function Cameras(props: { readonly forecast: Forecast | undefined; readonly name
 /** A key's fingerprint is what one compares, or hands to who verifies. */
 function KeyRow(props: { readonly of: EvidenceKey }): JSX.Element {
   const app = useApp()
-  const file = () => `${JSON.stringify({ fingerprint: props.of.key, public_key: props.of.public, since_us: props.of.since_us, signed_by: props.of.signed_by }, null, 2)}\n`
+  let shown: HTMLElement | undefined
   return (
     <li>
-      <span>
-        <code>{props.of.key}</code>
+      <span class="grow">
+        <small>{app.text('storage.key.fingerprint')}</small>
+        <code ref={shown}>{props.of.fingerprint}</code>
         <small>{app.text('storage.key.since', { time: app.t().time(props.of.since_us) })}</small>
       </span>
-      <button type="button" class="button" onClick={() => { save(`evidence-key-${props.of.key.slice(0, 12)}.json`, file(), 'application/json') }}>
-        {app.text('storage.key.download')}
-      </button>
+      <span class="buttons">
+        <CopyButton text={props.of.fingerprint} shown={() => shown} />
+        <button type="button" class="button" onClick={() => { save(`evidence-key-${props.of.fingerprint.slice(0, 12)}.pem`, props.of.pem, 'application/x-pem-file') }}>
+          {app.text('storage.key.download')}
+        </button>
+      </span>
     </li>
   )
 }

@@ -5,10 +5,13 @@ import { Storage } from './Storage'
 
 afterEach(() => {
   cleanup()
+  vi.unstubAllGlobals()
   vi.restoreAllMocks()
 })
 
 const SIGNED_IN = { kind: 'in', me: somebody({ allowed: [{ scope: 'platform', functions: ['system.read', 'camera.read', 'clip.export'] }] }) } as const
+const FINGERPRINT = '3f2a9c8e57d14b60'.repeat(4)
+const PEM = '-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n'
 const volume = { name: 'disk1', path: '/srv/recordings', state: 'ok', reason: null, bytes: 3.2e12, free: 0.9e12, commit_ms: 7, queue_bytes: 0, rate: 5e6 }
 
 describe('storage', () => {
@@ -17,13 +20,12 @@ describe('storage', () => {
       'GET /recording/volumes': { items: [volume, { ...volume, name: 'disk2', state: 'failed', reason: 'disk_failed' }] },
       'GET /recording/forecast': { volumes: [{ volume: 'disk1', rate: 5e6, days: 23.41 }, { volume: 'disk2', rate: 0, days: null }], cameras: [{ camera: 'gate', bytes: 2e11, oldest_us: null, rate: 5e5, days: 23.41 }] },
       'GET /cameras': { items: [{ id: 'gate', name: 'Gate', city: '' }], next: null },
-      'GET /evidence/keys': { items: [{ key: '3f2a9c8e57d14b60', public: 'cHVi', since_us: 1, signed_by: '' }] },
+      'GET /evidence/keys': { items: [{ key: FINGERPRINT, public: 'cHVi', fingerprint: FINGERPRINT, pem: PEM, since_us: 1, signed_by: '' }] },
     })
-    const made = vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
     const { container } = show(() => <Storage />, { server, state: SIGNED_IN })
     await vi.waitFor(() => {
       expect(container.textContent).toContain('23.4 days')
-      expect(container.textContent).toContain('3f2a9c8e57d14b60')
+      expect(container.textContent).toContain(FINGERPRINT)
     })
     expect(container.textContent).toContain('3.2 TB recorded, 900 GB free, 40.0 Mbit/s')
     // The server forecasts for cameras that are named, and refuses to where none is.
@@ -31,10 +33,44 @@ describe('storage', () => {
     expect(container.querySelector('td a')?.textContent).toBe('Gate')
     expect(container.textContent).toContain('The disk failed')
     expect(container.textContent).toContain('not filling')
-    press(container, 'Download')
-    expect(made).toHaveBeenCalledOnce()
     press(container, 'Look again')
     expect(server.asked.filter((one) => one.path === '/recording/volumes')).toHaveLength(2)
+  })
+
+  it('hands out each key as openssl reads it, and its fingerprint to be compared', async () => {
+    const server = fakeServer({
+      'GET /recording/volumes': { items: [] },
+      'GET /recording/forecast': { volumes: [], cameras: [] },
+      'GET /cameras': { items: [], next: null },
+      'GET /evidence/keys': { items: [{ key: FINGERPRINT, public: 'cHVi', fingerprint: FINGERPRINT, pem: PEM, since_us: 1, signed_by: '' }] },
+    })
+    const made: Blob[] = []
+    vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => `blob:${made.push(blob as Blob)}`)
+    const names: string[] = []
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      names.push(this.download)
+    })
+    const writeText = vi.fn(() => Promise.resolve())
+    const { container } = show(() => <Storage />, { server, state: SIGNED_IN })
+    await vi.waitFor(() => {
+      expect(container.querySelector('code')?.textContent).toBe(FINGERPRINT)
+    })
+    press(container, 'Download (PEM)')
+    expect(names).toEqual(['evidence-key-3f2a9c8e57d1.pem'])
+    expect(await made[0]?.text()).toBe(PEM)
+    expect(made[0]?.type).toBe('application/x-pem-file')
+    vi.stubGlobal('navigator', { clipboard: { writeText } })
+    press(container, 'Copy')
+    await vi.waitFor(() => {
+      expect(container.textContent).toContain('Copied')
+    })
+    expect(writeText).toHaveBeenCalledWith(FINGERPRINT)
+    vi.stubGlobal('navigator', {})
+    press(container, 'Copy')
+    await vi.waitFor(() => {
+      expect(container.textContent).toContain('Selected: copy it with Ctrl+C')
+    })
+    expect(getSelection()?.toString()).toBe(FINGERPRINT)
   })
 
   it('says so where there is none, and why it cannot be told', async () => {

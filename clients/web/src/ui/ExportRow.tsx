@@ -1,5 +1,8 @@
 import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import { LINK_TIMES, recording, type Export, type Link } from '../api/recording'
+import type { Translator } from '../i18n/translate'
+import { lengthOf } from '../lib/timelapse'
+import { SECOND } from '../lib/zone'
 import { useApp } from './app'
 import { createAction } from './createAction'
 import { AskedButton, Dialog } from './Dialog'
@@ -42,7 +45,7 @@ function ExportRow(props: ExportRowProps): JSX.Element {
   const app = useApp()
   const [linking, setLinking] = createSignal(false)
   // An export is called after its cameras, which stand below; why it was made says more.
-  const name = () => (props.one.kind === 'export' || props.one.name === '' ? props.one.why : props.one.name)
+  const name = () => (props.one.kind === 'export' || props.one.kind === 'timelapse' || props.one.name === '' ? props.one.why : props.one.name)
   const share = () => (props.one.total_bytes === 0 ? 0 : props.one.done_bytes / props.one.total_bytes)
   const cancel = createAction(async () => {
     await recording.cancel(app.client, props.one.id)
@@ -62,6 +65,7 @@ function ExportRow(props: ExportRowProps): JSX.Element {
   }
   const details = createMemo(() =>
     [
+      paceOf(props.one, app.t()),
       props.one.bytes === null ? '' : app.t().size(props.one.bytes),
       props.one.container.toUpperCase(),
       props.one.gaps.length === 0 ? '' : app.text('export.gaps', { count: props.one.gaps.length }),
@@ -99,7 +103,7 @@ function ExportRow(props: ExportRowProps): JSX.Element {
             {app.text('export.link')}
           </button>
         </Show>
-        <Show when={hasEnded(props.one) && (props.one.kind === 'export' || props.one.kind === 'clip')}>
+        <Show when={hasEnded(props.one) && props.one.kind !== 'archive'}>
           <AgainButton one={props.one} onChange={() => { props.onChange() }} />
         </Show>
         <Show when={!isUnderWay(props.one)}>
@@ -127,6 +131,14 @@ function whatOf(one: Export, names: Names, time: (us: number) => string): string
   return `${cameras.slice(0, 4).join(', ')}${cameras.length > 4 ? ` +${cameras.length - 4}` : ''} · ${time(from)} – ${time(to)}`
 }
 
+/** That it is a time-lapse, and how fast; nothing of what is none. */
+function paceOf({ timelapse, parts }: Export, t: Translator): string {
+  if (timelapse === null) return ''
+  if (typeof timelapse.every_s === 'number') return t.text('timelapse.done.every', { time: t.duration(timelapse.every_s * SECOND) })
+  const longest = Math.max(...parts.map(({ from_us, to_us }) => lengthOf(timelapse, to_us - from_us)))
+  return t.text('timelapse.done.length', { length: t.duration(longest) })
+}
+
 /** Asks for the same once more. A password is not kept, so it is asked for again. */
 function AgainButton(props: { readonly one: Export; onChange(): void }): JSX.Element {
   const app = useApp()
@@ -144,7 +156,8 @@ function AgainButton(props: { readonly one: Export; onChange(): void }): JSX.Ele
       const { name, container, audio } = one
       await recording.clip(app.client, { camera, from_us, to_us, name, container, audio, reason: one.reason ?? 'export', ...(one.case === null ? {} : { case: one.case }) })
     } else {
-      await recording.export(app.client, { parts: one.parts, why: one.why, container: one.container, audio: one.audio, password: secret })
+      const { parts, why, container, audio, timelapse } = one
+      await recording.export(app.client, { parts, why, container, audio, password: secret, ...(timelapse === null ? {} : { timelapse }) })
     }
   }
   return (

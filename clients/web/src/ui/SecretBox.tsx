@@ -1,6 +1,7 @@
-import { createSignal, Show, type JSX } from 'solid-js'
+import { Show, type JSX } from 'solid-js'
 import { save } from '../lib/save'
 import { useApp } from './app'
+import { CopyButton } from './CopyButton'
 
 export interface SecretBoxProps {
   readonly label: string
@@ -12,16 +13,7 @@ export interface SecretBoxProps {
 /** Something that is shown this once, with ways to keep it. */
 export function SecretBox(props: SecretBoxProps): JSX.Element {
   const app = useApp()
-  const [copied, setCopied] = createSignal<boolean>()
   let shown: HTMLPreElement | undefined
-
-  function copy(): void {
-    copyText(props.text, shown).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    )
-  }
-
   return (
     <div class="secret">
       <span class="secret-label">{props.label}</span>
@@ -29,9 +21,7 @@ export function SecretBox(props: SecretBoxProps): JSX.Element {
         {props.text}
       </pre>
       <div class="buttons">
-        <button type="button" class="button" onClick={copy}>
-          {app.text('secret.copy')}
-        </button>
+        <CopyButton text={props.text} shown={() => shown} />
         <Show when={props.file}>
           {(name) => (
             <button type="button" class="button" onClick={() => { save(name(), props.text) }}>
@@ -39,21 +29,7 @@ export function SecretBox(props: SecretBoxProps): JSX.Element {
             </button>
           )}
         </Show>
-        <span role="status">
-          <Show when={copied() !== undefined}>{app.text(copied() === true ? 'secret.copied' : 'secret.not_copied')}</Show>
-        </span>
       </div>
     </div>
   )
-}
-
-/** A page over plain HTTP has no clipboard: the text is then selected, for the keyboard. */
-async function copyText(text: string, shown: HTMLElement | undefined): Promise<void> {
-  const clipboard = (navigator as Partial<Navigator>).clipboard
-  if (clipboard !== undefined) {
-    await clipboard.writeText(text)
-    return
-  }
-  if (shown !== undefined) getSelection()?.selectAllChildren(shown)
-  throw new Error('there is no clipboard')
 }

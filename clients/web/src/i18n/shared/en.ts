@@ -33,6 +33,7 @@ export const en = {
   'field.password.again': 'Password once more',
   'field.password.differs': 'The passwords differ',
   'field.password.hint': 'At least {least} characters',
+  'field.whole': 'A whole number from {least} to {most}',
   'field.code': 'Six digits from the app',
   'field.recovery_code': 'Recovery code',
   'home.platform': 'the platform',

@@ -34,6 +34,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'field.password.again': 'Repita la contraseña',
   'field.password.differs': 'Las contraseñas son distintas',
   'field.password.hint': 'Al menos {least} caracteres',
+  'field.whole': 'Un número entero de {least} a {most}',
   'field.code': 'Seis dígitos de la aplicación',
   'field.recovery_code': 'Código de recuperación',
   'home.platform': 'la plataforma',

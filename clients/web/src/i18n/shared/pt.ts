@@ -34,6 +34,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'field.password.again': 'Repita a senha',
   'field.password.differs': 'As senhas são diferentes',
   'field.password.hint': 'No mínimo {least} caracteres',
+  'field.whole': 'Um número inteiro de {least} a {most}',
   'field.code': 'Seis dígitos do aplicativo',
   'field.recovery_code': 'Código de recuperação',
   'home.platform': 'a plataforma',
