@@ -1,11 +1,13 @@
 """What operators do with recordings, by command and by API; and what goes on without a database."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,11 @@ def test_a_case_is_held_archived_and_proved_without_the_server(
         assert [one["text"] for one in api.ask("GET", "bookmarks")[1]["items"]] == ["here"]
         clip = {"camera": "gate", **time_, "name": "Theft", "reason": "evidence", "case": case}
         made(api, "clips", clip)
+        wanted = {"camera": "gate", "at_us": begin + SECOND_US, "text": "The door"}
+        status, still = api.ask("POST", f"cases/{case}/stills", wanted)
+        assert (status, still["width"] > 0) == (201, True), still
+        assert begin <= still["at_us"] <= begin + SECOND_US
+        assert api.ask("GET", f"cases/{case}/stills")[1]["items"] == [still]
         archive = made(api, f"cases/{case}/archive", {"why": "police"})
         key = api.ask("GET", "evidence/keys")[1]["items"][0]["fingerprint"]
         kept = data / "exports" / archive["id"] / archive["file"]
@@ -169,6 +176,11 @@ def test_a_case_is_held_archived_and_proved_without_the_server(
     proved = vms("verify", str(taken), "--key", key, "--json")
     assert proved.returncode == 0, proved.stdout + proved.stderr
     results = json.loads(proved.stdout)["results"]
+    # Of the list of the archive too: the real engine signed it.
+    assert [one["signer_known"] for one in results if one["path"].endswith("SHA256SUMS")] == [True]
+    with zipfile.ZipFile(taken) as packed:
+        (name,) = (one for one in packed.namelist() if one.startswith("stills/"))
+        assert hashlib.sha256(packed.read(name)).hexdigest() == still["sha256"]
     assert [one["signer_known"] for one in results if one["fragments"]] == [True]
     # Stopped in order, so all that is on the disk is sealed.
     whole = vms("verify", str(data / "recordings"), "--key", key)
