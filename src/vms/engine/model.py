@@ -195,6 +195,8 @@ class StreamRecord(msgspec.Struct, frozen=True):
     # Seconds kept from before a trigger and after its end; of mode ``event``.
     pre_s: int = 5
     post_s: int = 10
+    # Somebody said so, not a rule.
+    by_hand: bool = False
 
 
 class ThinTo(StrEnum):

@@ -54,7 +54,9 @@ def _recording_from(camera: pb.Camera) -> dict[str, object]:
 
 def _record_from(record: pb.StreamRecord) -> model.StreamRecord:
     mode = model.RecordMode(record.mode)
-    return model.StreamRecord(mode, record.audio, record.pre_s, record.post_s)
+    return model.StreamRecord(
+        mode, record.audio, record.pre_s, record.post_s, by_hand=record.by_hand
+    )
 
 
 def _keep_from(keep: pb.Keep) -> model.Keep:

@@ -105,8 +105,11 @@ def record_at(
     found = {}
     for stream in streams:
         own = rule.main if stream is StreamName.MAIN else rule.sub
-        mode = _by_hand(manual, at_us) or mode_at(own, at_us, zone)
-        found[stream] = StreamRecord(mode, own.audio, own.pre_s, own.post_s)
+        said = _by_hand(manual, at_us)
+        mode = said or mode_at(own, at_us, zone)
+        found[stream] = StreamRecord(
+            mode, own.audio, own.pre_s, own.post_s, by_hand=said is RecordMode.OFF
+        )
     return found
 
 

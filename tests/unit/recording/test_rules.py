@@ -141,6 +141,10 @@ async def test_the_engines_wish_carries_what_holds_now(studio: Studio) -> None:
         StreamName.SUB: StreamRecord(audio=False),
     }
     assert wishes["gate"].keep == Keep(0, 7)
+    await studio.recordings.rules.order(manager(), "gate", ManualOrder(ManualAction.STOP))
+    plan = await studio.recordings.rules.plan(tuple((await studio.roster()).values()))
+    wishes = {wish.id: recorded(wish, plan) for wish in await studio.cameras.wishes()}
+    assert wishes["gate"].record[StreamName.MAIN] == StreamRecord(RecordMode.OFF, by_hand=True)
 
 
 async def test_the_timer_calls_at_the_instant_and_when_the_instant_moves(

@@ -205,9 +205,23 @@ fn a_full_disk_of_held_recordings_says_so() {
 }
 
 #[test]
+fn a_gap_says_whether_a_rule_or_somebody_stopped_the_recording() {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    for by_hand in [false, true] {
+        scene.record(100);
+        let wish = StreamRecord { mode: Mode::Continuous, audio: true, pre_s: 0, post_s: 0, by_hand };
+        scene.bench.wish(StreamRecord { mode: Mode::Off, ..wish.clone() });
+        scene.wait(4);
+        scene.bench.wish(wish);
+    }
+    scene.record(50);
+    assert_eq!(reasons(&scene.end().1), [Reason::Schedule.code(), Reason::Operator.code()]);
+}
+
+#[test]
 fn events_are_recorded_from_before_the_trigger_to_after_it() {
     let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
-    scene.bench.wish(StreamRecord { mode: Mode::Event, audio: true, pre_s: 2, post_s: 1 });
+    scene.bench.wish(StreamRecord { mode: Mode::Event, audio: true, pre_s: 2, post_s: 1, by_hand: false });
     scene.record(250);
     let at = scene.bench.now_us.load(Ordering::Relaxed);
     scene.bench.recorder.trigger(at + 1_000_000);

@@ -103,7 +103,7 @@ impl Bench {
         let writers =
             volumes.iter().map(|volume| Writer { volume: volume.clone(), context: context.clone() }).collect();
         let start = Instant::now();
-        let wish = StreamRecord { mode: Mode::Continuous, audio: true, pre_s: 0, post_s: 0 };
+        let wish = StreamRecord { mode: Mode::Continuous, audio: true, pre_s: 0, post_s: 0, by_hand: false };
         let recorder = {
             let around = Around { lanes: &lanes, now: start, now_us, listener: &context.listener };
             Recorder::new(key(), wish, true, Arc::default(), &around)

@@ -177,6 +177,9 @@ pub struct StreamRecord {
     pub pre_s: u32,
     #[serde(default = "default_post")]
     pub post_s: u32,
+    /// Somebody said so, not a rule.
+    #[serde(default)]
+    pub by_hand: bool,
 }
 
 fn default_audio() -> bool {

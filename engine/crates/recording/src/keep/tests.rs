@@ -31,7 +31,7 @@ use crate::read::{Amount, Archive};
 use crate::write::keys::Keys;
 use crate::write::recorders::Logs;
 use crate::write::stream::{Begin, Context, Hint};
-use crate::write::volume::{Volume, VolumeState};
+use crate::write::volume::{OpenError, Volume, VolumeState};
 
 const SECOND: i64 = 1_000_000;
 /// 2026-11-21 07:00 UTC.
@@ -81,6 +81,18 @@ fn fragment(utc_us: i64, dts: i64, key: bool) -> Fragment {
     Fragment { utc_us, error_us: 1000, duration_us: 500_000, flags: if key { FLAG_KEY } else { 0 }, samples }
 }
 
+/// A process that another test starts has the lock of a volume too, until it
+/// becomes another program.
+fn opened(config: &VolumeConfig) -> Volume {
+    for _ in 0..500 {
+        match Volume::open(config, Arc::new(RealDisk), "{}", None) {
+            Err(OpenError::Owned { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            other => return other.expect("a volume"),
+        }
+    }
+    panic!("{} is held by somebody", config.path.display())
+}
+
 impl House {
     fn new(name: &str, max_bytes: Option<u64>, encrypt: Option<&str>) -> Self {
         Self::at(scratch(name), SEVEN, max_bytes, encrypt, None)
@@ -97,7 +109,7 @@ impl House {
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         let volumes = ["one", "two"].map(|disk| {
             let config = VolumeConfig { name: disk.to_owned(), path: folder.join(disk), reserve_bytes: 0, max_bytes };
-            Arc::new(Volume::open(&config, Arc::new(RealDisk), "{}", None).expect("a volume"))
+            Arc::new(opened(&config))
         });
         std::fs::create_dir_all(folder.join("ledgers")).expect("a folder");
         let (clock, told) = (now_us.clone(), events.clone());

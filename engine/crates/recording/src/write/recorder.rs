@@ -460,6 +460,7 @@ impl Recorder {
     fn reason_now(&self, around: &Around<'_>) -> Hint {
         match (self.enabled, self.wish.mode) {
             (false, _) => Hint::of(Reason::CameraOff),
+            (true, Mode::Off) if self.wish.by_hand => Hint::of(Reason::Operator),
             (true, Mode::Off) => Hint::of(Reason::Schedule),
             (true, Mode::Event) if around.now_us > self.active_until_us => Hint::of(Reason::Schedule),
             (true, _) if self.lane.is_none() && self.handle.is_some() && around.lanes.choose(None).is_none() => {
