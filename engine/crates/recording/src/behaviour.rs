@@ -9,14 +9,19 @@ use rand::rngs::StdRng;
 use vms_format::Entry;
 use vms_format::ledger::{Body, Gap, Reason};
 use vms_format::time::{hour_of, hour_start_us};
+use vms_media::{Codec, Frame};
 use vms_sources::{Reason as SourceReason, State, StateChange};
 
-use crate::bench::{BEGIN_US, Bench, check_genuine, key, ledger};
+use crate::bench::{BEGIN_US, Bench, FRAME_US, check_genuine, key, ledger};
 use crate::config::{Mode, StreamRecord, VolumeConfig};
 use crate::io::scratch;
 use crate::io::sim::SimDisk;
 use crate::read::{Archive, part::Part};
 use crate::write::volume::{Volume, VolumeState};
+
+/// A parameter set of another camera.
+const OTHER_SIZE: &[u8] =
+    b"\x67\x64\x00\x0b\xac\xb4\x14\x23\xf2\xe0\x22\x00\x00\x03\x00\x02\x00\x00\x03\x00\x64\x1e\x28\x55\x40";
 
 struct Scene {
     bench: Bench,
@@ -202,6 +207,77 @@ fn a_full_disk_of_held_recordings_says_so() {
     scene.bench.disk.set_free(1 << 40);
     scene.record(50);
     assert_eq!(reasons(&scene.end().1), [Reason::DiskFullHeld.code()]);
+}
+
+/// Records eight seconds of a camera that misbehaves; its parts and ledger.
+fn recorded_of(alter: fn(&mut Frame)) -> (Vec<Arc<Part>>, Vec<Entry>) {
+    let mut scene = Scene::new(1, BEGIN_US - 600_000_000);
+    scene.bench.alter = alter;
+    scene.record(200);
+    let (disk, ledger) = scene.end();
+    (recorded(&disk), ledger)
+}
+
+fn frames_of(parts: &[Arc<Part>]) -> i64 {
+    let length = |part: &Arc<Part>| part.fragments.iter().map(|each| each.end_us - each.utc_us).sum::<i64>();
+    parts.iter().map(length).sum::<i64>() / FRAME_US
+}
+
+#[test]
+fn a_picture_of_twenty_megabytes_is_recorded_like_any_other() {
+    let (parts, ledger) = recorded_of(|frame| {
+        if frame.number == 60 {
+            let mut data = frame.data.to_vec();
+            data.truncate(4);
+            data.resize(20 << 20, 9);
+            data[..5].copy_from_slice(&[1, 0x3f, 0xff, 0xfc, 0x41]);
+            frame.data = data.into();
+        }
+    });
+    assert_eq!((parts.len(), frames_of(&parts), gaps(&ledger).len()), (1, 200, 0));
+    assert!(parts[0].fragments.iter().any(|fragment| fragment.size > 20 << 20));
+}
+
+#[test]
+fn a_camera_that_changes_the_size_of_its_pictures_begins_a_part() {
+    let (parts, ledger) = recorded_of(|frame| {
+        if frame.number >= 50 && frame.key {
+            frame.data = [&[0, 0, 0, 25][..], OTHER_SIZE, &frame.data[29..]].concat().into();
+        }
+    });
+    assert_eq!((parts.len(), frames_of(&parts), gaps(&ledger).len()), (2, 200, 0));
+    assert_eq!(parts[0].to_us(), parts[1].from_us());
+}
+
+#[test]
+fn a_camera_that_changes_its_codec_begins_a_part() {
+    let (parts, ledger) = recorded_of(|frame| {
+        if frame.number >= 50 {
+            frame.codec = Codec::H265;
+            frame.epoch += 1;
+        }
+    });
+    assert_eq!((parts.len(), frames_of(&parts), gaps(&ledger).len()), (2, 200, 0));
+}
+
+#[test]
+fn times_of_a_camera_that_step_back_or_wrap_lose_nothing() {
+    let back: fn(&mut Frame) = |frame| shift(frame, 60, -270_000);
+    let wrap: fn(&mut Frame) = |frame| shift(frame, 60, -(1 << 32));
+    let ahead: fn(&mut Frame) = |frame| shift(frame, 60, 90_000 * 3600);
+    for alter in [back, wrap, ahead] {
+        let (parts, ledger) = recorded_of(alter);
+        // What comes between the step and the next key frame cannot be decoded.
+        let lost: u32 = gaps(&ledger).iter().map(|gap| gap.frames).sum();
+        assert_eq!((parts.len(), frames_of(&parts) + i64::from(lost)), (2, 200));
+        assert!(lost <= 25, "{lost}");
+    }
+}
+
+fn shift(frame: &mut Frame, from: u64, ticks: i64) {
+    if frame.number >= from {
+        (frame.dts, frame.pts) = (frame.dts + ticks, frame.pts + ticks);
+    }
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Bench {
     pub number: u64,
     /// Frames from one key frame to the next.
     pub gop: u64,
+    /// What a camera does to its frames; nothing unless told.
+    pub alter: fn(&mut Frame),
     committed_us: i64,
 }
 
@@ -58,11 +60,11 @@ pub fn key() -> StreamKey {
     StreamKey::new("gate", StreamName::Main)
 }
 
-pub fn tracks() -> Arc<[Track]> {
+pub fn tracks(codec: &Codec) -> Arc<[Track]> {
     let video = Track {
         id: 0,
         kind: TrackKind::Video,
-        codec: Codec::H264,
+        codec: codec.clone(),
         clock_rate: 90_000,
         channels: 0,
         fmtp: String::new(),
@@ -121,6 +123,7 @@ impl Bench {
             epoch: 1,
             number,
             gop: 25,
+            alter: |_| {},
             committed_us,
         }
     }
@@ -150,9 +153,13 @@ impl Bench {
         let now_us = self.now_us.fetch_add(FRAME_US, Ordering::Relaxed) + FRAME_US;
         let (lanes, context) = (self.lanes.clone(), self.context.clone());
         let around = self.around(&lanes, &context.listener);
-        let frame = frame(self.number, self.gop, self.epoch, now_us, dice);
+        let mut frame = frame(self.number, self.gop, self.epoch, now_us, dice);
+        (self.alter)(&mut frame);
+        let described = tracks(&frame.codec);
+        let rtp_time = frame.pts;
+        let frame = Arc::new(HubFrame::new(frame, 0, self.number, 1, rtp_time, 7));
         self.number += 1;
-        self.recorder.frame(&frame, 0, &tracks, &around);
+        self.recorder.frame(&frame, 0, &|| described.clone(), &around);
         self.recorder.tick(&around);
         self.write();
         if now_us - self.committed_us >= COMMIT_US {
@@ -216,7 +223,7 @@ impl Bench {
 }
 
 /// A picture that carries its number.
-pub fn frame(number: u64, gop: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) -> Arc<HubFrame> {
+pub fn frame(number: u64, gop: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) -> Frame {
     let key = number.is_multiple_of(gop);
     let mut data = Vec::new();
     let mut slice = vec![if key { 0x65 } else { 0x41 }, 0x88, 0x84];
@@ -229,7 +236,7 @@ pub fn frame(number: u64, gop: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) 
         data.extend_from_slice(nal);
     }
     let dts = number as i64 * 3_600;
-    let frame = Frame {
+    Frame {
         track: 0,
         kind: TrackKind::Video,
         codec: Codec::H264,
@@ -241,8 +248,7 @@ pub fn frame(number: u64, gop: u64, epoch: u64, utc_us: i64, dice: &mut StdRng) 
         pts: dts,
         timing: Timing { utc_us, error_us: Some(500) },
         data: Bytes::from(data),
-    };
-    Arc::new(HubFrame::new(frame, 0, number, 1, dts, 7))
+    }
 }
 
 /// The longest of the ledgers.

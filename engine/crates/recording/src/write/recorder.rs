@@ -231,9 +231,9 @@ impl Recorder {
             Step::Jumped => {
                 self.end_cutting(around);
                 self.waits = Some(Reason::Network);
-                if self.begin_cutting(frame, tracks, around)
-                    && let Some(cutting) = &mut self.cutting
-                {
+                if !self.begin_cutting(frame, tracks, around) {
+                    self.lose(Reason::Network, u32::from(frame.kind == TrackKind::Video));
+                } else if let Some(cutting) = &mut self.cutting {
                     // The first sample of a part is held, never closed by itself.
                     cutting.fragmenter.push(&placed);
                 }
