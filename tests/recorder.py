@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vms.common import ConflictError, NotFoundError, StreamName, UnavailableError, VmsError
 from vms.engine import recording as calls
-from vms.engine.recording import A, Call, Q
+from vms.engine.recording import Answer, Call, Request
 
 HOUR_US = 3_600_000_000
 # An hour of UTC.
@@ -107,18 +107,20 @@ class FakeRecorder:
     pictures: dict[tuple[str, int], tuple[calls.Picture, bytes]] = field(default_factory=dict)
     _data: bytes = b""
 
-    async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
+    async def recording(
+        self, call: Call[Request, Answer], request: Request
+    ) -> tuple[Answer, bytes]:
         """See ``RecordingControl``."""
         if self.away:
             raise UnavailableError("away", code="media_down")
         if call.name in self.refuse:
             raise self.refuse[call.name]
         self.asked.append(call.name)
-        answer: Callable[[Q], msgspec.Struct] = getattr(self, f"_{call.name}")
+        answer: Callable[[Request], msgspec.Struct] = getattr(self, f"_{call.name}")
         # As over the wire: through JSON and back.
         self._data = b""
         told = msgspec.json.encode(answer(request))
-        return cast("A", msgspec.json.decode(told, type=call.answer)), self._data
+        return cast("Answer", msgspec.json.decode(told, type=call.answer)), self._data
 
     def _trigger(self, asked: calls.TriggerRequest) -> calls.Triggered:
         self.triggers.append(asked)

@@ -17,7 +17,7 @@ from vms.engine.model import (
     Revocation,
     StreamStatus,
 )
-from vms.engine.recording import A, Call, Q
+from vms.engine.recording import Answer, Call, Request
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 from vms.trust import DIALLED, Identity, NodeRole, dial, error_from, host_of
@@ -85,7 +85,7 @@ class EngineClient:
         )
         return answer.text
 
-    async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
+    async def recording(self, call: Call[Request, Answer], request: Request) -> tuple[Answer, bytes]:
         """Ask something about recordings; returns the answer and the data that go with it."""
         said: pb.RecordingAnswer = await _call(
             self._stub.Recording(

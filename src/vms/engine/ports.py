@@ -13,7 +13,7 @@ from vms.engine.model import (
     Revocation,
     StreamStatus,
 )
-from vms.engine.recording import A, Call, Q
+from vms.engine.recording import Answer, Call, Request
 
 
 class LocalEngine(Protocol):
@@ -85,6 +85,6 @@ class MediaControl(Protocol):
 class RecordingControl(Protocol):
     """Whoever answers calls about recordings."""
 
-    async def recording(self, call: Call[Q, A], request: Q) -> tuple[A, bytes]:
+    async def recording(self, call: Call[Request, Answer], request: Request) -> tuple[Answer, bytes]:
         """Ask something; returns the answer and the data that go with it."""
         ...

@@ -36,7 +36,7 @@ PART = re.compile(
     r"\.(?:mp4e?|vms-idx|sha256|webp)"
 )
 CAMERA = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-MASTER = re.compile(r"master-(.+)\.key")
+MASTER, ITS_KEY = "master-", ".key"
 MASTER_BYTES = 32
 MOST_LISTED = 16 << 20
 GOOD = frozenset({"intact", "rebuilt", "removed"})
@@ -85,8 +85,8 @@ def master_keys(folder: Path) -> dict[str, bytes]:
     """Return the keys of encrypted parts that a folder holds, by their names."""
     found: dict[str, bytes] = {}
     for path in sorted(folder.iterdir()):
-        match = MASTER.fullmatch(path.name)
-        if match is None:
+        name = path.name.removeprefix(MASTER).removesuffix(ITS_KEY)
+        if not name or path.name != f"{MASTER}{name}{ITS_KEY}":
             continue
         key = path.read_bytes()
         if len(key) != MASTER_BYTES:
@@ -95,7 +95,7 @@ def master_keys(folder: Path) -> dict[str, bytes]:
                 code="key_file_invalid",
                 values={"file": str(path)},
             )
-        found[match[1]] = key
+        found[name] = key
     return found
 
 

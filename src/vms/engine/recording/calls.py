@@ -13,20 +13,20 @@ import msgspec
 from vms.common import StreamName
 from vms.engine.model import Keep, Values
 
-Q = TypeVar("Q", bound=msgspec.Struct)
-A = TypeVar("A", bound=msgspec.Struct)
+Request = TypeVar("Request", bound=msgspec.Struct)
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 Span = tuple[int, int]
 Container = Literal["mp4", "mkv"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Q, A]):
+class Call(Generic[Request, Answer]):
     """One call: its name, what it takes, what it answers, and how long it may take."""
 
     name: str
-    request: type[Q]
-    answer: type[A]
+    request: type[Request]
+    answer: type[Answer]
     timeout_s: float = 10.0
 
 
