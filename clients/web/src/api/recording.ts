@@ -243,6 +243,23 @@ export interface Note {
   readonly at_us: number
 }
 
+export interface StillDraft {
+  readonly camera: string
+  readonly at_us: number
+  readonly stream: StreamName
+  readonly text: string
+}
+
+/** A picture that a case keeps, whatever becomes of the recording. */
+export interface CaseStill extends StillDraft {
+  readonly id: string
+  readonly width: number
+  readonly height: number
+  readonly sha256: string
+  readonly by: string
+  readonly created_us: number
+}
+
 export type HoldState = 'placing' | 'active' | 'releasing' | 'released'
 
 export interface Hold {
@@ -361,6 +378,11 @@ export const recording = {
     client.change<Case>(case_(id), { method: 'PATCH', body, version }),
   notes: async (client: Client, id: string) => (await client.get<Items<Note>>(case_(id, '/notes'))).items,
   note: (client: Client, id: string, text: string) => client.change<Note>(case_(id, '/notes'), { method: 'POST', body: { text } }),
+  stills: async (client: Client, id: string) => (await client.get<Items<CaseStill>>(case_(id, '/stills'))).items,
+  /** Keeps the picture of a moment; the answer tells the moment of the frame that was found. */
+  still: (client: Client, id: string, body: StillDraft) => client.change<CaseStill>(case_(id, '/stills'), { method: 'POST', body }),
+  /** Where the picture of a still is for who is signed in. */
+  stillPicture: (id: string, still: string) => addressOf(case_(id, `/stills/${encodeURIComponent(still)}`)),
   archive: (client: Client, id: string, why: string, password: string | null) =>
     client.change<Export>(case_(id, '/archive'), { method: 'POST', body: { why, password } }),
   holds: (client: Client, case_: string) => client.all<Hold>('/holds', { case: case_ }),

@@ -12,6 +12,7 @@ import { Field } from '../ui/Field'
 import { Form, Refusal } from '../ui/Form'
 import { Page, Panel } from '../ui/Page'
 import { CaseTag } from './Cases'
+import { Stills } from './Stills'
 
 /** One case: what is held for it, its clips, its notes, and all of it in one file. */
 export function CaseScreen(props: Readonly<Record<string, string>>): JSX.Element {
@@ -24,6 +25,8 @@ export function CaseScreen(props: Readonly<Record<string, string>>): JSX.Element
     () => undefined,
     () => app.client.all<CameraItem>('/cameras'),
   )
+  /** One's own name; of others the log of who did what knows more. */
+  const nameOf = (by: string) => (by === `user:${app.me()?.id ?? ''}` ? (app.me()?.user?.name ?? by) : by)
   const names = createMemo(() => new Map(cameras.value()?.map(({ id, name }) => [id, name])))
   return (
     <Page
@@ -39,10 +42,11 @@ export function CaseScreen(props: Readonly<Record<string, string>>): JSX.Element
               {(one) => <Details one={one} data={found} />}
             </Show>
             <Holds case={id} names={names()} />
+            <Stills case={id} city={found.value()?.city ?? ''} cameras={cameras.value() ?? []} names={names()} nameOf={nameOf} />
             <Show when={mayIn(app.me(), 'clip.export', found.value()?.city ?? '')}>
               <Taken case={id} city={found.value()?.city ?? ''} names={names()} />
             </Show>
-            <Notes case={id} />
+            <Notes case={id} nameOf={nameOf} />
           </>
         )}
       </Show>
@@ -256,15 +260,13 @@ function ArchiveDialog(props: { readonly case: string; onClose(): void; onDone()
   )
 }
 
-function Notes(props: { readonly case: string }): JSX.Element {
+function Notes(props: { readonly case: string; readonly nameOf: (by: string) => string }): JSX.Element {
   const app = useApp()
   const [said, setSaid] = createSignal('')
   const list = createData(
     () => props.case,
     (id) => recording.notes(app.client, id),
   )
-  /** One's own name; of others the log of who did what knows more. */
-  const nameOf = (by: string) => (by === `user:${app.me()?.id ?? ''}` ? (app.me()?.user?.name ?? by) : by)
   const add = createAction(async () => {
     await recording.note(app.client, props.case, said().trim())
     setSaid('')
@@ -279,7 +281,7 @@ function Notes(props: { readonly case: string }): JSX.Element {
             <li>
               <span class="grow">
                 <span class="note-text">{note.text}</span>
-                <small>{`${nameOf(note.by)} · ${app.t().time(note.at_us)}`}</small>
+                <small>{`${props.nameOf(note.by)} · ${app.t().time(note.at_us)}`}</small>
               </span>
             </li>
           )}

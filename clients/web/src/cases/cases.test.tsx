@@ -1,7 +1,7 @@
 import { cleanup } from '@solidjs/testing-library'
 import axe from 'axe-core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Case, Hold } from '../api/recording'
+import type { Case, CaseStill, Hold } from '../api/recording'
 import { control, fakeServer, page, press, refusal, show, somebody, type, type FakeServer } from '../ui/testing'
 import { Cases } from './Cases'
 import { CaseScreen } from './CaseScreen'
@@ -9,6 +9,7 @@ import { CaseScreen } from './CaseScreen'
 const AT = Date.parse('2026-11-20T12:00:00Z') * 1000
 const found: Case = { id: 'k1', city: 'sp', title: 'Van at the gate', number: '2026/117', text: '', state: 'open', by: 'user:u1', created_us: AT, updated_us: AT, version: 4 }
 const held: Hold = { id: 'h1', city: 'sp', camera: 'c1', case: 'k1', from_us: AT, to_us: AT + 60_000_000, why: 'Asked by the court', state: 'active', by: 'user:u1', created_us: AT, released_us: null, version: 2 }
+const still: CaseStill = { id: 's1', camera: 'c1', stream: 'main', at_us: AT, width: 1920, height: 1080, sha256: '', text: 'The plate', by: 'user:u1', created_us: AT }
 let server: FakeServer
 let container: HTMLElement
 
@@ -40,6 +41,8 @@ beforeEach(() => {
     'GET /cases': page(found),
     'GET /cases/k1': found,
     'GET /cases/k1/notes': { items: [{ id: 'n1', text: 'The plate is readable.', by: 'user:u1', at_us: AT }] },
+    'GET /cases/k1/stills': { items: [still] },
+    'GET /timelines': { items: [{ camera: 'c1', time_zone: 'America/Noronha' }] },
     'GET /holds': page(held, { ...held, id: 'h2', camera: 'c9', state: 'released' }),
     'GET /clips': page(),
     'GET /exports': page(),
@@ -87,7 +90,7 @@ describe('a case', () => {
     await text('Asked by the court')
     await text('Gate')
     // One is released: there is nothing to be seen of it for sure.
-    expect(container.querySelectorAll('.stills img')).toHaveLength(1)
+    expect(container.querySelectorAll('.stills a img')).toHaveLength(1)
     expect(container.querySelector('.stills a')?.getAttribute('href')).toBe('/playback?cameras=c1&at=2026-11-20T12:00:00.000Z')
     press(container, 'Release…')
     type(container, 'Reason', 'The case is closed')
@@ -125,6 +128,45 @@ describe('a case', () => {
       expect(server.last('POST /cases/k1/notes')?.body).toEqual({ text: 'Seen again' })
       expect(control(container, 'Note').value).toBe('')
     })
+  })
+
+  it('shows the pictures that it keeps, on the clock of the city, and saves them', async () => {
+    server.answers['GET /cases/k1/stills/s1'] = () => new Response('jpeg', { headers: { 'Vms-At': String(AT) } })
+    const saved: string[] = []
+    vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download)
+    })
+    open()
+    await text('Gate · 11/20/26, 10:00:00 AM GMT-2')
+    expect(server.last('GET /timelines')?.path).toContain('cameras=c1')
+    const thumbnail = container.querySelector<HTMLImageElement>('.still img')
+    expect(thumbnail?.getAttribute('src')).toBe('/api/v1/cases/k1/stills/s1')
+    expect(thumbnail?.getAttribute('loading')).toBe('lazy')
+    expect(thumbnail?.closest('li')?.textContent).toContain('The plateAna')
+    thumbnail?.click()
+    const large = container.querySelector('dialog img')
+    expect([large?.getAttribute('src'), large?.getAttribute('width')]).toEqual(['/api/v1/cases/k1/stills/s1', '1920'])
+    press(container, 'Download')
+    await vi.waitFor(() => {
+      expect(saved).toEqual(['Gate_2026-11-20T12-00-00-000Z.jpg'])
+    })
+    server.answers['GET /cases/k1/stills/s1'] = refusal(404, 'still_file_missing')
+    press(container, 'Download')
+    await text('The file of this picture is gone.')
+    press(container, 'Close')
+    expect(container.querySelector('dialog')).toBeNull()
+  })
+
+  it('says so where it keeps none, and names the clock of the page for who may watch no camera', async () => {
+    open(false, ['recording.hold', 'camera.read'])
+    const zone = new Intl.DateTimeFormat('en', { timeStyle: 'long' }).resolvedOptions().timeZone
+    await text(new Intl.DateTimeFormat('en', { dateStyle: 'short', timeStyle: 'long', timeZone: zone }).format(AT / 1000))
+    expect(server.last('GET /timelines')).toBeUndefined()
+    cleanup()
+    server.answers['GET /cases/k1/stills'] = { items: [] }
+    open()
+    await text('No stills.')
   })
 
   it('becomes one file, whose password is long enough', async () => {

@@ -1,5 +1,6 @@
 import { createEffect, createMemo, createSignal, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
 import type { CameraItem } from '../api/cameras'
+import { recording } from '../api/recording'
 import { mayIn, mayWith } from '../api/rights'
 import { around, showing, spanOf, type View } from '../lib/timeline'
 import { HOUR, isTwice, MINUTE, SECOND } from '../lib/zone'
@@ -11,6 +12,7 @@ import { createData } from '../ui/createData'
 import { ExportList } from '../ui/ExportList'
 import { Refusal } from '../ui/Form'
 import { Header } from '../ui/Header'
+import { savePicture } from '../ui/savePicture'
 import { placeOf, playbackAddress } from './address'
 import { Bookmarks } from './Bookmarks'
 import { CameraChoice, MOST_TILES } from './CameraChoice'
@@ -26,8 +28,8 @@ import { Pictures } from './Pictures'
 import './playback.css'
 import type { Range } from './range'
 import { findGoal, type Goal } from './search'
-import { saveFrame } from './snapshot'
 import { gapText } from './gap'
+import { StillDialog } from './StillDialog'
 import { BookmarkDialog, ExportDialog, HoldDialog } from './TakeAway'
 import { TimelineBar } from './TimelineBar'
 import { Tools, type Listing, type Opening } from './Tools'
@@ -116,11 +118,15 @@ function Screen(props: PlaybackProps): JSX.Element {
     hold: allowed('recording.hold').length > 0,
     manage: allowed('camera.manage').some(({ id }) => id === focused()),
   }))
+  /** A case takes pictures of its own city's cameras, from who may look at their recordings. */
+  const mayKeepPicture = () => caseCity() !== undefined && allowed('playback.view').some(({ id }) => id === focused())
   /** Whose cases he may work on. */
   const caseCity = () => {
     const city = cameras().get(focused())?.city
     return city !== undefined && mayIn(app.me(), 'recording.hold', city) ? city : undefined
   }
+  /** Where the large picture was not recorded, the small one is what is seen. */
+  const seenStream = () => (recorded.known(focused(), desk.position())?.kind === 'gap' ? 'sub' : 'main')
   const focusedState = () => states().get(focused())?.kind
   const missing = createMemo(() => {
     const kind = focusedState()
@@ -199,7 +205,7 @@ function Screen(props: PlaybackProps): JSX.Element {
   }
   async function keepFrame(): Promise<void> {
     const tile = focusedTile()
-    if (tile !== undefined) setDone(text('play.snapshot.done', { name: await saveFrame(app.client, tile, desk.position()) }))
+    if (tile !== undefined) setDone(text('play.snapshot.done', { name: await savePicture(app.client, recording.frame(tile.id, desk.position()), tile.name, desk.position()) }))
   }
   function step(forward: boolean): void {
     attempt(desk.step(focused(), forward))
@@ -364,6 +370,7 @@ function Screen(props: PlaybackProps): JSX.Element {
             zone={recorded.zone()}
             focused={focusedTile()}
             hasPicture={focusedState() === 'showing'}
+            mayKeepPicture={mayKeepPicture()}
             hasRange={range() !== undefined}
             listed={listed()}
             onOpen={show}
@@ -445,6 +452,19 @@ function Screen(props: PlaybackProps): JSX.Element {
               setMarked((count) => count + 1)
               finish(text('bookmark.done'))
             }}
+          />
+        )}
+      </Show>
+      <Show when={open() === 'still' && focusedTile()} keyed>
+        {(tile) => (
+          <StillDialog
+            camera={tile}
+            at={untrack(desk.position)}
+            stream={untrack(seenStream)}
+            city={caseCity()}
+            time={(us) => format().format(us / 1000)}
+            onClose={close}
+            onDone={(us) => { finish(text('still.done', { time: format().format(us / 1000) })) }}
           />
         )}
       </Show>

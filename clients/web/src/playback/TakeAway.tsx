@@ -85,14 +85,14 @@ export interface ExportDialogProps extends TakeAwayProps {
 }
 
 /** Open cases of a city, with what stands for none. */
-function createCases(city: () => string | undefined, none: string) {
+export function createCases(city: () => string | undefined, none: string) {
   const app = useApp()
   const cases = createData(city, (of) => (of === undefined ? Promise.resolve([]) : recording.cases(app.client, of)))
   const choices = (keep?: string) => [
     { value: '', label: none },
     ...(cases.value() ?? []).filter((one) => one.state === 'open' || one.id === keep).map((one) => ({ value: one.id, label: [one.number, one.title].filter(Boolean).join(' · ') })),
   ]
-  return { choices, reload: cases.reload }
+  return { choices, error: cases.error, loading: cases.loading, reload: cases.reload }
 }
 
 /** Takes video away: why is always said, and is audited. */
@@ -187,7 +187,7 @@ export function ExportDialog(props: ExportDialogProps): JSX.Element {
   )
 }
 
-function Cancel(props: { onClose(): void }): JSX.Element {
+export function Cancel(props: { onClose(): void }): JSX.Element {
   const app = useApp()
   return (
     <button type="button" class="button plain" onClick={() => { props.onClose() }}>

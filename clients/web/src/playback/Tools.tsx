@@ -9,7 +9,7 @@ import type { Goal } from './search'
 import type { Chosen } from './TakeAway'
 
 /** What opens over the pictures, and what opens below them. */
-export type Opening = 'cameras' | 'export' | 'hold' | 'bookmark' | 'help'
+export type Opening = 'cameras' | 'export' | 'hold' | 'bookmark' | 'still' | 'help'
 export type Listing = 'exports' | 'bookmarks'
 
 /** What somebody may do with a camera that is chosen. */
@@ -26,6 +26,7 @@ export interface ToolsProps {
   readonly zone: Zone
   readonly focused: Chosen | undefined
   readonly hasPicture: boolean
+  readonly mayKeepPicture: boolean
   readonly hasRange: boolean
   readonly listed: Listing | undefined
   onOpen(what: Opening): void
@@ -101,6 +102,11 @@ export function Tools(props: ToolsProps): JSX.Element {
         <Show when={props.rights.hold}>
           <button type="button" class="button" disabled={none()} onClick={() => { props.onOpen('hold') }}>
             {text('hold.open')}
+          </button>
+        </Show>
+        <Show when={props.mayKeepPicture}>
+          <button type="button" class="button" disabled={!props.hasPicture} onClick={() => { props.onOpen('still') }}>
+            {text('still.open')}
           </button>
         </Show>
         <Show when={props.rights.manage && props.focused} keyed>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { actOf, KEY_ROWS } from './keys'
-import { frameName } from './snapshot'
+import { pictureName } from '../ui/savePicture'
 
 const press = (key: string, held: Partial<Record<'shiftKey' | 'ctrlKey' | 'altKey' | 'metaKey', boolean>> = {}) =>
   actOf({ key, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...held })
@@ -40,6 +40,6 @@ describe('the name of a snapshot', () => {
     ['Portão nº 2 / rua', 'Portao_no_2_rua_2026-11-20T12-00-00-123Z.jpg'],
     ['***', 'camera_2026-11-20T12-00-00-123Z.jpg'],
   ])('of %s', (camera, name) => {
-    expect(frameName(camera, Date.parse('2026-11-20T12:00:00.123Z') * 1000)).toBe(name)
+    expect(pictureName(camera, Date.parse('2026-11-20T12:00:00.123Z') * 1000)).toBe(name)
   })
 })

@@ -127,7 +127,7 @@ describe('the playback screen', () => {
   it('offers what one may do', async () => {
     const { container } = open(undefined, ['playback.view'])
     await text(container, 'Range')
-    for (const missing of ['Export…', 'Exports', 'Snapshot', 'Keep this…', 'Stop recording']) expect(container.textContent).not.toContain(missing)
+    for (const missing of ['Export…', 'Exports', 'Snapshot', 'Keep this…', 'Picture to a case…', 'Stop recording']) expect(container.textContent).not.toContain(missing)
   })
 
   it('is led by its buttons and keys', async () => {
@@ -508,6 +508,68 @@ describe('what is taken away', () => {
     const asked = server.asked.filter((one) => one.method === 'POST').map((one) => one.path)
     expect(asked.filter((path) => path === '/cases')).toHaveLength(1)
     expect(server.last('POST /holds')?.body).toMatchObject({ camera: 'c2', case: 'k2', why: 'Asked by the court' })
+  })
+
+  it('is a picture that an open case keeps, and the moment of its frame is told', async () => {
+    server.answers['GET /cases'] = page({ id: 'k1', title: 'Theft', number: '12', state: 'open' }, { id: 'k2', title: 'Old', number: '3', state: 'closed' })
+    server.answers['POST /cases/k1/stills'] = refusal(409, 'case_stills_full', { most: 500 })
+    const { container } = open()
+    await loaded(container)
+    const button = [...container.querySelectorAll('button')].find((one) => one.textContent === 'Picture to a case…')
+    expect(button?.disabled).toBe(true)
+    players[0]?.tell({ kind: 'showing' })
+    expect(button?.disabled).toBe(false)
+    button?.click()
+    await text(container, '12 · Theft')
+    expect(container.textContent).not.toContain('3 · Old')
+    const send = container.querySelector<HTMLButtonElement>('dialog button[type=submit]')
+    expect(send?.disabled).toBe(true)
+    choose(container, 'Case', 'k1')
+    expect(send?.disabled).toBe(false)
+    type(container, 'What is to be seen', ' White van ')
+    submit(container)
+    await text(container, 'The case has 500 stills already')
+    server.answers['POST /cases/k1/stills'] = { id: 's1', at_us: AT + 2 * SECOND }
+    submit(container)
+    await text(container, 'The picture of 11/20/26, 9:00:02')
+    expect(container.querySelector('dialog')).toBeNull()
+    expect(server.last('POST /cases/k1/stills')?.body).toEqual({ camera: 'c1', at_us: AT, stream: 'main', text: 'White van' })
+  })
+
+  it('is the small picture where the large one was not recorded', async () => {
+    const [gap] = timeline.gaps
+    server.answers['GET /timelines'] = { items: [{ ...timeline, spans: [], gaps: [{ ...gap, from_us: AT - 60 * SECOND, to_us: AT + 60 * SECOND }] }] }
+    server.answers['POST /cases/k1/stills'] = { id: 's1', at_us: AT }
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'showing' })
+    press(container, 'Picture to a case…')
+    await text(container, '12 · Theft')
+    choose(container, 'Case', 'k1')
+    submit(container)
+    await text(container, 'is kept in the case')
+    expect(server.last('POST /cases/k1/stills')?.body).toMatchObject({ stream: 'sub', text: '' })
+  })
+
+  it('is no picture of a case where none is open, or for who may not both hold and watch', async () => {
+    server.answers['GET /cases'] = page({ id: 'k2', title: 'Old', number: '3', state: 'closed' })
+    const { container } = open()
+    await loaded(container)
+    players[0]?.tell({ kind: 'showing' })
+    press(container, 'Picture to a case…')
+    await text(container, 'No case is open.')
+    expect(container.querySelector('dialog a')?.getAttribute('href')).toBe('/cases')
+    cleanup()
+    // Holding one camera is not working on the city's cases; nor is watching another camera watching this one.
+    for (const allowed of [
+      [{ scope: 'city:sp', functions: ['playback.view'] }, { scope: 'camera:sp/c1', functions: ['recording.hold'] }],
+      [{ scope: 'city:sp', functions: ['recording.hold'] }, { scope: 'camera:sp/c2', functions: ['playback.view'] }],
+    ]) {
+      const other = show(() => <Playback make={make} turns={turns} />, { server, address: '/playback?cameras=c1,c2', state: { kind: 'in', me: somebody({ home: 'sp', allowed }) } })
+      await text(other.container, 'Keep this…')
+      expect(other.container.textContent).not.toContain('Picture to a case…')
+      cleanup()
+    }
   })
 
   it('is marked', async () => {

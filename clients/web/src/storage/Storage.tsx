@@ -70,6 +70,8 @@ function daysOf(forecast: Forecast | undefined, name: string): number | null | u
 function VolumeRow(props: { readonly volume: Volume; readonly days: number | null | undefined }): JSX.Element {
   const app = useApp()
   const used = () => props.volume.bytes
+  /** A disk that does not work fills no more: nothing is foretold of it. */
+  const lasts = () => props.days !== undefined && (works() || props.days !== null)
   const works = () => props.volume.state === 'ok' || props.volume.state === 'working'
   return (
     <li>
@@ -87,7 +89,7 @@ function VolumeRow(props: { readonly volume: Volume; readonly days: number | nul
           {` · ${app.text('storage.commit', { ms: app.t().number(props.volume.commit_ms) })}`}
         </small>
       </span>
-      <Show when={props.days !== undefined}>
+      <Show when={lasts()}>
         <strong class="forecast">
           {props.days === null ? app.text('storage.forever') : app.text('storage.days', { days: app.t().number(props.days ?? 0, 1) })}
         </strong>

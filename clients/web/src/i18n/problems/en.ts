@@ -81,4 +81,8 @@ export const en = {
   'problem.disk_full': 'The disk is too full for that.',
   'problem.recording_held': 'This recording is kept for a case.',
   'problem.no_recording': 'Nothing was recorded at that time.',
+  'problem.case_stills_full': 'The case has {most} stills already, the most it may have.',
+  'problem.still_unknown': 'There is no such still.',
+  'problem.still_file_missing': 'The file of this picture is gone.',
+  'problem.still_file_other': 'The file of this picture is not the one that was kept.',
 } as const

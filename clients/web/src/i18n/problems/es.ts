@@ -82,4 +82,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'problem.disk_full': 'El disco está demasiado lleno para eso.',
   'problem.recording_held': 'Esta grabación está retenida para un caso.',
   'problem.no_recording': 'No se grabó nada en ese horario.',
+  'problem.case_stills_full': 'El caso ya tiene {most} imágenes, el máximo que puede tener.',
+  'problem.still_unknown': 'No existe esa imagen en el caso.',
+  'problem.still_file_missing': 'El archivo de esta imagen ya no existe.',
+  'problem.still_file_other': 'El archivo de esta imagen no es el que se guardó.',
 }

@@ -82,4 +82,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'problem.disk_full': 'O disco está cheio demais para isso.',
   'problem.recording_held': 'Esta gravação está retida para um caso.',
   'problem.no_recording': 'Nada foi gravado nesse horário.',
+  'problem.case_stills_full': 'O caso já tem {most} imagens, o máximo que pode ter.',
+  'problem.still_unknown': 'Não há essa imagem no caso.',
+  'problem.still_file_missing': 'O arquivo desta imagem não existe mais.',
+  'problem.still_file_other': 'O arquivo desta imagem não é o que foi guardado.',
 }
