@@ -14,7 +14,8 @@ from product import Farm, Product, running, wait_for
 MEBIBYTE = 1 << 20
 FULL_LIMIT_S = 60.0
 BACK_LIMIT_S = 30.0
-SMALL, LARGE = "6m", "32m"
+# The simulated camera writes about 80 kB a second.
+SMALL, LARGE = "3m", "32m"
 
 _MOUNTS = subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode
 

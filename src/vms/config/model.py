@@ -268,7 +268,7 @@ class S3Store(Section):
     """A bucket of an S3 store, as a volume that recordings are moved to, never recorded to."""
 
     name: str = Field(
-        pattern=r"^[a-zA-Z0-9_.-]{1,64}$", description="What tiers call it, and disks are told as."
+        pattern=r"^[a-zA-Z0-9_.-]{1,63}$", description="What tiers call it, and disks are told as."
     )
     endpoint: StoreUrl = Field(description="https://HOST[:PORT] of the store.")
     bucket: str = Field(

@@ -6,6 +6,7 @@ the API down.
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import socket
 import sys
@@ -41,6 +42,8 @@ from vms.trust import Member, speaks_tls
 log = get_logger("vms.services.media")
 
 GRACE_S = 0.3
+# What the catalogue keeps of a volume's name, characters.
+LONGEST_VOLUME_NAME = 63
 CERTIFICATE_LOOK_S = 12 * 3600.0
 
 
@@ -113,8 +116,14 @@ def _tier_config(told: TierSettings, volumes: tuple[VolumeSettings, ...]) -> Tie
 
 
 def _volume_name(folder: Path) -> str:
-    """Return a name that stays with the folder, whatever its place in the list."""
+    """Return a name that stays with the folder, whatever its place in the list.
+
+    The catalogue keeps it: a long one is told by its end and a hash of the whole.
+    """
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in str(folder))
+    if len(plain) > LONGEST_VOLUME_NAME:
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+        plain = f"{plain[-(LONGEST_VOLUME_NAME - 9) :]}-{digest}"
     return plain.strip("-") or "root"
 
 

@@ -37,6 +37,18 @@ def test_without_a_volume_it_is_the_data_folders_own(tmp_path: Path) -> None:
     ]
 
 
+def test_a_long_path_has_a_name_that_the_catalogue_can_keep(tmp_path: Path) -> None:
+    deep = "/mnt/" + "folder/" * 20
+    text = f'[recording]\nvolumes = ["{deep}one", "{deep}two", "/srv/{deep}one"]\n'
+    launch = launch_of(written(tmp_path / "data", text), Flags(), open_=False)
+    told = recording_config(launch)
+    assert told is not None
+    names = [one.name for one in told.volumes]
+    assert len(set(names)) == len(names)
+    assert {len(name) for name in names} == {63}
+    assert [name.rsplit("-", 2)[1] for name in names] == ["one", "two", "one"]
+
+
 def test_the_environment_names_volumes_as_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
