@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use parking_lot::Mutex;
 use vms_hub::{StreamKey, StreamName};
 
@@ -60,6 +61,12 @@ pub enum Proof<'a> {
         challenge: &'a Challenge,
         method: &'a str,
     },
+    /// A stream key's name and secret, where the protocol proved the secret
+    /// or has no better way.
+    Secret {
+        id: &'a str,
+        secret: &'a str,
+    },
 }
 
 /// Whose streams end: all that is given must match.
@@ -96,6 +103,13 @@ struct Holder {
     label: String,
     end: Option<End>,
     ended: bool,
+}
+
+impl Holder {
+    /// Publishers take no viewer's place.
+    fn views(&self) -> bool {
+        self.kind != Kind::Publish
+    }
 }
 
 /// A running playback, by the nonce of its address.
@@ -172,7 +186,10 @@ impl Access {
             _ if self.inner.open => doors.anyone(wish),
             Proof::None => return Err(Denied::Missing),
             Proof::Address(text) => doors.by_address(wish, text, now)?,
-            Proof::Digest { digest, challenge, method } => doors.by_key(wish, digest, challenge, method, now)?,
+            Proof::Digest { digest, challenge, method } => {
+                doors.by_key(wish, &digest.user, |secret| digest.proves(challenge, method, secret), now)?
+            }
+            Proof::Secret { id, secret } => doors.by_key(wish, id, |right| same(right, secret), now)?,
         };
         let id = doors.seat(holder, limits)?;
         Ok(Ticket { inner: self.inner.clone(), id, audio })
@@ -191,7 +208,16 @@ impl Access {
         now: Now,
     ) -> Result<(), Denied> {
         let wish = Wish { key, kind: Kind::Rtsp };
-        self.inner.doors.lock().by_key(wish, digest, challenge, method, now).map(|_| ())
+        let proves = |secret: &str| digest.proves(challenge, method, secret);
+        self.inner.doors.lock().by_key(wish, &digest.user, proves, now).map(|_| ())
+    }
+
+    /// The secret of a stream key, for protocols that prove it by encryption;
+    /// whoever asks proves nothing yet.
+    #[must_use]
+    pub fn secret_of(&self, id: &str) -> Option<String> {
+        let doors = self.inner.doors.lock();
+        doors.rules.stream_keys.iter().find(|rule| rule.id == id).map(|rule| rule.secret.clone())
     }
 
     /// Whether recorded video of a time may be read. An address of this kind
@@ -357,7 +383,9 @@ impl Doors {
 
     /// Takes a place for a session; answers the session's number.
     fn seat(&mut self, holder: Holder, limits: Limits) -> Result<u64, Denied> {
-        self.places.take(&holder.seat, limits)?;
+        if holder.views() {
+            self.places.take(&holder.seat, limits)?;
+        }
         self.next_id += 1;
         self.holders.insert(self.next_id, holder);
         Ok(self.next_id)
@@ -430,18 +458,21 @@ impl Doors {
     fn by_key(
         &mut self,
         wish: Wish<'_>,
-        digest: &Digest,
-        challenge: &Challenge,
-        method: &str,
+        id: &str,
+        proves: impl Fn(&str) -> bool,
         now: Now,
     ) -> Result<(Holder, bool, Limits), Denied> {
         let city = self.city_of(&wish.key.camera).to_owned();
-        let proved = |rule: &&StreamKeyRule| rule.id == digest.user && digest.proves(challenge, method, &rule.secret);
+        let proved = |rule: &&StreamKeyRule| rule.id == id && proves(&rule.secret);
         let rule = self.rules.stream_keys.iter().find(proved).ok_or(Denied::WrongKey)?;
         if !rule.holds(&wish.key.camera, &city, now.utc_s) {
             return Err(if rule.holds_nothing(now.utc_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
         }
-        if self.rules.masked.contains(&*wish.key.camera) {
+        let publishes = wish.kind == Kind::Publish;
+        if rule.publish != publishes {
+            return Err(Denied::Foreign("right"));
+        }
+        if !publishes && self.rules.masked.contains(&*wish.key.camera) {
             return Err(Denied::Dark);
         }
         let mut holder = holder(wish, city.clone(), format!("key:{}", rule.id));
@@ -471,7 +502,9 @@ impl Doors {
         let rules = std::mem::take(&mut self.rules);
         let lives = |id: &str, holder: &Holder| {
             let rule = rules.stream_keys.iter().find(|rule| rule.id == id);
-            rule.is_some_and(|rule| rule.holds(&holder.camera, &holder.seat.city, now.utc_s))
+            rule.is_some_and(|rule| {
+                rule.publish != holder.views() && rule.holds(&holder.camera, &holder.seat.city, now.utc_s)
+            })
         };
         let ends = self.end_where(|holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));
         self.rules = rules;
@@ -514,7 +547,9 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut doors = self.inner.doors.lock();
-        if let Some(holder) = doors.holders.remove(&self.id) {
+        if let Some(holder) = doors.holders.remove(&self.id)
+            && holder.views()
+        {
             doors.places.give_back(&holder.seat);
         }
     }
@@ -532,6 +567,11 @@ fn holder(wish: Wish<'_>, city: String, viewer: String) -> Holder {
         end: None,
         ended: false,
     }
+}
+
+/// Takes as long for every secret of its length.
+fn same(right: &str, shown: &str) -> bool {
+    verify_slices_are_equal(right.as_bytes(), shown.as_bytes()).is_ok()
 }
 
 fn seat_stream(camera: &str, stream: StreamName) -> String {

@@ -23,6 +23,11 @@ pub enum Kind {
     Rtsp,
     Hls,
     Playback,
+    Srt,
+    /// Many cameras on one WebSocket.
+    Socket,
+    /// Not a viewer: who sends pictures in.
+    Publish,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

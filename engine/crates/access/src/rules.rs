@@ -47,6 +47,9 @@ pub struct StreamKeyRule {
     pub expires_s: u64,
     #[serde(default)]
     pub audio: bool,
+    /// It sends pictures in; such a key may not view.
+    #[serde(default)]
+    pub publish: bool,
 }
 
 impl StreamKeyRule {

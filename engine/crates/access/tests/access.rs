@@ -59,6 +59,7 @@ fn rules() -> Rules {
             cameras: None,
             expires_s: NOW_S + 1000,
             audio: false,
+            publish: false,
         }],
         cities,
         masked: BTreeSet::from(["dark".to_owned()]),
@@ -348,4 +349,34 @@ fn the_addresses_that_the_control_plane_signs_are_understood() {
         let expected = vector["code"].as_str().expect("a text");
         assert_eq!(house.refusal("gate", text), expected, "{}", vector["name"]);
     }
+}
+
+#[test]
+fn a_key_publishes_or_views_and_never_both() {
+    let mut rules = rules();
+    let viewing = rules.stream_keys[0].clone();
+    rules.stream_keys.push(StreamKeyRule { id: "encoder".into(), publish: true, ..viewing });
+    rules.limits = Limits { machine: 1, ..Limits::default() };
+    let house = House::new(rules.clone());
+    let key = StreamKey::parse("gate").expect("a good name");
+    let enter =
+        |kind, id, secret| house.access.enter(Wish { key: &key, kind }, Proof::Secret { id, secret }, house.at(0));
+    let denied = |kind, id, secret| enter(kind, id, secret).err();
+    assert_eq!(denied(Kind::Publish, "wall", "secret"), Some(Denied::Foreign("right")));
+    assert_eq!(denied(Kind::Srt, "encoder", "secret"), Some(Denied::Foreign("right")));
+    assert_eq!(denied(Kind::Publish, "encoder", "wrong"), Some(Denied::WrongKey));
+    assert_eq!(denied(Kind::Publish, "nobody", "secret"), Some(Denied::WrongKey));
+    let publisher = enter(Kind::Publish, "encoder", "secret").expect("it may");
+    // It takes no viewer's place; and it ends when the key may publish no more.
+    let _viewer = enter(Kind::Srt, "wall", "secret").expect("the only place is free");
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    publisher.bind("", move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    rules.stream_keys[1].publish = false;
+    house.access.apply(rules, house.at(1));
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    assert_eq!(house.access.secret_of("encoder").as_deref(), Some("secret"));
+    assert_eq!(house.access.secret_of("nobody"), None);
 }

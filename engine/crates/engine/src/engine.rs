@@ -18,7 +18,8 @@ use vms_sinks::rtsp::RtspServer;
 use vms_sinks::sound::Sounds;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
-    BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange, Timeouts,
+    Arrivals, BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange,
+    Timeouts,
 };
 
 use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
@@ -271,6 +272,7 @@ fn shared(
         hub,
         clock,
         dialer: Dialer::new(policy),
+        arrivals: Arrivals::default(),
         timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
         back_off: BackOff {
             min: Duration::from_millis(config.backoff_ms[0]),

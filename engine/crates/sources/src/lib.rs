@@ -1,19 +1,25 @@
-//! RTSP camera sources with one state machine and jittered reconnects.
+//! Camera sources with one state machine and jittered reconnects.
 //!
-//! Data flow: [`Source`] runs one stream of one camera: `dial` opens the
-//! sockets, `link` moves their bytes, `rtsp` speaks the protocol without IO,
-//! `session` ties the three together; `depacketise` of `vms-media` makes
-//! frames, `clock` gives each its time, a publisher of the hub takes them.
-//! `state` decides, without IO, what the source does next.
+//! Data flow: [`Source`] runs one stream of one camera. `open` makes a [`Feed`]
+//! of its address, or [`Arrivals`] brings the feed of a publisher; what a feed
+//! gives goes to a publisher of the hub. `state` decides, without IO, what the
+//! source does next.
+//!
+//! RTSP: `dial` opens the sockets, `link` moves their bytes, `rtsp` speaks the
+//! protocol without IO, `session` ties the three together; `depacketise` of
+//! `vms-media` makes frames, `clock` gives each its time.
 //!
 //! Invariants: a source never gives up; every change of state carries a
 //! reason; audio never stops video; no socket is opened but by `dial`.
 
+mod arrivals;
 mod clock;
 mod describe;
 mod dial;
+mod feed;
 mod frames;
 mod link;
+mod open;
 mod os_clock;
 mod reason;
 mod rtsp;
@@ -21,8 +27,10 @@ mod session;
 mod source;
 mod state;
 
+pub use arrivals::{Arrivals, NotTaken};
 pub use clock::{ClockReading, ServerClock, StreamClock};
 pub use dial::{BadNetwork, DialError, Dialer, Network, Policy};
+pub use feed::{Feed, Item, TimedTrack};
 pub use reason::Reason;
 pub use source::{Shared, Source, SourceConfig, SourceStatus, StateChange, Timeouts, Transport};
 pub use state::{BackOff, Input, Machine, State};

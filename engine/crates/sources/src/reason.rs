@@ -15,19 +15,31 @@ pub enum Reason {
     ConnectionRefused,
     Timeout,
     Dns,
-    AddressRefused { detail: String },
+    AddressRefused {
+        detail: String,
+    },
     CameraClosed,
     NotRtsp,
     NoVideoTrack,
-    UnknownCodec { codec: String },
+    UnknownCodec {
+        codec: String,
+    },
     NoVideo,
+    /// It waits for its publisher.
+    NoPublisher,
     StreamNotFound,
-    Protocol { detail: String },
-    Network { detail: String },
+    Protocol {
+        detail: String,
+    },
+    Network {
+        detail: String,
+    },
     Disabled,
     ClockStep,
     FrameTooLarge,
-    BadUrl { detail: String },
+    BadUrl {
+        detail: String,
+    },
 }
 
 impl Reason {
@@ -45,6 +57,7 @@ impl Reason {
             Self::NoVideoTrack => "no_video_track",
             Self::UnknownCodec { .. } => "unknown_codec",
             Self::NoVideo => "no_video",
+            Self::NoPublisher => "no_publisher",
             Self::StreamNotFound => "stream_not_found",
             Self::Protocol { .. } => "protocol",
             Self::Network { .. } => "network",

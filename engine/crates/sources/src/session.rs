@@ -1,9 +1,8 @@
 //! One RTSP session with a camera, from dialling to its end.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,8 +12,10 @@ use vms_media::{Track, TrackKind};
 use crate::clock::ServerClock;
 use crate::describe::choose;
 use crate::dial::Dialer;
-use crate::frames::{Item, TrackFrames};
+use crate::feed::{Feed, Item};
+use crate::frames::TrackFrames;
 use crate::link::Link;
+use crate::open::Means;
 use crate::reason::Reason;
 use crate::rtsp::{self, Address, Description, Media, Step, Wanted};
 use crate::source::Transport;
@@ -25,22 +26,13 @@ const MAX_REDIRECTS: usize = 5;
 /// How long a camera is given to answer TEARDOWN.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// What sessions are opened with.
-#[derive(Clone)]
-pub struct Means {
-    pub clock: Arc<ServerClock>,
-    pub dialer: Dialer,
-    /// Runs the goodbyes of sessions that have ended.
-    pub goodbyes: TaskTracker,
-}
-
 pub struct Session {
     /// `None` once the session has ended.
     link: Option<Link>,
     intake: Intake,
     goodbyes: TaskTracker,
-    pub described: Vec<Track>,
-    pub keeps_dead_sessions: bool,
+    described: Vec<Track>,
+    keeps_dead_sessions: bool,
 }
 
 /// Makes items of media.
@@ -57,7 +49,7 @@ impl Intake {
         match media {
             Media::Packet(packet) => track.push(packet, || self.clock.now(), |item| self.queue.push_back(item)),
             Media::Report(report) => {
-                if let Some(offset) = track.clock.camera_offset_ms(report.timestamp, report.utc_us) {
+                if let Some(offset) = track.timed.clock.camera_offset_ms(report.timestamp, report.utc_us) {
                     self.queue.push_back(Item::CameraOffset(offset));
                 }
             }
@@ -76,15 +68,8 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Dials, describes, sets up and plays within `limit`.
-    pub async fn open(address: &str, transport: Transport, means: &Means, limit: Duration) -> Result<Self, Reason> {
-        match tokio::time::timeout(limit, Self::open_now(address, transport, means)).await {
-            Ok(result) => result,
-            Err(_) => Err(Reason::Timeout),
-        }
-    }
-
-    async fn open_now(address: &str, transport: Transport, means: &Means) -> Result<Self, Reason> {
+    /// Dials, describes, sets up and plays.
+    pub async fn open(address: &str, transport: Transport, means: &Means) -> Result<Self, Reason> {
         let (link, description) = describe(Address::parse(address)?, &means.dialer).await?;
         let intake = Intake { clock: means.clock.clone(), tracks: Vec::new(), queue: VecDeque::new() };
         let mut session = Self {
@@ -135,38 +120,43 @@ impl Session {
                 self.intake.queue.retain(|item| matches!(item, Item::Frame(frame) if frame.kind == TrackKind::Video));
                 continue;
             };
-            track.clock.set_round_trip(round_trip);
+            track.timed.clock.set_round_trip(round_trip);
             let id = u8::try_from(self.described.len()).unwrap_or(u8::MAX);
             self.described.push(track.numbered(id));
         }
     }
+}
 
-    /// The next frame, loss or report; the reason why the session ended.
-    pub async fn next(&mut self) -> Result<Item, Reason> {
-        let (link, intake) = (&mut self.link, &mut self.intake);
-        poll_fn(|cx| {
-            loop {
-                if let Some(item) = intake.queue.pop_front() {
-                    return Poll::Ready(Ok(item));
-                }
-                let Some(link) = link else { return Poll::Ready(Err(Reason::CameraClosed)) };
-                match link.poll(cx, &mut |index, media| intake.take(index, media)) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
-                    // A timer may have let packets go.
-                    Poll::Pending if !intake.queue.is_empty() => {}
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
-        .await
+impl Feed for Session {
+    fn tracks(&self) -> &[Track] {
+        &self.described
     }
 
-    /// A step of the server's clock makes all that was learnt of it wrong.
-    pub fn reset_clocks(&mut self) {
-        for track in self.intake.tracks.iter_mut().flatten() {
-            track.clock.reset();
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Reason>> {
+        let (link, intake) = (&mut self.link, &mut self.intake);
+        loop {
+            if let Some(item) = intake.queue.pop_front() {
+                return Poll::Ready(Ok(item));
+            }
+            let Some(link) = link else { return Poll::Ready(Err(Reason::CameraClosed)) };
+            match link.poll(cx, &mut |index, media| intake.take(index, media)) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
+                // A timer may have let packets go.
+                Poll::Pending if !intake.queue.is_empty() => {}
+                Poll::Pending => return Poll::Pending,
+            }
         }
+    }
+
+    fn reset_clocks(&mut self) {
+        for track in self.intake.tracks.iter_mut().flatten() {
+            track.timed.clock.reset();
+        }
+    }
+
+    fn keeps_dead_sessions(&self) -> bool {
+        self.keeps_dead_sessions
     }
 }
 
@@ -234,7 +224,7 @@ mod tests {
 
     async fn refused(answers: fn(&str) -> Option<String>) -> Reason {
         let (address, _requests) = camera(answers).await;
-        let opened = Session::open(&address, Transport::Tcp, &means(), LIMIT).await;
+        let opened = Session::open(&address, Transport::Tcp, &means()).await;
         opened.err().expect("this camera cannot be played")
     }
 
@@ -265,7 +255,7 @@ mod tests {
         })
         .await;
         let means = means();
-        let session = Session::open(&address, Transport::Tcp, &means, LIMIT).await.expect("it plays");
+        let session = Session::open(&address, Transport::Tcp, &means).await.expect("it plays");
         assert_eq!(session.described.len(), 1);
         assert_eq!((session.described[0].kind, session.described[0].id), (TrackKind::Video, 0));
         drop(session);
@@ -288,7 +278,7 @@ mod tests {
         })
         .await;
         let means = means();
-        let opened = Session::open(&address, Transport::Udp, &means, LIMIT).await;
+        let opened = Session::open(&address, Transport::Udp, &means).await;
         assert_eq!(opened.err(), Some(Reason::CameraClosed));
         means.goodbyes.close();
         tokio::time::timeout(LIMIT, means.goodbyes.wait()).await.expect("goodbyes are bounded");
@@ -313,7 +303,7 @@ mod tests {
         })
         .await;
         let means = means();
-        let mut session = Session::open(&address, Transport::Udp, &means, LIMIT).await.expect("it plays");
+        let mut session = Session::open(&address, Transport::Udp, &means).await.expect("it plays");
         let mut port = None;
         while let Ok(request) = requests.try_recv() {
             let ports = request.split("client_port=").nth(1).and_then(|rest| rest.split('-').next());
@@ -328,7 +318,10 @@ mod tests {
         own.send_to(&picture(7), to).await.expect("sent");
         own.send_to(&picture(8), to).await.expect("sent");
         for _ in 0..2 {
-            let item = tokio::time::timeout(LIMIT, session.next()).await.expect("packets came").expect("it plays on");
+            let item = tokio::time::timeout(LIMIT, std::future::poll_fn(|cx| session.poll_item(cx)))
+                .await
+                .expect("packets came")
+                .expect("it plays on");
             assert!(matches!(item, Item::Lost(vms_media::DropReason::NoKeyYet)), "and nothing was missing between");
         }
     }

@@ -1,5 +1,6 @@
 //! One stream of one camera: runs its sessions for ever and tells its state.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,12 @@ use tokio_util::task::TaskTracker;
 use vms_hub::{Hub, Publisher, StreamKey};
 use vms_media::{DropReason, TrackKind};
 
+use crate::arrivals::{Arrivals, Expected};
 use crate::clock::ServerClock;
 use crate::dial::Dialer;
-use crate::frames::Item;
+use crate::feed::{Feed, Item};
+use crate::open::{Means, Way, open};
 use crate::reason::Reason;
-use crate::session::{Means, Session};
 use crate::state::{Action, BackOff, Input, Machine, State};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -76,6 +78,8 @@ pub struct Shared {
     pub clock: Arc<ServerClock>,
     /// Opens all sockets towards cameras.
     pub dialer: Dialer,
+    /// Brings publishers to the streams that wait for them.
+    pub arrivals: Arrivals,
     pub timeouts: Timeouts,
     pub back_off: BackOff,
     pub listener: Listener,
@@ -104,7 +108,12 @@ impl Source {
         let cancel = CancellationToken::new();
         let goodbyes = TaskTracker::new();
         let means = Means { clock: shared.clock.clone(), dialer: shared.dialer.clone(), goodbyes };
+        let expected = match Way::of(&config.address) {
+            Way::Opened => None,
+            Way::Published(second) => Some(shared.arrivals.expect(&config.key, second)),
+        };
         let runner = Runner {
+            expected,
             machine: Machine::new(shared.timeouts.no_video, shared.back_off, Instant::now()),
             config: config.clone(),
             shared,
@@ -140,6 +149,8 @@ impl Drop for Source {
 }
 
 struct Runner {
+    /// Of a stream that waits for publishers.
+    expected: Option<Expected>,
     machine: Machine,
     config: SourceConfig,
     shared: Shared,
@@ -167,12 +178,26 @@ impl Runner {
 
     /// One session, from dialling to its end; returns how long to wait.
     async fn attempt(&mut self) -> Duration {
+        let mut expected = self.expected.take();
+        let wait = match &mut expected {
+            Some(expected) => self.attempt_published(expected).await,
+            None => self.attempt_opened().await,
+        };
+        self.expected = expected;
+        wait
+    }
+
+    async fn attempt_opened(&mut self) -> Duration {
         self.step(Input::Dial);
-        let reason = match self.open().await {
-            Ok(session) => match self.play(session).await {
-                Ended::Wait(wait) => return wait,
-                Ended::Because(reason) => reason,
-            },
+        let limit = self.shared.timeouts.open;
+        let reason = match open(&self.config.address, self.config.transport, &self.means, limit).await {
+            Ok(feed) => {
+                self.machine.keeps_dead_sessions = feed.keeps_dead_sessions();
+                match self.play(feed).await {
+                    Ended::Wait(wait) => return wait,
+                    Ended::Because(reason) => reason,
+                }
+            }
             Err(reason) => reason,
         };
         match self.step(Input::Failed(reason)) {
@@ -181,14 +206,30 @@ impl Runner {
         }
     }
 
-    async fn open(&mut self) -> Result<Session, Reason> {
-        let limit = self.shared.timeouts.open;
-        let session = Session::open(&self.config.address, self.config.transport, &self.means, limit).await?;
-        self.machine.keeps_dead_sessions = session.keeps_dead_sessions;
-        Ok(session)
+    /// Waits for publishers and plays each; whoever calls again is taken at once.
+    async fn attempt_published(&mut self, expected: &mut Expected) -> Duration {
+        self.step(Input::Wait);
+        let mut feed = expected.next().await;
+        loop {
+            self.step(Input::Dial);
+            let played = tokio::select! {
+                ended = self.play(feed) => Err(ended),
+                next = expected.next() => Ok(next),
+            };
+            match played {
+                Ok(next) => feed = next,
+                Err(ended) => {
+                    expected.left();
+                    if let Ended::Because(reason) = ended {
+                        self.step(Input::Failed(reason));
+                    }
+                    return Duration::ZERO;
+                }
+            }
+        }
     }
 
-    async fn play(&mut self, mut session: Session) -> Ended {
+    async fn play(&mut self, mut session: Box<dyn Feed>) -> Ended {
         // The stream is taken over at its first video frame, so that readers
         // keep what they have while a camera answers but shows nothing.
         let mut publisher: Option<Publisher> = None;
@@ -204,11 +245,11 @@ impl Runner {
                     }
                     let now = self.shared.clock.check(Instant::now());
                     if now != std::mem::replace(&mut steps, now) {
-                        self.clock_stepped(&mut session, publisher.as_mut());
+                        self.clock_stepped(&mut *session, publisher.as_mut());
                     }
                 }
-                item = session.next() => match item {
-                    Ok(item) => if !self.take(item, &session, &mut publisher) {
+                item = poll_fn(|cx| session.poll_item(cx)) => match item {
+                    Ok(item) => if !self.take(item, &*session, &mut publisher) {
                         return Ended::Because(Reason::Protocol { detail: "another source took the stream over".into() });
                     },
                     Err(reason) => return Ended::Because(reason),
@@ -218,13 +259,13 @@ impl Runner {
     }
 
     /// False when a newer publisher has taken the stream over.
-    fn take(&mut self, item: Item, session: &Session, publisher: &mut Option<Publisher>) -> bool {
+    fn take(&mut self, item: Item, session: &dyn Feed, publisher: &mut Option<Publisher>) -> bool {
         match item {
             Item::Frame(frame) => {
                 if frame.kind == TrackKind::Video {
                     self.step(Input::Video);
                     let key = &self.config.key;
-                    publisher.get_or_insert_with(|| self.shared.hub.publish(key, session.described.clone()));
+                    publisher.get_or_insert_with(|| self.shared.hub.publish(key, session.tracks().to_vec()));
                 }
                 publisher.as_mut().is_none_or(|publisher| publisher.push(frame))
             }
@@ -242,7 +283,7 @@ impl Runner {
         }
     }
 
-    fn clock_stepped(&mut self, session: &mut Session, publisher: Option<&mut Publisher>) {
+    fn clock_stepped(&mut self, session: &mut dyn Feed, publisher: Option<&mut Publisher>) {
         session.reset_clocks();
         if let Some(publisher) = publisher {
             publisher.new_epoch();

@@ -21,6 +21,8 @@ pub enum State {
 pub enum Input {
     /// A connection attempt begins.
     Dial,
+    /// The stream waits for its publisher.
+    Wait,
     Video,
     /// The session ended or never began.
     Failed(Reason),
@@ -101,6 +103,12 @@ impl Machine {
                 self.state = State::Connecting;
                 Action::None
             }
+            Input::Wait => {
+                self.state = State::Connecting;
+                // Why the last one left is told until the next one comes.
+                self.reason.get_or_insert(Reason::NoPublisher);
+                Action::None
+            }
             Input::Video => {
                 self.last_video = now;
                 self.failures = 0;
@@ -172,6 +180,17 @@ mod tests {
             (19, Input::Video, State::Live, None),
         ]);
         assert_eq!(actions[6], Action::Wait(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_stream_waits_for_its_publisher_and_tells_why_the_last_one_left() {
+        play(&[
+            (0, Input::Wait, State::Connecting, Some("no_publisher")),
+            (90, Input::Dial, State::Connecting, Some("no_publisher")),
+            (91, Input::Video, State::Live, None),
+            (95, Input::Failed(Reason::CameraClosed), State::BackingOff, Some("camera_closed")),
+            (95, Input::Wait, State::Connecting, Some("camera_closed")),
+        ]);
     }
 
     #[test]

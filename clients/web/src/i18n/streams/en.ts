@@ -53,6 +53,7 @@ export const en = {
   'reason.no_video_track': 'The camera offers no video',
   'reason.unknown_codec': 'The codec {codec} is not supported',
   'reason.no_video': 'The camera is connected but sends no video',
+  'reason.no_publisher': 'The camera has not called yet',
   'reason.stream_not_found': 'The camera has no such stream',
   'reason.protocol': 'The camera broke the protocol: {detail}',
   'reason.frame_too_large': 'The camera sent a frame that is too large',

@@ -54,6 +54,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'reason.no_video_track': 'La cámara no ofrece video',
   'reason.unknown_codec': 'El códec {codec} no es compatible',
   'reason.no_video': 'La cámara está conectada, pero no envía video',
+  'reason.no_publisher': 'La cámara todavía no ha llamado',
   'reason.stream_not_found': 'La cámara no tiene ese flujo',
   'reason.protocol': 'La cámara violó el protocolo: {detail}',
   'reason.frame_too_large': 'La cámara envió un cuadro demasiado grande',

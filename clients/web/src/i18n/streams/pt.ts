@@ -54,6 +54,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'reason.no_video_track': 'A câmera não oferece vídeo',
   'reason.unknown_codec': 'O codec {codec} não é suportado',
   'reason.no_video': 'A câmera está conectada, mas não envia vídeo',
+  'reason.no_publisher': 'A câmera ainda não chamou',
   'reason.stream_not_found': 'A câmera não tem esse fluxo',
   'reason.protocol': 'A câmera violou o protocolo: {detail}',
   'reason.frame_too_large': 'A câmera enviou um quadro grande demais',

@@ -76,6 +76,7 @@ fn hint_of(reason: &Reason) -> Hint {
         | Reason::StreamNotFound
         | Reason::Protocol { .. }
         | Reason::Network { .. }
+        | Reason::NoPublisher
         | Reason::BadUrl { .. } => GapReason::Network,
     };
     Hint { values: serde_json::Value::Object(values).to_string(), ..Hint::of(code) }
