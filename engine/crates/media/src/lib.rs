@@ -18,6 +18,7 @@ pub mod frame;
 pub mod nal;
 pub mod packetise;
 pub mod params;
+mod pictures;
 pub mod sei;
 
 pub use annexb::{AnnexBUnit, access_units, nals, to_annexb};
@@ -27,4 +28,5 @@ pub use depacketise::{
 pub use frame::{Codec, Frame, Timing, Track, TrackKind};
 pub use packetise::{InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise};
 pub use params::{ParameterSets, VideoInfo};
+pub use pictures::Pictures;
 pub use sei::{UTC_SEI_UUID, find_utc, utc_sei_h264, utc_sei_h265};
