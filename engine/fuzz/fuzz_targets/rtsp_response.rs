@@ -13,7 +13,7 @@ mod rtsp;
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
-use rtsp::{Address, Client, Media, Options, Step, Wanted};
+use rtsp::{Address, Client, Habit, Media, Options, Step, Wanted};
 
 /// The largest beginning of a message or packet that may have to wait.
 const MOST_KEPT: usize = 81 << 10;
@@ -46,7 +46,7 @@ struct Session {
 impl Session {
     fn new(now: Instant, udp: bool, answers: u8) -> Self {
         let address = Address::parse("rtsp://user:secret@camera:8554/live?x=1").expect("a good address");
-        let options = Options { address, allows_basic: true, user_agent: "fuzz", seed: 7 };
+        let options = Options { address, allows_basic: true, user_agent: "fuzz", seed: 7, habit: Habit::default() };
         let client = Client::new(options, now);
         let mut session = Self { client, now, udp, rest: Vec::new(), outcome: Outcome::default() };
         session.outcome.sent.append(session.client.unsent());

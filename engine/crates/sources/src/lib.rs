@@ -5,7 +5,8 @@
 //! gives goes to a publisher of the hub. `state` decides, without IO, what the
 //! source does next.
 //!
-//! RTSP: `dial` opens the sockets, `link` moves their bytes, `rtsp` speaks the
+//! RTSP: `dial` opens the sockets, `tls` and `pipe` make of them what an address
+//! asks for, `link` moves their bytes, `rtsp` speaks the
 //! protocol without IO, `session` ties the three together; `depacketise` of
 //! `vms-media` makes frames, `clock` gives each its time.
 //!
@@ -21,11 +22,13 @@ mod frames;
 mod link;
 mod open;
 mod os_clock;
+mod pipe;
 mod reason;
 mod rtsp;
 mod session;
 mod source;
 mod state;
+mod tls;
 
 pub use arrivals::{Arrivals, NotTaken};
 pub use clock::{ClockReading, ServerClock, StreamClock};

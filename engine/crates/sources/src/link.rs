@@ -9,13 +9,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
 use tokio::time::Sleep;
 
 use crate::dial::{DialError, Dialer, UdpPair};
+use crate::pipe::Pipe;
 use crate::reason::Reason;
-use crate::rtsp::{Address, Client, Media, Step};
+use crate::rtsp::{Client, Media, Options, Step};
 
 /// One read takes so much: a frame or more. One buffer a thread serves all
 /// cameras, so that it stays in the processor's cache; what is no whole packet
@@ -39,8 +40,8 @@ struct Udp {
 /// A connection to a camera.
 pub struct Link {
     pub client: Client,
-    address: Address,
-    stream: TcpStream,
+    options: Options,
+    pipe: Pipe,
     camera: IpAddr,
     local: IpAddr,
     dialer: Dialer,
@@ -55,16 +56,16 @@ pub struct Link {
 
 impl Link {
     /// Connects; the client's first request waits to be sent.
-    pub async fn connect(dialer: &Dialer, options: crate::rtsp::Options) -> Result<Self, DialError> {
-        let address = options.address.clone();
-        let stream = dialer.connect(&address.host, address.port).await?;
+    pub async fn connect(dialer: &Dialer, options: Options) -> Result<Self, Reason> {
+        let pipe = Pipe::connect(dialer, &options).await?;
+        let (camera, local) = pipe.ends().map_err(|error| Reason::of_connection(&error))?;
         let now = Instant::now();
         Ok(Self {
-            client: Client::new(options, now),
-            address,
-            camera: stream.peer_addr()?.ip(),
-            local: stream.local_addr()?.ip(),
-            stream,
+            client: Client::new(options.clone(), now),
+            options,
+            pipe,
+            camera,
+            local,
             dialer: dialer.clone(),
             rest: Vec::new(),
             udp: Vec::new(),
@@ -120,18 +121,13 @@ impl Link {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Reason> {
-        let unsent = self.client.unsent();
-        while !unsent.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, unsent) {
-                Poll::Ready(Ok(written)) => drop(unsent.drain(..written)),
-                Poll::Ready(Err(error)) => {
-                    self.broken = true;
-                    return Err(Reason::of_connection(&error));
-                }
-                Poll::Pending => break,
+        match self.pipe.poll_write(cx, self.client.unsent()) {
+            Poll::Ready(Err(error)) => {
+                self.broken = true;
+                Err(Reason::of_connection(&error))
             }
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
-        Ok(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut impl FnMut(usize, Media<'_>)) -> Poll<Result<(), Reason>> {
@@ -141,7 +137,7 @@ impl Link {
             buffer[..kept].copy_from_slice(&self.rest);
             let mut read = ReadBuf::new(buffer);
             read.set_filled(kept);
-            if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+            if let Err(error) = ready!(self.pipe.poll_read(cx, &mut read)) {
                 self.broken = true;
                 return Poll::Ready(Err(Reason::of_connection(&error)));
             }
@@ -221,7 +217,7 @@ impl Link {
 
     async fn tear_down(&mut self) -> Result<(), Reason> {
         if self.broken {
-            self.stream = self.dialer.connect(&self.address.host, self.address.port).await?;
+            self.pipe = Pipe::connect(&self.dialer, &self.options).await?;
             self.client.unsent().clear();
             self.rest.clear();
             self.broken = false;

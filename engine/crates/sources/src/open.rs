@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::arrivals::Second;
@@ -10,6 +11,7 @@ use crate::clock::ServerClock;
 use crate::dial::Dialer;
 use crate::feed::Feed;
 use crate::reason::Reason;
+use crate::rtsp::Habit;
 use crate::session::Session;
 use crate::source::Transport;
 
@@ -20,6 +22,16 @@ pub struct Means {
     pub dialer: Dialer,
     /// Runs the goodbyes of sessions that have ended.
     pub goodbyes: TaskTracker,
+    /// What this stream's camera has taught, as long as the source runs.
+    pub lessons: Arc<Mutex<Lessons>>,
+}
+
+/// What sessions with a camera have taught, for the next one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lessons {
+    /// Nothing came by UDP.
+    pub udp_is_silent: bool,
+    pub habit: Habit,
 }
 
 /// How a stream's pictures come.
@@ -51,7 +63,9 @@ pub(crate) async fn open(
     let opening = async {
         let scheme = address.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
-            "rtsp" => Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>),
+            "rtsp" | "rtsps" | "rtsp+http" | "rtsp+https" => {
+                Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>)
+            }
             "" => Err(Reason::BadUrl { detail: "it names no protocol".into() }),
             other => Err(Reason::BadUrl { detail: format!("{other} is no protocol of a camera") }),
         }
@@ -72,7 +86,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_protocol_is_told_so() {
-        let means = Means { clock: Arc::default(), dialer: Dialer::default(), goodbyes: TaskTracker::new() };
+        let means = Means {
+            clock: Arc::default(),
+            dialer: Dialer::default(),
+            goodbyes: TaskTracker::new(),
+            lessons: Arc::default(),
+        };
         for (address, detail) in
             [("gopher://x/", "gopher is no protocol of a camera"), ("camera", "it names no protocol")]
         {

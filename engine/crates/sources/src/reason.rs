@@ -37,6 +37,14 @@ pub enum Reason {
     Disabled,
     ClockStep,
     FrameTooLarge,
+    /// The camera's certificate is not what its address asks for.
+    CertificateRefused {
+        detail: String,
+    },
+    /// No handshake of TLS came about.
+    Tls {
+        detail: String,
+    },
     BadUrl {
         detail: String,
     },
@@ -64,6 +72,8 @@ impl Reason {
             Self::Disabled => "disabled",
             Self::ClockStep => "clock_step",
             Self::FrameTooLarge => "frame_too_large",
+            Self::CertificateRefused { .. } => "certificate_refused",
+            Self::Tls { .. } => "tls",
             Self::BadUrl { .. } => "bad_url",
         }
     }
@@ -76,6 +86,8 @@ impl Reason {
             Self::Protocol { detail }
             | Self::Network { detail }
             | Self::BadUrl { detail }
+            | Self::CertificateRefused { detail }
+            | Self::Tls { detail }
             | Self::AddressRefused { detail } => Some(("detail", detail)),
             _ => None,
         }

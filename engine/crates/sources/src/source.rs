@@ -107,7 +107,8 @@ impl Source {
         }));
         let cancel = CancellationToken::new();
         let goodbyes = TaskTracker::new();
-        let means = Means { clock: shared.clock.clone(), dialer: shared.dialer.clone(), goodbyes };
+        let means =
+            Means { clock: shared.clock.clone(), dialer: shared.dialer.clone(), goodbyes, lessons: Arc::default() };
         let expected = match Way::of(&config.address) {
             Way::Opened => None,
             Way::Published(second) => Some(shared.arrivals.expect(&config.key, second)),

@@ -60,6 +60,8 @@ export const en = {
   'reason.disabled': 'The camera is switched off',
   'reason.network': 'Network error: {detail}',
   'reason.bad_url': 'The address of the camera is wrong: {detail}',
+  'reason.certificate_refused': 'The certificate of the camera is not the one that its address asks for: {detail}',
+  'reason.tls': 'The camera speaks no TLS that this server understands: {detail}',
   'reason.clock_step': 'The clock of the server was set',
   'reason.no_common_codec': 'The camera sends {camera}; this browser cannot play it',
   'reason.too_many': 'Too many viewers at the moment',

@@ -61,6 +61,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'reason.disabled': 'La cámara está apagada',
   'reason.network': 'Error de red: {detail}',
   'reason.bad_url': 'La dirección de la cámara es incorrecta: {detail}',
+  'reason.certificate_refused': 'El certificado de la cámara no es el que pide su dirección: {detail}',
+  'reason.tls': 'La cámara no habla ningún TLS que este servidor entienda: {detail}',
   'reason.clock_step': 'Se ajustó el reloj del servidor',
   'reason.no_common_codec': 'La cámara envía {camera}; este navegador no lo reproduce',
   'reason.too_many': 'Hay demasiados espectadores en este momento',

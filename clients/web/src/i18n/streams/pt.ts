@@ -61,6 +61,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'reason.disabled': 'A câmera está desligada',
   'reason.network': 'Erro de rede: {detail}',
   'reason.bad_url': 'O endereço da câmera está errado: {detail}',
+  'reason.certificate_refused': 'O certificado da câmera não é o que o endereço dela pede: {detail}',
+  'reason.tls': 'A câmera não fala nenhum TLS que este servidor entenda: {detail}',
   'reason.clock_step': 'O relógio do servidor foi acertado',
   'reason.no_common_codec': 'A câmera envia {camera}; este navegador não o reproduz',
   'reason.too_many': 'Há espectadores demais no momento',

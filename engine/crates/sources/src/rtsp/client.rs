@@ -8,7 +8,7 @@ use vms_media::RtpPacket;
 
 use super::Error;
 use super::auth::{Authenticator, Verdict};
-use super::keepalive::{Keepalive, Method};
+use super::keepalive::{Habit, Keepalive, Method};
 use super::message::{self, Message, Start};
 use super::rtcp::{self, SenderReport};
 use super::rtp::Receiver;
@@ -34,6 +34,8 @@ pub struct Options {
     pub user_agent: &'static str,
     /// Random: our SSRC, and the client's part of Digest.
     pub seed: u64,
+    /// What earlier sessions have taught.
+    pub habit: Habit,
 }
 
 /// A track to set up.
@@ -164,7 +166,7 @@ impl Client {
     /// A session whose first request waits in [`Self::unsent`].
     #[must_use]
     pub fn new(options: Options, now: Instant) -> Self {
-        let Options { address, allows_basic, user_agent, seed } = options;
+        let Options { address, allows_basic, user_agent, seed, habit } = options;
         let mut client = Self {
             allows_basic,
             user_agent,
@@ -174,7 +176,7 @@ impl Client {
             aggregate: address.uri.clone(),
             address,
             session: None,
-            keepalive: Keepalive::default(),
+            keepalive: Keepalive::new(habit),
             cseq: 0,
             pending: None,
             tracks: Vec::new(),
@@ -202,6 +204,12 @@ impl Client {
 
     pub fn take_step(&mut self) -> Option<Step> {
         self.step.take()
+    }
+
+    /// What the next session is to know, if the camera has ended this one now.
+    #[must_use]
+    pub fn lesson(&self, now: Instant) -> Habit {
+        self.keepalive.lesson(now)
     }
 
     /// True once a track is set up: the camera is to be told the end.
@@ -258,7 +266,7 @@ impl Client {
     pub fn tear_down(&mut self, now: Instant) {
         if self.holds_session() {
             self.reports_due = None;
-            self.keepalive = Keepalive::default();
+            self.keepalive.stop();
             self.send(Kind::TearDown, self.aggregate.clone(), 0, now);
         }
     }
@@ -439,11 +447,25 @@ impl Client {
         }
         let location = message.header("Location").ok_or(refused)?;
         let mut address = Address::parse(&uri::base(Some(location), &self.address.uri))?;
+        self.keep_safe(&mut address)?;
         let allows_basic = self.allows_basic && address.host == self.address.host;
         if address.credentials.is_none() {
             address.credentials = self.address.credentials.clone();
         }
         self.step = Some(Step::Redirected { address: Box::new(address), allows_basic });
+        Ok(())
+    }
+
+    /// Wherever a camera sends us, we travel no less safely.
+    fn keep_safe(&self, address: &mut Address) -> Result<(), Error> {
+        let own = self.address.carriage;
+        if own.tunnel {
+            // What it names is what is asked for within the tunnel.
+            (address.carriage, address.port) = (own, self.address.port);
+        } else if own.tls && !address.carriage.tls {
+            return Err(Error::BadAddress("the camera sends us from TLS into the open".to_owned()));
+        }
+        address.trust = self.address.trust;
         Ok(())
     }
 

@@ -15,6 +15,27 @@ pub enum Method {
     GetParameter,
 }
 
+/// A session that the camera ends sooner than this, though it was kept alive,
+/// was not kept alive well enough.
+const YOUNG: Duration = Duration::from_secs(90);
+/// A camera that closes so soon after a question closes because of it.
+const OFFENDED: Duration = Duration::from_secs(2);
+
+/// What sessions with a camera have taught, for its next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habit {
+    /// It answers GET_PARAMETER with an error, with silence or by hanging up.
+    refuses_get_parameter: bool,
+    /// It is asked at least this often.
+    longest: Duration,
+}
+
+impl Default for Habit {
+    fn default() -> Self {
+        Self { refuses_get_parameter: false, longest: LONGEST }
+    }
+}
+
 /// OPTIONS first, which tells whether the camera knows GET_PARAMETER; not all
 /// that know it let OPTIONS keep a session alive. Twice within the time-out,
 /// so that both are asked in time.
@@ -23,23 +44,45 @@ pub struct Keepalive {
     timeout: Duration,
     due: Option<Instant>,
     offered: bool,
-    refused: bool,
+    habit: Habit,
     /// GET_PARAMETER was asked and not answered yet.
     waits: bool,
-}
-
-impl Default for Keepalive {
-    fn default() -> Self {
-        Self { timeout: DEFAULT_TIMEOUT, due: None, offered: false, refused: false, waits: false }
-    }
+    started: Option<Instant>,
+    asked: Option<(Method, Instant)>,
 }
 
 impl Keepalive {
+    pub fn new(habit: Habit) -> Self {
+        Self { timeout: DEFAULT_TIMEOUT, due: None, offered: false, habit, waits: false, started: None, asked: None }
+    }
+
+    /// Nothing more is asked.
+    pub fn stop(&mut self) {
+        self.due = None;
+    }
+
+    /// What the next session is to know, if the camera has ended this one.
+    pub fn lesson(&self, now: Instant) -> Habit {
+        let mut habit = self.habit;
+        let Some(started) = self.started else { return habit };
+        let played = now.saturating_duration_since(started);
+        let offended = |(method, at): (Method, Instant)| {
+            method == Method::GetParameter && now.saturating_duration_since(at) < OFFENDED
+        };
+        if self.asked.is_some_and(offended) {
+            habit.refuses_get_parameter = true;
+        } else if played < YOUNG {
+            habit.longest = played.mul_f64(0.4).clamp(SHORTEST, habit.longest);
+        }
+        habit
+    }
+
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
     pub fn start(&mut self, now: Instant) {
+        self.started = Some(now);
         self.due = Some(now + self.interval());
     }
 
@@ -48,7 +91,7 @@ impl Keepalive {
     }
 
     fn interval(&self) -> Duration {
-        self.timeout.mul_f64(0.4).clamp(SHORTEST, LONGEST)
+        self.timeout.mul_f64(0.4).clamp(SHORTEST, self.habit.longest)
     }
 
     /// Reads the Public header of any answer.
@@ -61,13 +104,15 @@ impl Keepalive {
         self.due.filter(|due| *due <= now)?;
         self.due = Some(now + self.interval());
         // A camera that does not answer does not know it.
-        self.refused |= self.waits;
-        self.waits = self.offered && !self.refused;
-        Some(if self.waits { Method::GetParameter } else { Method::Options })
+        self.habit.refuses_get_parameter |= self.waits;
+        self.waits = self.offered && !self.habit.refuses_get_parameter;
+        let method = if self.waits { Method::GetParameter } else { Method::Options };
+        self.asked = Some((method, now));
+        Some(method)
     }
 
     pub fn answered(&mut self, status: u16) {
-        self.refused |= self.waits && status >= 400;
+        self.habit.refuses_get_parameter |= self.waits && status >= 400;
         self.waits = false;
     }
 }
@@ -79,7 +124,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn playing(timeout_s: u32, now: Instant) -> Keepalive {
-        let mut keepalive = Keepalive::default();
+        playing_with(Habit::default(), timeout_s, now)
+    }
+
+    fn playing_with(habit: Habit, timeout_s: u32, now: Instant) -> Keepalive {
+        let mut keepalive = Keepalive::new(habit);
         keepalive.set_timeout(SECOND * timeout_s);
         keepalive.start(now);
         keepalive
@@ -112,6 +161,34 @@ mod tests {
         assert_eq!(ask(&mut keepalive, 4), Some(Method::Options), "refused");
         keepalive.learn("GET_PARAMETER");
         assert_eq!(ask(&mut keepalive, 5), Some(Method::Options), "it lied before");
+    }
+
+    #[test]
+    fn a_camera_that_ends_young_sessions_is_asked_more_often_next_time() {
+        let now = Instant::now();
+        let mut keepalive = playing(60, now);
+        assert_eq!(keepalive.deadline(), Some(now + SECOND * 20));
+        let habit = keepalive.lesson(now + SECOND * 10);
+        keepalive = playing_with(habit, 60, now);
+        assert_eq!(keepalive.deadline(), Some(now + SECOND * 4), "it lives 10 s");
+        assert_eq!(keepalive.lesson(now + SECOND * 600), habit, "that was enough");
+        assert_eq!(keepalive.lesson(now + SECOND * 80), habit, "and is not forgotten");
+        let hectic = keepalive.lesson(now);
+        assert_eq!(playing_with(hectic, 60, now).deadline(), Some(now + SECOND), "never more often");
+        assert_eq!(Keepalive::new(Habit::default()).lesson(now), Habit::default(), "it never played");
+    }
+
+    #[test]
+    fn a_camera_that_hangs_up_on_get_parameter_is_not_asked_so_again() {
+        let now = Instant::now();
+        let mut keepalive = playing(10, now);
+        keepalive.learn("GET_PARAMETER");
+        let asked = now + SECOND * 4;
+        assert_eq!(keepalive.take_due(asked), Some(Method::GetParameter));
+        keepalive = playing_with(keepalive.lesson(asked + SECOND), 10, now);
+        keepalive.learn("GET_PARAMETER");
+        assert_eq!(keepalive.deadline(), Some(asked), "no more often");
+        assert_eq!(keepalive.take_due(asked), Some(Method::Options));
     }
 
     #[test]

@@ -4,14 +4,14 @@
 //! go in, bytes, media and [`Step`]s come out. It is fed by the connection of
 //! the parent's `session`. Below it: `wire` cuts the byte stream, `message`
 //! reads and writes RTSP, `sdp` the description, `transport` and `uri` their
-//! headers, `auth` answers challenges, `rtp` and `rtcp` are the media,
+//! headers, `auth` answers challenges, `tunnel` wraps it all in HTTP, `rtp` and `rtcp` are the media,
 //! `reorder` puts UDP packets in order.
 //!
 //! Invariants: nothing that is not needed is required of a camera; everything
 //! that is held is bounded; media are handed on as slices of the input, never
 //! copied here (a UDP packet out of order excepted).
 //!
-//! What is absent: TLS, the HTTP tunnel, the back channel, multicast.
+//! What is absent: the back channel, multicast.
 
 mod auth;
 mod client;
@@ -22,12 +22,15 @@ mod rtcp;
 mod rtp;
 mod sdp;
 mod transport;
+mod tunnel;
 mod uri;
 mod wire;
 
 pub use client::{Client, Media, Options, Step, Wanted};
+pub use keepalive::Habit;
 pub use sdp::{Description, MediaLine};
-pub use uri::Address;
+pub use tunnel::{Opening, Tunnel};
+pub use uri::{Address, Trust};
 
 /// Why a session cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

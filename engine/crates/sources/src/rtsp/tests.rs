@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::rtcp::SenderReport;
+use super::uri::Carriage;
 use super::*;
 
 const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n\
@@ -21,7 +22,7 @@ struct Talk {
 impl Talk {
     fn to(address: &str) -> Self {
         let address = Address::parse(address).expect("a good address");
-        let options = Options { address, allows_basic: true, user_agent: "test/1", seed: 7 };
+        let options = Options { address, allows_basic: true, user_agent: "test/1", seed: 7, habit: Habit::default() };
         let now = Instant::now();
         Self { client: Client::new(options, now), now, packets: Vec::new(), reports: Vec::new() }
     }
@@ -333,6 +334,23 @@ fn a_redirect_leads_to_another_address() {
     let mut talk = Talk::to("rtsp://cam/live");
     let error = talk.answer("302 Moved", "", "").expect_err("to nowhere");
     assert_eq!(error, Error::Refused { method: "DESCRIBE", status: 302 });
+}
+
+#[test]
+fn a_redirect_leads_nowhere_less_safe() {
+    let mut talk = Talk::to("rtsps://cam/live?tls=verify");
+    let error = talk.answer("302 Moved", "Location: rtsp://cam/live\r\n", "").expect_err("out of TLS");
+    assert!(matches!(error, Error::BadAddress(_)), "{error}");
+    let next = |from: &str, location: &str| {
+        let mut talk = Talk::to(from);
+        talk.answer("302 Moved", &format!("Location: {location}\r\n"), "").expect("followed");
+        let Some(Step::Redirected { address, .. }) = talk.client.take_step() else { panic!("not redirected") };
+        *address
+    };
+    let address = next("rtsps://cam/live?tls=verify", "rtsps://cam:8322/live2");
+    assert_eq!((address.trust, address.port), (Trust::Authorities, 8322));
+    let address = next("rtsp+https://cam/live", "rtsp://cam/live2");
+    assert_eq!((address.carriage, address.port), (Carriage { tls: true, tunnel: true }, 443));
 }
 
 #[test]

@@ -4,7 +4,73 @@
 use super::auth::Credentials;
 use super::{Error, message};
 
-const DEFAULT_PORT: u16 = 554;
+/// The schemes of an operator's address, how each travels and its usual port.
+/// 322 is IANA's for RTSPS.
+const SCHEMES: [(&str, Carriage, u16); 4] = [
+    ("rtsp", Carriage { tls: false, tunnel: false }, 554),
+    ("rtsps", Carriage { tls: true, tunnel: false }, 322),
+    ("rtsp+http", Carriage { tls: false, tunnel: true }, 80),
+    ("rtsp+https", Carriage { tls: true, tunnel: true }, 443),
+];
+
+/// How the bytes of a session travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carriage {
+    pub tls: bool,
+    /// In an HTTP tunnel: a GET and a POST.
+    pub tunnel: bool,
+}
+
+impl Carriage {
+    /// Whether media could come beside the connection.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
+        !self.tls && !self.tunnel
+    }
+}
+
+/// What is asked of a camera's certificate: `tls=` in the query of its address,
+/// which no camera is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Nothing: cameras make their own. Encrypted, but to whomever answers.
+    #[default]
+    Any,
+    /// `tls=verify`: whom the system trusts has signed it for this host.
+    Authorities,
+    /// `tls=sha256:HEX`: it is this very one.
+    Pinned([u8; 32]),
+}
+
+impl Trust {
+    /// Takes it out of an address.
+    fn take(url: &mut url::Url) -> Result<Self, Error> {
+        let query = url.query().unwrap_or_default().to_owned();
+        let (asked, others): (Vec<_>, Vec<_>) = query.split('&').partition(|part| part.starts_with("tls="));
+        if let Some(asked) = asked.last() {
+            url.set_query(Some(others.join("&").as_str()).filter(|others| !others.is_empty()));
+            return Self::parse(&asked["tls=".len()..]);
+        }
+        Ok(Self::Any)
+    }
+
+    fn parse(asked: &str) -> Result<Self, Error> {
+        let bad = || Error::BadAddress("tls= is neither verify nor sha256: with 64 digits".to_owned());
+        match asked {
+            "verify" => Ok(Self::Authorities),
+            other => {
+                let digits = other.strip_prefix("sha256:").ok_or_else(bad)?;
+                // As openssl and browsers show it: with colons.
+                let digits: Vec<u8> = digits.bytes().filter(|byte| *byte != b':').collect();
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                let pairs = digits.chunks(2).map_while(|pair| Some(digit(pair[0])? * 16 + digit(*pair.get(1)?)?));
+                let bytes: Vec<u8> = pairs.filter_map(|byte| u8::try_from(byte).ok()).collect();
+                let whole = digits.len() == 64;
+                bytes.try_into().ok().filter(|_| whole).map(Self::Pinned).ok_or_else(bad)
+            }
+        }
+    }
+}
 
 /// Where to dial and what to ask for.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,6 +80,8 @@ pub struct Address {
     pub port: u16,
     /// The request's address, without credentials.
     pub uri: String,
+    pub carriage: Carriage,
+    pub trust: Trust,
     pub credentials: Option<Credentials>,
 }
 
@@ -28,9 +96,9 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = Error::BadAddress;
         let mut url = url::Url::parse(text.trim()).map_err(|error| bad(error.to_string()))?;
-        if url.scheme() != "rtsp" {
+        let Some((_, carriage, port)) = SCHEMES.iter().find(|(scheme, ..)| *scheme == url.scheme()).copied() else {
             return Err(bad(format!("scheme {} where rtsp is expected", url.scheme())));
-        }
+        };
         let host = match url.host() {
             Some(url::Host::Ipv6(ip)) => ip.to_string(),
             Some(host) => host.to_string(),
@@ -43,8 +111,15 @@ impl Address {
         // Both fail only for addresses without a host.
         let cleared = url.set_username("").and_then(|()| url.set_password(None));
         cleared.map_err(|()| bad("no host".to_owned()))?;
+        let trust = if carriage.tls { Trust::take(&mut url)? } else { Trust::Any };
         url.set_fragment(None);
-        Ok(Self { host, port: url.port().unwrap_or(DEFAULT_PORT), uri: url.into(), credentials })
+        let port = url.port().unwrap_or(port);
+        let mut uri = String::from(url);
+        if carriage.tunnel {
+            // Within the tunnel it is plain RTSP.
+            uri = uri.split_once("://").map_or_else(String::new, |(_, rest)| format!("rtsp://{rest}"));
+        }
+        Ok(Self { host, port, uri, carriage, trust, credentials })
     }
 }
 
@@ -78,10 +153,10 @@ pub fn base(given: Option<&str>, request: &str) -> String {
 fn repaired(given: &str, request: &str) -> Option<String> {
     let mut rest = given;
     // `rtsp://rtsp://host/`
-    while let Some(inner) = rest.strip_prefix("rtsp://").filter(|inner| inner.starts_with("rtsp://")) {
+    while let Some(inner) = without_scheme(rest).filter(|inner| without_scheme(inner).is_some()) {
         rest = inner;
     }
-    let text = if rest.starts_with("rtsp://") {
+    let text = if without_scheme(rest).is_some() {
         rest.to_owned()
     } else if rest.is_empty() || rest.contains("://") {
         return None;
@@ -97,6 +172,10 @@ fn repaired(given: &str, request: &str) -> Option<String> {
     Some(message::clean(&text))
 }
 
+fn without_scheme(address: &str) -> Option<&str> {
+    address.strip_prefix("rtsp://").or_else(|| address.strip_prefix("rtsps://"))
+}
+
 /// The address of a track or of all: the control behind its base, as text,
 /// which is what cameras and common clients do rather than RFC 3986.
 pub fn control(base: &str, control: Option<&str>) -> String {
@@ -104,7 +183,7 @@ pub fn control(base: &str, control: Option<&str>) -> String {
     if control == "*" || control.is_empty() {
         return base.to_owned();
     }
-    if control.to_ascii_lowercase().starts_with("rtsp://") {
+    if without_scheme(&control.to_ascii_lowercase()).is_some() {
         return repaired(control, base).unwrap_or_else(|| message::clean(control));
     }
     let joint = if base.ends_with('/') { "" } else { "/" };
@@ -127,6 +206,44 @@ mod tests {
     }
 
     #[test]
+    fn an_address_says_how_its_session_travels() {
+        let carriage = |tls, tunnel| Carriage { tls, tunnel };
+        let table = [
+            ("rtsp://cam/x", 554, carriage(false, false), "rtsp://cam/x"),
+            ("rtsps://cam/x", 322, carriage(true, false), "rtsps://cam/x"),
+            ("rtsps://cam:8554/x", 8554, carriage(true, false), "rtsps://cam:8554/x"),
+            ("rtsp+http://u:p@cam/x?a=1", 80, carriage(false, true), "rtsp://cam/x?a=1"),
+            ("rtsp+https://cam:8443/x", 8443, carriage(true, true), "rtsp://cam:8443/x"),
+        ];
+        for (text, port, carriage, uri) in table {
+            let address = Address::parse(text).expect(text);
+            assert_eq!((address.port, address.carriage, address.uri.as_str()), (port, carriage, uri), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_a_certificate_is_told_to_no_camera() {
+        let trust = |text: &str| {
+            let address = Address::parse(text)?;
+            assert_eq!(
+                address.uri.replace("?a=1", ""),
+                format!("{}//cam/x", if text.contains('+') { "rtsp:" } else { "rtsps:" })
+            );
+            Ok::<_, Error>(address.trust)
+        };
+        assert_eq!(trust("rtsps://cam/x"), Ok(Trust::Any));
+        assert_eq!(trust("rtsps://cam/x?tls=verify&a=1"), Ok(Trust::Authorities));
+        let pin = "0f:".repeat(31) + "0F";
+        assert_eq!(trust(&format!("rtsp+https://cam/x?a=1&tls=sha256:{pin}")), Ok(Trust::Pinned([15; 32])));
+        for bad in
+            ["verifi", "", "sha256:0f", "sha256:", &format!("sha256:{}", "zz".repeat(32)), &format!("sha256:{pin}f")]
+        {
+            let told = trust(&format!("rtsps://cam/x?tls={bad}"));
+            assert!(matches!(told, Err(Error::BadAddress(_))), "a slip must not weaken it: {bad} {told:?}");
+        }
+    }
+
+    #[test]
     fn other_addresses_are_refused_with_the_reason() {
         for bad in ["http://h/x", "nonsense", "rtsp://", ""] {
             assert!(matches!(Address::parse(bad), Err(Error::BadAddress(_))), "{bad}");
@@ -144,6 +261,7 @@ mod tests {
         let request = "rtsp://10.0.0.1:554/live?x=1";
         let table = [
             ("in order", "rtsp://10.0.0.1/live/", "rtsp://10.0.0.1/live/"),
+            ("of TLS", "rtsps://10.0.0.1/live/", "rtsps://10.0.0.1/live/"),
             ("without a scheme", "192.168.1.10:554/stream0/", "rtsp://192.168.1.10:554/stream0/"),
             ("with two", "rtsp://rtsp://10.0.0.1/live/", "rtsp://10.0.0.1/live/"),
             ("a path alone", "/live/", "rtsp://10.0.0.1:554/live/"),
@@ -167,6 +285,7 @@ mod tests {
             (Some("/trackID=1"), "rtsp://10.0.0.1/live/trackID=1"),
             (Some("rtsp://10.0.0.1/other/track1"), "rtsp://10.0.0.1/other/track1"),
             (Some("rtsp://rtsp://10.0.0.1/track1"), "rtsp://10.0.0.1/track1"),
+            (Some("RTSPS://10.0.0.1/track1"), "RTSPS://10.0.0.1/track1"),
             (Some("track 1"), "rtsp://10.0.0.1/live/track%201"),
         ];
         for (given, expected) in table {
