@@ -14,6 +14,7 @@ pub mod annexb;
 pub mod base64;
 pub mod bits;
 pub mod depacketise;
+pub mod flv;
 pub mod frame;
 pub mod nal;
 pub mod packetise;
@@ -25,6 +26,7 @@ pub use annexb::{AnnexBUnit, access_units, nals, to_annexb};
 pub use depacketise::{
     AccessUnit, Depacketiser, DropReason, MAX_UNIT_BYTES, MAX_UNIT_PACKETS, RtpPacket, UnknownCodec,
 };
+pub use flv::{FlvDemuxer, FlvError, FlvItem, FlvKind, FlvReader, FlvTag};
 pub use frame::{Codec, Frame, Timing, Track, TrackKind};
 pub use packetise::{InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise};
 pub use params::{ParameterSets, VideoInfo};
