@@ -229,7 +229,8 @@ function Screen(props: PlaybackProps): JSX.Element {
 
   function onKey(event: KeyboardEvent): void {
     const target = event.target
-    const busy = open() !== undefined || event.defaultPrevented
+    // Not `open()`: the browser tells of a dialog's end only after it is gone.
+    const busy = document.querySelector('dialog[open]') !== null || event.defaultPrevented
     if (busy || (target instanceof Element && target.closest('input, select, textarea, dialog, header') !== null)) return
     const act = actOf(event)
     if (act === undefined) return

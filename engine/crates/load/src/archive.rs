@@ -86,6 +86,8 @@ impl<'a> Maker<'a> {
         let clock = now_us.clone();
         let context = Context {
             volumes: vec![volume.clone()],
+            everywhere: vec![volume.clone()],
+            tiers: Vec::new(),
             keys: keys(&at("keys"), options.from_us)?,
             ledger_copies: at("ledgers"),
             encrypt: None,
