@@ -77,6 +77,8 @@ fn hint_of(reason: &Reason) -> Hint {
         | Reason::Protocol { .. }
         | Reason::Network { .. }
         | Reason::NoPublisher
+        | Reason::CertificateRefused { .. }
+        | Reason::Tls { .. }
         | Reason::BadUrl { .. } => GapReason::Network,
     };
     Hint { values: serde_json::Value::Object(values).to_string(), ..Hint::of(code) }
