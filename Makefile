@@ -73,7 +73,7 @@ docs-check: ## Links and anchors of the docs, length of files, lock files
 
 .PHONY: test-rust
 test-rust: ## Rust tests with coverage; under 80 % fails
-	@scripts/require.sh cargo cc ffmpeg
+	@scripts/require.sh cargo cc ffmpeg srt-live-transmit
 	@scripts/cargo_tool.sh cargo-llvm-cov
 	@scripts/test_rust.sh
 

@@ -14,6 +14,7 @@ packages_of() {
     gstreamer) echo gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad} gstreamer1.0-libav ;;
     postgresql) echo postgresql ;;
     python3) echo python3 python3-venv ;;
+    srt-live-transmit) echo srt-tools ;;
   esac
 }
 
