@@ -238,6 +238,9 @@ fn default_enabled() -> bool {
 pub struct StreamWish {
     /// May hold a password: never shown.
     pub url: String,
+    /// Plays while the first gives no video; it may hold a password too.
+    #[serde(default)]
+    pub backup: Option<String>,
     #[serde(default)]
     pub transport: Option<Transport>,
 }
@@ -259,6 +262,12 @@ impl DesiredState {
             }
             if !seen.insert(&camera.id) {
                 return Err(Error::new(Kind::Invalid, format!("camera {} is there twice", camera.id)));
+            }
+            let waits = |stream: &StreamWish| stream.url.starts_with("publish:");
+            if camera.streams.values().any(|stream| stream.backup.is_some() && waits(stream)) {
+                let message =
+                    format!("camera {}: a stream that waits for a publisher has no second address", camera.id);
+                return Err(Error::new(Kind::Invalid, message));
             }
             camera.recording().check().map_err(|message| Error::new(Kind::Invalid, message))?;
         }

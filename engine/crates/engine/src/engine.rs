@@ -363,7 +363,7 @@ impl Inner {
         self.sources.hub.ensure(key);
         let utc_us = self.sources.clock.now().utc_us;
         let reason = Some(vms_sources::Reason::Disabled);
-        let change = StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone() };
+        let change = StateChange { key: key.clone(), utc_us, state: State::Off, reason: reason.clone(), backup: false };
         (self.sources.listener)(change);
         SourceStatus {
             state: State::Off,
@@ -372,6 +372,7 @@ impl Inner {
             reconnects: 0,
             clock_offset_ms: None,
             lost_frames: 0,
+            backup: false,
         }
     }
 
@@ -437,6 +438,7 @@ fn wishes(desired: &DesiredState) -> BTreeMap<String, (SourceConfig, bool)> {
             let config = SourceConfig {
                 key: key.clone(),
                 address: stream.url.clone(),
+                backup: stream.backup.clone(),
                 transport: stream.transport.unwrap_or_default(),
             };
             wishes.insert(key.to_string(), (config, camera.enabled));

@@ -69,7 +69,8 @@ impl Journal {
             stream: Some(change.key.stream.as_str()),
             state: Some(change.state),
             reason: change.reason.clone(),
-            values: Map::new(),
+            // Only where the second address plays.
+            values: change.backup.then(|| ("backup".to_owned(), Value::Bool(true))).into_iter().collect(),
         });
     }
 

@@ -22,6 +22,8 @@ pub struct StreamReport {
     pub reconnects: u64,
     pub clock_offset_ms: Option<i64>,
     pub since_utc_us: i64,
+    /// The second address plays.
+    pub backup: bool,
 }
 
 impl StreamReport {
@@ -43,6 +45,7 @@ impl StreamReport {
             reconnects: source.reconnects,
             clock_offset_ms: source.clock_offset_ms,
             since_utc_us: source.since_utc_us,
+            backup: source.backup,
         }
     }
 }

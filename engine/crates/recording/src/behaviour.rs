@@ -50,7 +50,7 @@ impl Scene {
 
     fn source(&self, state: State, reason: Option<SourceReason>) {
         let utc_us = self.bench.now_us.load(Ordering::Relaxed);
-        self.bench.recorder.view.lock().take(&StateChange { key: key(), utc_us, state, reason });
+        self.bench.recorder.view.lock().take(&StateChange { key: key(), utc_us, state, reason, backup: false });
     }
 
     /// Stops in order; the ledger, after all was verified.

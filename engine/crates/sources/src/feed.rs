@@ -14,6 +14,11 @@ pub enum Item {
     Lost(DropReason),
     /// The camera's clock is so many milliseconds ahead of ours.
     CameraOffset(i64),
+    /// What follows comes from this one of two addresses, whose tracks are the
+    /// feed's from now on; a frame of video is next.
+    Address {
+        backup: bool,
+    },
 }
 
 /// One session with a camera or a publisher, from its first frame to its end.

@@ -15,6 +15,7 @@ use crate::clock::ServerClock;
 use crate::dial::Dialer;
 use crate::feed::{Feed, Item};
 use crate::open::{Means, Way, open};
+use crate::pair::{Addresses, Pair};
 use crate::reason::Reason;
 use crate::state::{Action, BackOff, Input, Machine, State};
 
@@ -39,6 +40,8 @@ pub struct SourceConfig {
     pub key: StreamKey,
     /// May hold a password: never logged.
     pub address: String,
+    /// Plays while the first gives no video; like it, never logged.
+    pub backup: Option<String>,
     pub transport: Transport,
 }
 
@@ -55,6 +58,8 @@ pub struct StateChange {
     pub utc_us: i64,
     pub state: State,
     pub reason: Option<Reason>,
+    /// The second address plays.
+    pub backup: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +72,8 @@ pub struct SourceStatus {
     pub clock_offset_ms: Option<i64>,
     /// Frames that never became whole.
     pub lost_frames: u64,
+    /// The second address plays.
+    pub backup: bool,
 }
 
 type Listener = Arc<dyn Fn(StateChange) + Send + Sync>;
@@ -104,6 +111,7 @@ impl Source {
             reconnects: 0,
             clock_offset_ms: None,
             lost_frames: 0,
+            backup: false,
         }));
         let cancel = CancellationToken::new();
         let goodbyes = TaskTracker::new();
@@ -120,6 +128,7 @@ impl Source {
             shared,
             means,
             status: status.clone(),
+            moved: false,
         };
         let task = tokio::spawn(runner.run(cancel.clone()));
         Self { config, status, cancel, task }
@@ -157,6 +166,8 @@ struct Runner {
     shared: Shared,
     means: Means,
     status: Arc<Mutex<SourceStatus>>,
+    /// The other address plays from the next picture on.
+    moved: bool,
 }
 
 impl Runner {
@@ -190,8 +201,7 @@ impl Runner {
 
     async fn attempt_opened(&mut self) -> Duration {
         self.step(Input::Dial);
-        let limit = self.shared.timeouts.open;
-        let reason = match open(&self.config.address, self.config.transport, &self.means, limit).await {
+        let reason = match self.open().await {
             Ok(feed) => {
                 self.machine.keeps_dead_sessions = feed.keeps_dead_sessions();
                 match self.play(feed).await {
@@ -205,6 +215,21 @@ impl Runner {
             Action::Wait(wait) => wait,
             Action::None => self.shared.back_off.min,
         }
+    }
+
+    async fn open(&self) -> Result<Box<dyn Feed>, Reason> {
+        let SourceConfig { address, backup, transport, .. } = &self.config;
+        let limit = self.shared.timeouts.open;
+        let Some(backup) = backup else { return open(address, *transport, &self.means, limit).await };
+        let addresses = Addresses {
+            first: address.clone(),
+            second: backup.clone(),
+            transport: *transport,
+            limit,
+            no_video: self.shared.timeouts.no_video,
+            back_off: self.shared.back_off,
+        };
+        Ok(Box::new(Pair::open(addresses, &self.means).await?))
     }
 
     /// Waits for publishers and plays each; whoever calls again is taken at once.
@@ -265,8 +290,10 @@ impl Runner {
             Item::Frame(frame) => {
                 if frame.kind == TrackKind::Video {
                     self.step(Input::Video);
-                    let key = &self.config.key;
-                    publisher.get_or_insert_with(|| self.shared.hub.publish(key, session.tracks().to_vec()));
+                    // Taken over while the last publisher holds it, so that readers stay.
+                    if publisher.is_none() || std::mem::take(&mut self.moved) {
+                        *publisher = Some(self.shared.hub.publish(&self.config.key, session.tracks().to_vec()));
+                    }
                 }
                 publisher.as_mut().is_none_or(|publisher| publisher.push(frame))
             }
@@ -279,6 +306,15 @@ impl Runner {
             }
             Item::CameraOffset(offset) => {
                 self.status.lock().clock_offset_ms = Some(offset);
+                true
+            }
+            Item::Address { backup } => {
+                self.moved = true;
+                let before = std::mem::replace(&mut self.status.lock().backup, backup);
+                // The first picture tells it otherwise.
+                if before != backup && self.machine.state() == State::Live {
+                    self.tell();
+                }
                 true
             }
         }
@@ -294,6 +330,7 @@ impl Runner {
             utc_us: self.shared.clock.now().utc_us,
             state: self.machine.state(),
             reason: Some(Reason::ClockStep),
+            backup: self.status.lock().backup,
         };
         (self.shared.listener)(change);
     }
@@ -310,14 +347,16 @@ impl Runner {
     fn tell(&self) {
         let utc_us = self.shared.clock.now().utc_us;
         let (state, reason) = (self.machine.state(), self.machine.reason().cloned());
-        {
+        let backup = {
             let mut status = self.status.lock();
             if status.state != state {
                 status.since_utc_us = utc_us;
             }
             (status.state, status.reason) = (state, reason.clone());
-        }
-        (self.shared.listener)(StateChange { key: self.config.key.clone(), utc_us, state, reason });
+            status.backup &= matches!(state, State::Live | State::Stalled);
+            status.backup
+        };
+        (self.shared.listener)(StateChange { key: self.config.key.clone(), utc_us, state, reason, backup });
     }
 }
 

@@ -58,7 +58,7 @@ impl BackOff {
 
 /// How long a camera whose server keeps dead TCP sessions alive (live555
 /// before 2017.06.04) is left alone, so that they expire.
-const DEAD_SESSION_EXPIRY: Duration = Duration::from_secs(65);
+pub const DEAD_SESSION_EXPIRY: Duration = Duration::from_secs(65);
 
 #[derive(Debug)]
 pub struct Machine {

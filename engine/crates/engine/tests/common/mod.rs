@@ -22,13 +22,19 @@ pub fn engine() -> Engine {
 
 /// An engine that calls cameras in these networks only.
 pub fn engine_that_calls(networks: &str) -> Engine {
+    engine_with(networks, 400)
+}
+
+/// The same; a stream is down after so many milliseconds without video.
+pub fn engine_with(networks: &str, no_video_ms: u64) -> Engine {
     let config = r#"{
         "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true},
         "rtsp": {"bind": "127.0.0.1:0"},
         "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
-        "backoff_ms": [20, 100], "no_video_ms": 400, "allowed_networks": NETWORKS
+        "backoff_ms": [20, 100], "no_video_ms": NO_VIDEO, "allowed_networks": NETWORKS
     }"#
-    .replace("NETWORKS", networks);
+    .replace("NETWORKS", networks)
+    .replace("NO_VIDEO", &no_video_ms.to_string());
     Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
 }
 

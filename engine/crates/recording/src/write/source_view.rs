@@ -90,7 +90,7 @@ mod tests {
     use vms_hub::{StreamKey, StreamName};
 
     fn change(state: State, reason: Option<Reason>) -> StateChange {
-        StateChange { key: StreamKey::new("gate", StreamName::Main), utc_us: 0, state, reason }
+        StateChange { key: StreamKey::new("gate", StreamName::Main), utc_us: 0, state, reason, backup: false }
     }
 
     #[test]
