@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use vms_access::{Access, Now, Revocation};
-use vms_front::{Front, FrontConfig, FrontError, TlsConfig, TlsFiles};
+use vms_front::{Front, FrontConfig, FrontError, Tls, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_recording::io::RealDisk;
 use vms_recording::{Means, Recording, StartError};
-use vms_sinks::rtsp::RtspServer;
+use vms_sinks::rtsp::{Handshake, RtspServer, Secured};
 use vms_sinks::sound::Sounds;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
@@ -103,7 +103,7 @@ impl Engine {
         let access = Access::new(config.front.open);
         let rtsp = {
             let _inside = runtime.enter();
-            RtspServer::start(config.rtsp.bind, hub.clone(), access.clone())
+            RtspServer::start_with(config.rtsp.bind, hub.clone(), access.clone(), handshake(config)?)
                 .map_err(cannot_bind("RTSP", config.rtsp.bind))?
         };
         let sounds = Sounds::new(hub.clone());
@@ -234,6 +234,20 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// TLS for players of RTSP, wherever there is a pair of files.
+fn handshake(config: &EngineConfig) -> Result<Option<Handshake>, Error> {
+    let Some(section) = &config.front.tls else { return Ok(None) };
+    let files = TlsFiles { certificate: section.certificate.clone(), key: section.key.clone() };
+    let tls = Tls::load(files).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+    let tls = Arc::new(tls);
+    let followed = tls.clone();
+    tokio::spawn(async move { followed.follow().await });
+    Ok(Some(Arc::new(move |socket, peer| {
+        let tls = tls.clone();
+        Box::pin(async move { Ok(Box::new(tls.accept(socket, peer).await?) as Box<dyn Secured>) })
+    })))
 }
 
 /// Opens the volumes, where recording is configured.

@@ -25,4 +25,4 @@ mod whep;
 
 pub use recorded::{Find, NotRecorded, Recorded, Recordings, Wanted};
 pub use serve::{Front, FrontConfig, FrontError, MetricsText, TlsConfig};
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles};

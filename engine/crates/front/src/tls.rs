@@ -52,6 +52,7 @@ pub enum TlsError {
 /// When a file was written, as far as its system tells; `None` where there is none.
 type Look = [Option<(SystemTime, u64)>; 2];
 
+/// Shakes hands with clients, by one pair of files.
 pub struct Tls {
     files: TlsFiles,
     served: Mutex<Arc<ServerConfig>>,
@@ -61,6 +62,10 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// Reads the pair.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or used.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         // Before they are read: a change in between is seen as one.
         let look = look(&files);
@@ -70,6 +75,9 @@ impl Tls {
     }
 
     /// Shakes hands, within the limits.
+    ///
+    /// # Errors
+    /// When the client is too slow, one of too many, or speaks no TLS 1.3.
     pub async fn accept(&self, socket: TcpStream, peer: IpAddr) -> io::Result<TlsStream<TcpStream>> {
         let _counted = Counted::new(&self.by_address, peer)
             .ok_or_else(|| io::Error::other("too many handshakes of one address at once"))?;

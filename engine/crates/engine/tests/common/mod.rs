@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use vms_camsim::{Farm, FarmConfig};
@@ -27,13 +27,27 @@ pub fn engine_that_calls(networks: &str) -> Engine {
 
 /// The same; a stream is down after so many milliseconds without video.
 pub fn engine_with(networks: &str, no_video_ms: u64) -> Engine {
+    start(networks, no_video_ms, "null")
+}
+
+/// An engine whose listeners speak TLS too, by a pair of PEM files.
+pub fn engine_with_tls(certificate: &Path, key: &Path) -> Engine {
+    let (certificate, key) = (certificate.display(), key.display());
+    let tls = format!(
+        r#"{{"certificate": "{certificate}", "key": "{key}", "origin": false, "players": false, "strict_transport": false}}"#
+    );
+    start("null", 400, &tls)
+}
+
+fn start(networks: &str, no_video_ms: u64, tls: &str) -> Engine {
     let config = r#"{
-        "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true},
+        "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true, "tls": TLS},
         "rtsp": {"bind": "127.0.0.1:0"},
         "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
         "backoff_ms": [20, 100], "no_video_ms": NO_VIDEO, "allowed_networks": NETWORKS
     }"#
     .replace("NETWORKS", networks)
+    .replace("TLS", tls)
     .replace("NO_VIDEO", &no_video_ms.to_string());
     Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
 }

@@ -1,15 +1,16 @@
 //! The shell around one RTSP connection: reads requests, writes frames.
 
+use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rtsp_types::{Message, ParseError, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 use vms_access::Ticket;
 use vms_hub::{Delivery, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
@@ -18,7 +19,9 @@ use vms_media::Track;
 use super::RtspMetrics;
 use super::gate::Gate;
 use super::report::SenderState;
-use super::session::{Answer, FirstPacket, Session, requested};
+use super::session::{Answer, FirstPacket, Session, TIMEOUT_S, Way, requested};
+use super::udp::Ports;
+use super::wire::{self, Handshake, Reading, Writing};
 
 /// A request with its headers and body may be so long.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -26,14 +29,38 @@ const MAX_REQUEST: usize = 16 * 1024;
 const IDLE: Duration = Duration::from_secs(60);
 /// A client that takes nothing for so long is gone.
 const WRITE_STALLED: Duration = Duration::from_secs(30);
+/// A player whose media go by UDP and of whom nothing was heard for so long is
+/// gone, though his connection stands.
+const UNHEARD: Duration = Duration::from_secs(TIMEOUT_S as u64 + 5);
 /// DESCRIBE waits so long for a camera that has not answered yet.
 const DESCRIBE_WAIT: Duration = Duration::from_secs(5);
 
-pub async fn serve(socket: TcpStream, hub: Hub, gate: Gate, metrics: Arc<RtspMetrics>) -> io::Result<()> {
+pub async fn serve(
+    socket: TcpStream,
+    handshake: Option<Handshake>,
+    hub: Hub,
+    gate: Gate,
+    metrics: Arc<RtspMetrics>,
+) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    let (read, write) = socket.into_split();
-    let session = Session::new(format!("{:016x}", rand::random::<u64>()));
-    let mut connection = Connection { read, write, input: BytesMut::new(), session, hub, gate, metrics };
+    let (own, peer) = (socket.local_addr()?.ip(), socket.peer_addr()?.ip());
+    let opened = tokio::time::timeout(IDLE, wire::open(socket, peer, handshake.as_ref())).await;
+    let (read, write) = opened.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let session = Session::new(format!("{:016x}", rand::random::<u64>()), !write.is_secure());
+    let ports = Ports::default();
+    let mut connection = Connection {
+        read,
+        write,
+        input: BytesMut::new(),
+        session,
+        hub,
+        gate,
+        metrics,
+        own,
+        peer,
+        ports,
+        heard: Instant::now(),
+    };
     match connection.until_play().await? {
         Some(playing) => {
             connection.metrics.readers.fetch_add(1, Ordering::Relaxed);
@@ -47,13 +74,19 @@ pub async fn serve(socket: TcpStream, hub: Hub, gate: Gate, metrics: Arc<RtspMet
 }
 
 struct Connection {
-    read: OwnedReadHalf,
-    write: OwnedWriteHalf,
+    read: Reading,
+    write: Writing,
     input: BytesMut,
     session: Session,
     hub: Hub,
     gate: Gate,
     metrics: Arc<RtspMetrics>,
+    /// Our address and the player's.
+    own: IpAddr,
+    peer: IpAddr,
+    ports: Ports,
+    /// When the player last said anything.
+    heard: Instant,
 }
 
 /// A started reader, with the frame it was asked for to write RTP-Info.
@@ -113,14 +146,21 @@ impl Connection {
         let request = owned.clone().map_body(|_| &[][..]);
         let hub = self.hub.clone();
         if let Some(refusal) = self.gate.refuse(&request, requested(&request).map(|(key, _)| key).as_ref()) {
-            self.write.write_all(&refusal).await?;
+            self.say(&refusal).await?;
             return Ok(Step::Go);
         }
         let out = match self.session.answer(&request, &|key| hub.stream(key)) {
             Answer::Now(bytes) => bytes,
             Answer::Bye(bytes) => {
-                self.write.write_all(&bytes).await?;
+                self.say(&bytes).await?;
                 return Ok(Step::End);
+            }
+            Answer::Ports { track, theirs } => {
+                let ours = self.ports.open(track, self.own, self.peer, theirs);
+                if let Err(error) = &ours {
+                    tracing::warn!(%error, "no UDP ports for a player");
+                }
+                self.session.set_up_by_udp(&request, track, theirs, ours.ok())
             }
             Answer::Describe(key) => {
                 let tracks = self.tracks_of(&key).await;
@@ -130,7 +170,7 @@ impl Connection {
                 let ticket = match self.gate.enter(&request, stream.key()) {
                     Ok(ticket) => ticket,
                     Err(refusal) => {
-                        self.write.write_all(&refusal).await?;
+                        self.say(&refusal).await?;
                         return Ok(Step::Go);
                     }
                 };
@@ -139,12 +179,17 @@ impl Connection {
                 }
                 let playing = self.start(&stream, ticket);
                 let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
-                self.write.write_all(&bytes).await?;
+                self.say(&bytes).await?;
                 return Ok(Step::Play(Box::new(playing)));
             }
         };
-        self.write.write_all(&out).await?;
+        self.say(&out).await?;
         Ok(Step::Go)
+    }
+
+    async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write.write_all(bytes).await?;
+        self.write.flush().await
     }
 
     /// The stream's tracks, waiting a while for a camera that is connecting.
@@ -189,11 +234,15 @@ impl Connection {
             if self.drain(&mut playing).await? {
                 return Ok(());
             }
+            let unheard = tokio::time::sleep_until((self.heard + UNHEARD).into());
             tokio::select! {
                 biased;
                 () = playing.revoked.notified() => return Ok(()),
                 () = playing.wake.notified() => {}
+                () = poll_fn(|cx| self.ports.poll_heard(cx)) => self.heard = Instant::now(),
+                () = unheard, if !self.ports.is_empty() => return Err(io::ErrorKind::TimedOut.into()),
                 read = self.read.read_buf(&mut self.input) => {
+                    self.heard = Instant::now();
                     if read? == 0 || self.keep_alive().await? {
                         return Ok(());
                     }
@@ -230,21 +279,27 @@ impl Connection {
 
     async fn send(&mut self, delivery: &Delivery, senders: &mut [SenderState]) -> io::Result<()> {
         let frame = &delivery.frame;
-        let Some(channel) = self.session.channel(frame.track_index) else { return Ok(()) };
+        let Some(way) = self.session.way(frame.track_index) else { return Ok(()) };
+        let channel = if let Way::Channel(channel) = way { channel } else { frame.channel() };
         let time = delivery.burst.map_or(frame.rtp_time, |burst| burst.compressed_time());
         let bytes: Bytes = if channel == frame.channel() && time == frame.rtp_time {
             frame.interleaved().clone()
         } else {
             frame.interleaved_at(channel, time)
         };
-        self.write_or_give_up(&bytes).await?;
+        match way {
+            Way::Channel(_) => self.write_or_give_up(&bytes).await?,
+            Way::Ports(..) => self.ports.send(frame.track_index, &bytes).await,
+        }
         self.metrics.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         if let Some(sender) = senders.get_mut(usize::from(frame.track_index)) {
             sender.count(frame);
             // A time of the burst is not the frame's own: no report on it.
             let report = delivery.burst.is_none().then(|| sender.due(frame, channel + 1)).flatten();
-            if let Some(report) = report {
-                self.write_or_give_up(&report).await?;
+            match (report, way) {
+                (Some(report), Way::Channel(_)) => self.write_or_give_up(&report).await?,
+                (Some(report), Way::Ports(..)) => self.ports.report(frame.track_index, &report).await,
+                (None, _) => {}
             }
         }
         Ok(())
@@ -252,15 +307,11 @@ impl Connection {
 
     /// Nearly always one `write`; a timer is set up only for a full socket.
     async fn write_or_give_up(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = match self.write.try_write(bytes) {
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
-        };
+        let written = self.write.try_write(bytes)?;
         if written == bytes.len() {
             return Ok(());
         }
-        let rest = self.write.write_all(&bytes[written..]);
+        let rest = self.say(&bytes[written..]);
         tokio::time::timeout(WRITE_STALLED, rest).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 }

@@ -1,15 +1,18 @@
 //! The RTSP server: any stream of the hub over TCP interleaved, one write a
-//! frame a reader (RFC 2326).
+//! frame a reader, inside of TLS too, or by UDP (RFC 2326).
 //!
 //! `session` answers requests without IO, `describe` writes the session
 //! description, `gate` asks who may, `connection` is the thin shell around a
-//! socket, `report` writes sender reports.
+//! socket, `wire` the socket or TLS in it, `udp` the ports of media, `report`
+//! writes sender reports.
 
 mod connection;
 mod describe;
 mod gate;
 mod report;
 mod session;
+mod udp;
+mod wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +23,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::Access;
 use vms_hub::Hub;
+
+pub use wire::{Handshake, Secured};
 
 /// Connections beyond this are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -40,14 +45,20 @@ pub struct RtspServer {
 }
 
 impl RtspServer {
-    /// Binds and serves on the current runtime.
+    /// Binds and serves on the current runtime, without TLS.
     pub fn start(bind: SocketAddr, hub: Hub, access: Access) -> io::Result<Self> {
+        Self::start_with(bind, hub, access, None)
+    }
+
+    /// The same; who begins with TLS is served with it.
+    pub fn start_with(bind: SocketAddr, hub: Hub, access: Access, handshake: Option<Handshake>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(bind)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (metrics, cancel) = (Arc::new(RtspMetrics::default()), CancellationToken::new());
-        tokio::spawn(accept(listener, hub, access, metrics.clone(), cancel.clone()));
+        let doors = Doors { hub, access, handshake, metrics: metrics.clone() };
+        tokio::spawn(accept(listener, doors, cancel.clone()));
         Ok(Self { address, metrics, cancel })
     }
 
@@ -72,7 +83,16 @@ impl Drop for RtspServer {
     }
 }
 
-async fn accept(listener: TcpListener, hub: Hub, access: Access, metrics: Arc<RtspMetrics>, cancel: CancellationToken) {
+/// What every connection is served with.
+struct Doors {
+    hub: Hub,
+    access: Access,
+    handshake: Option<Handshake>,
+    metrics: Arc<RtspMetrics>,
+}
+
+async fn accept(listener: TcpListener, doors: Doors, cancel: CancellationToken) {
+    let metrics = &doors.metrics;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -91,12 +111,12 @@ async fn accept(listener: TcpListener, hub: Hub, access: Access, metrics: Arc<Rt
             metrics.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        let (hub, metrics, cancel) = (hub.clone(), metrics.clone(), cancel.clone());
-        let gate = gate::Gate::new(access.clone());
+        let (hub, metrics, cancel) = (doors.hub.clone(), metrics.clone(), cancel.clone());
+        let (gate, handshake) = (gate::Gate::new(doors.access.clone()), doors.handshake.clone());
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
-                ended = connection::serve(socket, hub, gate, metrics.clone()) => {
+                ended = connection::serve(socket, handshake, hub, gate, metrics.clone()) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "an RTSP connection ended");
                     }
