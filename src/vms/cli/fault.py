@@ -18,6 +18,8 @@ FAULTS = (
     "no_parameter_sets:at_all",
     "sets_only_in_sdp",
     "bad_sdp:FORM",
+    "bad_answer:FORM",
+    "bad_payload:FORM",
     "clock_jump:SECONDS",
     "audio_only",
     "not_rtsp",

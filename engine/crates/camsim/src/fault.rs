@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::FarmError;
+use crate::spoil::{BadAnswer, BadPayload};
 
 /// A fault, on a camera until it is taken back, or on one connection by
 /// `?fault=KIND[:VALUE]` in its address.
@@ -39,6 +40,10 @@ pub enum Fault {
     SetsOnlyInSdp,
     /// One of the SDP forms that cameras are known for.
     BadSdp { form: BadSdp },
+    /// One of the forms of answers that cameras are known for.
+    BadAnswer { form: BadAnswer },
+    /// One of the forms of packets that cameras are known for.
+    BadPayload { form: BadPayload },
     /// The camera's clock stands so much later, RTP and RTCP alike.
     ClockJump { seconds: f64 },
     /// The video is described but only audio comes.
@@ -114,6 +119,7 @@ impl Fault {
                 | Self::NoParameterSets { .. }
                 | Self::SetsOnlyInSdp
                 | Self::BadSdp { .. }
+                | Self::BadAnswer { .. }
                 | Self::AudioOnly
                 | Self::NotRtsp
         )
@@ -144,6 +150,8 @@ impl FromStr for Fault {
             ("close", _) => Self::Close { after_s: number(0.0)? as f32 },
             ("clock_jump", _) => Self::ClockJump { seconds: number(60.0)? },
             ("bad_sdp", _) => Self::BadSdp { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
+            ("bad_answer", _) => Self::BadAnswer { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
+            ("bad_payload", _) => Self::BadPayload { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
             ("no_parameter_sets", "at_all") => Self::NoParameterSets { in_band: false },
             ("no_parameter_sets", "") => Self::NoParameterSets { in_band: true },
             ("stall", "") => Self::Stall,
@@ -175,6 +183,8 @@ impl fmt::Display for Fault {
             Self::NoParameterSets { in_band: false } => f.write_str("no_parameter_sets:at_all"),
             Self::SetsOnlyInSdp => f.write_str("sets_only_in_sdp"),
             Self::BadSdp { form } => write!(f, "bad_sdp:{form}"),
+            Self::BadAnswer { form } => write!(f, "bad_answer:{form}"),
+            Self::BadPayload { form } => write!(f, "bad_payload:{form}"),
             Self::ClockJump { seconds } => write!(f, "clock_jump:{seconds}"),
             Self::AudioOnly => f.write_str("audio_only"),
             Self::NotRtsp => f.write_str("not_rtsp"),
@@ -251,6 +261,8 @@ mod tests {
             (r#"{"kind":"bad_sdp","form":"no_origin"}"#, "bad_sdp:no_origin"),
             (r#"{"kind":"bad_sdp","form":"annex_b_sets"}"#, "bad_sdp:annex_b_sets"),
             (r#"{"kind":"bad_sdp","form":"stray_fmtp"}"#, "bad_sdp:stray_fmtp"),
+            (r#"{"kind":"bad_answer","form":"one_channel"}"#, "bad_answer:one_channel"),
+            (r#"{"kind":"bad_payload","form":"annex_b"}"#, "bad_payload:annex_b"),
             (r#"{"kind":"clock_jump","seconds":-5}"#, "clock_jump:-5"),
             (r#"{"kind":"audio_only"}"#, "audio_only"),
             (r#"{"kind":"not_rtsp"}"#, "not_rtsp"),
@@ -264,7 +276,17 @@ mod tests {
             assert_eq!(fault, fault.to_string().parse().expect(short));
             assert_eq!(Fault::read(json).expect(json), Some(fault));
         }
-        for bad in ["", "melt", "drop:x", "drop:nan", "stall:5", "bad_sdp:nice", "no_parameter_sets:x"] {
+        for bad in [
+            "",
+            "melt",
+            "drop:x",
+            "drop:nan",
+            "stall:5",
+            "bad_sdp:nice",
+            "bad_answer:none",
+            "bad_payload",
+            "no_parameter_sets:x",
+        ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
         assert!(Fault::read(r#"{"kind":"drop","percent":1,"extra":1}"#).is_err());

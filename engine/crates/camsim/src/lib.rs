@@ -24,8 +24,10 @@ mod scene;
 mod sdp;
 mod server;
 mod session;
+mod spoil;
 
 pub use audio::Sound;
 pub use config::{FarmConfig, FarmError};
 pub use farm::{Farm, FarmStats};
 pub use fault::{BadSdp, Fault};
+pub use spoil::{BadAnswer, BadPayload};

@@ -7,6 +7,7 @@ use vms_media::{Codec, annexb, nals};
 
 use crate::fault::Fault;
 use crate::scene::{Scene, SceneFrame};
+use crate::spoil;
 
 /// A packet on its way out.
 #[derive(Clone, Debug)]
@@ -17,11 +18,13 @@ pub struct Outgoing {
     pub lost: bool,
     /// Sent under another session's name.
     pub foreign: bool,
+    /// Its time is a tick before the frame's.
+    pub early: bool,
 }
 
 impl Outgoing {
-    fn new((marker, payload): (bool, Bytes)) -> Self {
-        Self { marker, payload, lost: false, foreign: false }
+    pub fn new((marker, payload): (bool, Bytes)) -> Self {
+        Self { marker, payload, lost: false, foreign: false, early: false }
     }
 }
 
@@ -40,6 +43,10 @@ pub fn packets(
             scene.payloads(&without_sets(&scene.codec, &data)).into_iter().map(Outgoing::new).collect()
         }
         Fault::BigPackets => big_packets(&scene.codec, &data),
+        Fault::BadPayload { form } => {
+            let healthy = scene.payloads(&data).into_iter().map(Outgoing::new).collect();
+            spoil::packets(*form, &scene.codec, &data, healthy)
+        }
         _ => scene.payloads(&data).into_iter().map(Outgoing::new).collect(),
     };
     match fault {

@@ -20,6 +20,7 @@ use crate::fault::{Fault, Faults};
 use crate::pacer::Pacer;
 use crate::sdp;
 use crate::session::{Connection, Session, Transport};
+use crate::spoil::{self, BadAnswer};
 
 /// No request is longer.
 const MAX_REQUEST: usize = 64 << 10;
@@ -285,6 +286,13 @@ impl Client {
             self.connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
             return false;
         }
+        let bad = match &fault {
+            Some(Fault::BadAnswer { form }) => Some(*form),
+            _ => None,
+        };
+        if bad == Some(BadAnswer::HangsUpOnGetParameter) && *request.method() == Method::GetParameter {
+            return false;
+        }
         let is_options = *request.method() == Method::Options;
         let answer = if !is_options && !self.may_enter(request, fault.as_ref()) {
             let challenge = format!(r#"Digest realm="{}", nonce="{}""#, auth::REALM, self.nonce);
@@ -292,7 +300,9 @@ impl Client {
         } else {
             self.respond(request, uri, target, fault.as_ref())
         };
-        self.connection.send(answer.write(cseq).as_bytes());
+        let text = answer.write(cseq);
+        let text = bad.map_or(Some(text.clone()), |form| spoil::answer(form, request.method(), text));
+        self.connection.send(text.unwrap_or_default().as_bytes());
         !answer.close
     }
 
@@ -322,6 +332,10 @@ impl Client {
 
     fn may_enter(&self, request: &Request<Vec<u8>>, fault: Option<&Fault>) -> bool {
         if fault == Some(&Fault::WrongPassword) {
+            return false;
+        }
+        let names_itself = request.header(&headers::USER_AGENT).is_some();
+        if fault == Some(&Fault::BadAnswer { form: BadAnswer::WantsUserAgent }) && !names_itself {
             return false;
         }
         let Some((name, password)) = &self.server.config.user else {
@@ -373,7 +387,9 @@ impl Client {
             return Answer::new("404 Not Found");
         }
         let wanted = header(request, &headers::TRANSPORT).unwrap_or_default();
-        let Some((transport, echo)) = self.transport(wanted, track) else {
+        // The channels count on from here.
+        let other = fault == Some(&Fault::BadAnswer { form: BadAnswer::OtherChannels });
+        let Some((transport, echo)) = self.transport(wanted, track, if other { 6 } else { 0 }) else {
             return Answer::new("461 Unsupported Transport");
         };
         let mut slot = self.session.borrow_mut();
@@ -391,7 +407,7 @@ impl Client {
 
     /// The first way of the client's list that is served here, and how it is
     /// said back.
-    fn transport(&self, wanted: &str, track: usize) -> Option<(Transport, String)> {
+    fn transport(&self, wanted: &str, track: usize, shift: u8) -> Option<(Transport, String)> {
         wanted.split(',').find_map(|way| {
             let mut parts = way.trim().split(';').map(str::trim);
             let protocol = parts.next()?;
@@ -405,7 +421,7 @@ impl Client {
                 "RTP/AVP/TCP" => {
                     let default = (track * 2) as u16;
                     let (channel, _) = pair("interleaved").unwrap_or((default, default + 1));
-                    let channel = u8::try_from(channel).ok().filter(|c| *c < 254)?;
+                    let channel = u8::try_from(channel).ok()?.checked_add(shift).filter(|c| *c < 254)?;
                     let echo = format!("RTP/AVP/TCP;unicast;interleaved={channel}-{}", channel + 1);
                     Some((Transport::Tcp { channel }, echo))
                 }

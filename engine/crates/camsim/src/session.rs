@@ -290,7 +290,7 @@ impl Session {
     fn write_faulty(&self, track: &mut TrackState, tick: &Tick<'_>, fault: &Fault, out: &mut Vec<u8>) {
         match fault {
             Fault::ClockJump { seconds } => return write_healthy(track, tick, *seconds, out),
-            Fault::Delay { .. } | Fault::Close { .. } | Fault::BadSdp { .. } => {
+            Fault::Delay { .. } | Fault::Close { .. } | Fault::BadSdp { .. } | Fault::BadAnswer { .. } => {
                 return write_healthy(track, tick, 0.0, out);
             }
             _ => {}
@@ -312,6 +312,9 @@ impl Session {
             }
             let mut seq = first.wrapping_add(place);
             let mut stamp = stamp;
+            if packet.early {
+                stamp.timestamp = stamp.timestamp.wrapping_sub(1);
+            }
             if packet.foreign {
                 stamp.ssrc ^= 0x5555_5555;
                 put_packet(out, stamp, &mut seq, VIDEO_TYPE, true, &packet.payload);

@@ -6,6 +6,7 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -88,6 +89,28 @@ fn a_stream_is_played_by_tcp_udp_and_tls_on_one_port() {
         chain.play(4, &format!("rtsps://{port}/gate"), "udp"),
     ];
     assert!(played.iter().all(|report| report.width == Some(160)), "{played:?}");
+}
+
+/// How many pictures FFmpeg decodes of the first second.
+fn decoded(address: &str, transport: &str) -> usize {
+    let told = Command::new("ffprobe")
+        .args(["-v", "error", "-rtsp_transport", transport, "-read_intervals", "%+1"])
+        .args(["-select_streams", "v", "-show_entries", "frame=pict_type", "-of", "csv=p=0", address])
+        .output()
+        .expect("ffprobe is missing: scripts/require.sh ffmpeg");
+    assert!(told.status.success(), "{address} by {transport}: {}", String::from_utf8_lossy(&told.stderr));
+    String::from_utf8_lossy(&told.stdout).lines().count()
+}
+
+#[test]
+fn ffmpeg_plays_it_by_every_transport() {
+    let pair = Pair::new("ffmpeg");
+    let chain = Chain::new(engine_with_tls(&pair.folder.join("certificate.pem"), &pair.folder.join("key.pem")));
+    let port = chain.rtsp();
+    for (scheme, transport) in [("rtsp", "tcp"), ("rtsp", "udp"), ("rtsps", "tcp")] {
+        let pictures = decoded(&format!("{scheme}://{port}/gate"), transport);
+        assert!(pictures >= 20, "{scheme} by {transport}: {pictures} pictures");
+    }
 }
 
 /// Says a request and reads its answer, which has no body.
