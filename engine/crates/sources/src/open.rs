@@ -11,6 +11,7 @@ use crate::clock::ServerClock;
 use crate::dial::Dialer;
 use crate::feed::Feed;
 use crate::reason::Reason;
+use crate::rtmp;
 use crate::rtsp::Habit;
 use crate::session::Session;
 use crate::source::Transport;
@@ -66,6 +67,7 @@ pub(crate) async fn open(
             "rtsp" | "rtsps" | "rtsp+http" | "rtsp+https" => {
                 Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>)
             }
+            "rtmp" | "rtmps" => Ok(Box::new(rtmp::open(address, means).await?) as Box<dyn Feed>),
             "" => Err(Reason::BadUrl { detail: "it names no protocol".into() }),
             other => Err(Reason::BadUrl { detail: format!("{other} is no protocol of a camera") }),
         }

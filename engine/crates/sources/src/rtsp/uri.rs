@@ -44,7 +44,7 @@ pub enum Trust {
 
 impl Trust {
     /// Takes it out of an address.
-    fn take(url: &mut url::Url) -> Result<Self, Error> {
+    pub(crate) fn take(url: &mut url::Url) -> Result<Self, Error> {
         let query = url.query().unwrap_or_default().to_owned();
         let (asked, others): (Vec<_>, Vec<_>) = query.split('&').partition(|part| part.starts_with("tls="));
         if let Some(asked) = asked.last() {

@@ -1,0 +1,187 @@
+//! Frames of FLV, for RTMP and for cameras over HTTP.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vms_media::{AccessUnit, FlvDemuxer, FlvError, FlvItem, FlvKind, Timing, Track, TrackKind};
+
+use crate::clock::{ServerClock, StreamClock};
+use crate::feed::{Item, TimedTrack};
+use crate::reason::Reason;
+
+/// How long a stream's audio is waited for once its video is there: FLV says
+/// nowhere what will come, and a stream's tracks are told once.
+const AUDIO_WAIT_US: i64 = 300_000;
+/// Units that wait meanwhile; more means that video never comes.
+const MAX_EARLY: usize = 256;
+
+impl From<FlvError> for Reason {
+    fn from(error: FlvError) -> Self {
+        match error {
+            FlvError::UnknownVideo(codec) => Self::UnknownCodec { codec },
+            FlvError::NotFlv => Self::Protocol { detail: "it sends no FLV".into() },
+        }
+    }
+}
+
+/// Demuxer, and clocks of the tracks.
+pub struct FlvFrames {
+    clock: Arc<ServerClock>,
+    demuxer: FlvDemuxer,
+    items: Vec<FlvItem>,
+    /// What came before the tracks were settled.
+    early: VecDeque<(TrackKind, AccessUnit, Timing)>,
+    timed: Vec<TimedTrack>,
+    tracks: Vec<Track>,
+    pub queue: VecDeque<Item>,
+}
+
+impl FlvFrames {
+    pub fn new(clock: Arc<ServerClock>) -> Self {
+        Self {
+            clock,
+            demuxer: FlvDemuxer::default(),
+            items: Vec::new(),
+            early: VecDeque::new(),
+            timed: Vec::new(),
+            tracks: Vec::new(),
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Empty until they are settled, which is before the first frame.
+    pub fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    pub fn reset_clocks(&mut self) {
+        self.timed.iter_mut().for_each(|track| track.clock.reset());
+    }
+
+    /// Takes the body of a tag or of an RTMP message.
+    pub fn push(&mut self, kind: FlvKind, ms: u32, body: &[u8]) -> Result<(), Reason> {
+        let mut items = std::mem::take(&mut self.items);
+        self.demuxer.push(kind, ms, body, &mut items)?;
+        let arrival = self.clock.now();
+        for item in items.drain(..) {
+            match item {
+                FlvItem::Unit(kind, unit) if self.tracks.is_empty() => self.wait(kind, unit, arrival),
+                FlvItem::Unit(kind, unit) => self.take(kind, unit, arrival),
+                FlvItem::Lost(reason) => self.queue.push_back(Item::Lost(reason)),
+                // Another codec is another stream; audio that comes late stays out.
+                FlvItem::Found(TrackKind::Video) if !self.tracks.is_empty() => {
+                    return Err(Reason::Protocol { detail: "its video became another".into() });
+                }
+                FlvItem::Found(_) => {}
+            }
+        }
+        self.items = items;
+        Ok(())
+    }
+
+    fn wait(&mut self, kind: TrackKind, unit: AccessUnit, arrival: Timing) {
+        if self.early.len() >= MAX_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back((kind, unit, arrival));
+        let has = |wanted: TrackKind| self.early.iter().find(|(kind, ..)| *kind == wanted);
+        let Some((_, _, since)) = has(TrackKind::Video) else { return };
+        let is_over = arrival.utc_us - since.utc_us >= AUDIO_WAIT_US;
+        let tracks = self.demuxer.tracks();
+        if tracks.len() > 1 || is_over || self.early.len() >= MAX_EARLY {
+            self.settle(tracks);
+        }
+    }
+
+    fn settle(&mut self, tracks: Vec<Track>) {
+        let timed = |track: &Track| {
+            let clock = StreamClock::new(track.clock_rate, Duration::ZERO);
+            TimedTrack { track: track.clone(), clock }
+        };
+        self.timed = tracks.iter().map(timed).collect();
+        self.tracks = tracks;
+        for (kind, unit, arrival) in std::mem::take(&mut self.early) {
+            self.take(kind, unit, arrival);
+        }
+    }
+
+    fn take(&mut self, kind: TrackKind, unit: AccessUnit, arrival: Timing) {
+        if let Some(track) = self.timed.iter_mut().find(|timed| timed.track.kind == kind) {
+            self.queue.push_back(Item::Frame(track.frame(unit, arrival)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ClockReading;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Instant;
+
+    const AVC: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x42, 0, 0x1e, 0xff, 0xe1, 0, 4, 0x67, 0x42, 0, 0x1e, 1, 0, 2, 0x68, 2];
+    const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 3, 0x65, 0x88, 1];
+    const AAC: &[u8] = &[0xaf, 0, 0x11, 0x90];
+    const SOUND: &[u8] = &[0xaf, 1, 9, 9];
+
+    struct Bench {
+        frames: FlvFrames,
+        elapsed_us: Arc<AtomicI64>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (start, elapsed_us) = (Instant::now(), Arc::new(AtomicI64::new(0)));
+            let read = elapsed_us.clone();
+            let clock = ServerClock::new(Box::new(move || {
+                let passed = read.load(Ordering::Relaxed);
+                ClockReading {
+                    system_utc_us: passed,
+                    monotonic: start + Duration::from_micros(passed.unsigned_abs()),
+                    error_us: None,
+                }
+            }));
+            Self { frames: FlvFrames::new(Arc::new(clock)), elapsed_us }
+        }
+
+        fn at(&mut self, ms: u32, kind: FlvKind, body: &[u8]) -> usize {
+            self.elapsed_us.store(i64::from(ms) * 1000, Ordering::Relaxed);
+            self.frames.push(kind, ms, body).expect("it is sound");
+            self.frames.queue.len()
+        }
+    }
+
+    #[test]
+    fn tracks_are_settled_once_both_are_there() {
+        let mut bench = Bench::new();
+        bench.at(0, FlvKind::Video, AVC);
+        assert_eq!(bench.at(0, FlvKind::Video, KEY), 0);
+        bench.at(10, FlvKind::Audio, AAC);
+        assert_eq!(bench.at(20, FlvKind::Audio, SOUND), 2, "what waited comes first");
+        let kinds: Vec<_> = bench.frames.tracks().iter().map(|track| (track.id, track.kind)).collect();
+        assert_eq!(kinds, [(0, TrackKind::Video), (1, TrackKind::Audio)]);
+    }
+
+    #[test]
+    fn video_alone_does_not_wait_for_ever_and_late_audio_stays_out() {
+        let mut bench = Bench::new();
+        bench.at(0, FlvKind::Video, AVC);
+        assert_eq!(bench.at(0, FlvKind::Video, KEY), 0);
+        assert_eq!(bench.at(200, FlvKind::Video, KEY), 0);
+        assert_eq!(bench.at(320, FlvKind::Video, KEY), 3);
+        bench.at(330, FlvKind::Audio, AAC);
+        assert_eq!(bench.at(340, FlvKind::Audio, SOUND), 3);
+        assert_eq!(bench.frames.tracks().len(), 1);
+    }
+
+    #[test]
+    fn audio_alone_is_no_stream() {
+        let mut bench = Bench::new();
+        bench.at(0, FlvKind::Audio, AAC);
+        for ms in (0..60_000).step_by(21) {
+            assert_eq!(bench.at(ms, FlvKind::Audio, SOUND), 0);
+        }
+        assert_eq!(bench.frames.early.len(), MAX_EARLY);
+    }
+}
