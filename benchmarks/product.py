@@ -20,6 +20,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PATIENCE_S = 120.0
 
+# Every listener of the product.
+PORTS = ("port", "rtsp-port", "rtmp-port", "webrtc-port", "webrtc-udp-port")
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -171,7 +174,7 @@ def product(
     with tempfile.TemporaryDirectory(prefix="vms-bench-") as name:
         data = data or Path(name)
         (data / "vms.toml").write_text(settings(farm, cameras, streams, extra))
-        ports = ["--port", "0", "--rtsp-port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0"]
+        ports = [text for name in PORTS for text in (f"--{name}", "0")]
         command = [str(VMS), "up", *flags, "--data", str(data), *ports, "--log-level", "error"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True) as process:
             try:

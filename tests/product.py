@@ -22,6 +22,9 @@ MAIN = SceneSpec(width=640, height=360, bitrate=600_000, seconds=4)
 SUB = SceneSpec(width=320, height=180, bitrate=150_000, seconds=4)
 START_LIMIT_S = 60.0
 
+# Every listener of the product.
+PORTS = ("port", "rtsp-port", "rtmp-port", "webrtc-port", "webrtc-udp-port")
+
 
 def wait_for(what: Callable[[], Any], limit_s: float, every_s: float = 0.02) -> Any:  # noqa: ANN401
     """Return the first true answer of ``what``; fail after ``limit_s``."""
@@ -100,7 +103,7 @@ def running(
 ) -> Iterator[Product]:
     """Run ``vms`` until the block ends; ``within`` is a command that becomes it."""
     command = [*within, sys.executable, "-m", "vms.cli", *arguments, "--data", str(data)]
-    ports = ["--port", "0", "--rtsp-port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0"]
+    ports = [text for name in PORTS for text in (f"--{name}", "0")]
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [*command, *ports], stdout=output, stderr=output, text=True, env=os.environ

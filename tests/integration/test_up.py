@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from managed import LIVE_LIMIT_S, Api, token
-from product import Farm, Product, farm, running, wait_for
+from product import PORTS, Farm, Product, farm, running, wait_for
 from vms.services.supervisor import SIMULATOR_PORT, port_of_before
 
 BACK_LIMIT_S = 3.0
@@ -160,7 +160,8 @@ def test_a_second_one_on_the_same_folder_is_refused(product: Product) -> None:
 
 def test_a_port_that_is_taken_is_named(product: Product, tmp_path: Path) -> None:
     port = product.run["addresses"]["rtsp"].rpartition(":")[2]
-    flags = ["--port", "0", "--webrtc-port", "0", "--webrtc-udp-port", "0", "--rtsp-port", port]
+    others = [text for name in PORTS if name != "rtsp-port" for text in (f"--{name}", "0")]
+    flags = [*others, "--rtsp-port", port]
     second = subprocess.run(
         [sys.executable, "-m", "vms.cli", "up", "--open", "--data", str(tmp_path / "b"), *flags],
         capture_output=True, text=True, timeout=30, check=False,

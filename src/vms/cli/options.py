@@ -12,6 +12,7 @@ _FLAGS = {
     "camera": "--camera",
     "port": "--port",
     "rtsp_port": "--rtsp-port",
+    "rtmp_port": "--rtmp-port",
     "webrtc_port": "--webrtc-port",
     "webrtc_udp_port": "--webrtc-udp-port",
     "no_record": "--no-record",

@@ -17,6 +17,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     cameras: tuple[str, ...] = ()
     port: int | None = None
     rtsp_port: int | None = None
+    rtmp_port: int | None = None
     webrtc_port: int | None = None
     webrtc_udp_port: int | None = None
     record: bool | None = None
@@ -28,6 +29,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
         given = {
             ("api", "port"): self.port,
             ("rtsp", "port"): self.rtsp_port,
+            ("rtmp", "port"): self.rtmp_port,
             ("webrtc", "port"): self.webrtc_port,
             ("webrtc", "udp_port"): self.webrtc_udp_port,
             ("recording", "enabled"): self.record,

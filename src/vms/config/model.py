@@ -178,6 +178,13 @@ class Rtsp(Section):
     port: Port = Field(8554, description="TCP port of the RTSP server; 0 picks a free one.")
 
 
+class Rtmp(Section):
+    """RTMP: the port that cameras and encoders call to publish."""
+
+    host: Address = Field("127.0.0.1", description="Address the RTMP port listens on.")
+    port: Port = Field(1935, description="TCP port of RTMP; 0 picks a free one.")
+
+
 class WebRtc(Section):
     """WebRTC: the players' own WHEP port and the UDP sockets all viewers share."""
 
@@ -431,6 +438,7 @@ class Settings(BaseSettings):
     tls: Tls = Field(default_factory=Tls)
     rtsp: Rtsp = Field(default_factory=Rtsp)
     webrtc: WebRtc = Field(default_factory=WebRtc)
+    rtmp: Rtmp = Field(default_factory=Rtmp)
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
     streams: Streams = Field(default_factory=Streams)
@@ -468,6 +476,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("api", Api),
     ("tls", Tls),
     ("rtsp", Rtsp),
+    ("rtmp", Rtmp),
     ("webrtc", WebRtc),
     ("source", Source),
     ("hub", HubMemory),

@@ -59,6 +59,12 @@ class RtspConfig(msgspec.Struct, frozen=True):
     bind: str
 
 
+class RtmpConfig(msgspec.Struct, frozen=True):
+    """Where publishers call by RTMP."""
+
+    bind: str
+
+
 class WebRtcConfig(msgspec.Struct, frozen=True):
     """The players' WHEP listener and the UDP sockets."""
 
@@ -136,6 +142,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     backoff_ms: tuple[int, int]
     no_video_ms: int
     ring: RingConfig
+    # None: no publisher is taken by RTMP.
+    rtmp: RtmpConfig | None = None
     # CIDRs outside of which no camera is called; None: anywhere but metadata services.
     allowed_networks: tuple[str, ...] | None = None
     # Where workers that decode ask for frames; None: they get none.
@@ -167,6 +175,7 @@ class Addresses(msgspec.Struct, frozen=True):
     rtsp: str
     webrtc: str
     webrtc_udp: tuple[str, ...]
+    rtmp: str = ""
 
 
 class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -181,7 +181,9 @@ def description_from(message: pb.Description) -> model.Description:
         epoch=message.epoch,
         generation=message.generation,
         digest=message.digest,
-        addresses=model.Addresses(at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp)),
+        addresses=model.Addresses(
+            at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp), at.rtmp
+        ),
         cursor=message.cursor,
     )
 

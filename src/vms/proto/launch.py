@@ -54,6 +54,13 @@ class RtspSettings(Message, frozen=True):
     port: int = 8554
 
 
+class RtmpSettings(Message, frozen=True):
+    """The port that publishers call by RTMP."""
+
+    host: str = "127.0.0.1"
+    port: int = 1935
+
+
 class WebRtcSettings(Message, frozen=True):
     """The WHEP listener and the UDP sockets of all viewers."""
 
@@ -169,6 +176,7 @@ class Launch(Message, frozen=True):
     tls: TlsSettings = TlsSettings()
     rtsp: RtspSettings = RtspSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
+    rtmp: RtmpSettings = RtmpSettings()
     source: SourceSettings = SourceSettings()
     hub: HubSettings = HubSettings()
     streams: StreamSettings = StreamSettings()
@@ -186,6 +194,7 @@ class Launch(Message, frozen=True):
             ("api.host", self.api.host),
             ("rtsp.host", self.rtsp.host),
             ("webrtc.host", self.webrtc.host),
+            ("rtmp.host", self.rtmp.host),
             *(("webrtc.udp_hosts", host) for host in self.webrtc.udp_hosts),
         ]
         for key, at in (

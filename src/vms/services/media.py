@@ -21,6 +21,7 @@ from vms.engine import (
     MediaService,
     RecordingConfig,
     RingConfig,
+    RtmpConfig,
     RtspConfig,
     S3Config,
     SnapshotStore,
@@ -64,6 +65,7 @@ def engine_config(launch: Launch) -> EngineConfig:
             http_bind=bind_text(webrtc.host, webrtc.port),
             udp_bind=tuple(bind_text(host, udp_port) for host in webrtc.udp_hosts),
         ),
+        rtmp=RtmpConfig(bind_text(launch.rtmp.host, launch.rtmp.port)),
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
@@ -211,6 +213,7 @@ async def run(launch: Launch, post: child.Post) -> None:
                 "rtsp": addresses.rtsp,
                 "webrtc": addresses.webrtc,
                 "webrtc_udp": ",".join(addresses.webrtc_udp),
+                "rtmp": addresses.rtmp,
             }
         )
         log.info("media_ready", front=addresses.front, rtsp=addresses.rtsp)

@@ -68,6 +68,7 @@ def keep_ports(launch: Launch, ready: Ready) -> Launch:
         api=replace(launch.api, port=port["front"]),
         rtsp=replace(launch.rtsp, port=port["rtsp"]),
         webrtc=replace(launch.webrtc, port=port["webrtc"], udp_port=port["webrtc_udp"]),
+        rtmp=replace(launch.rtmp, port=port["rtmp"]),
     )
 
 
@@ -81,6 +82,7 @@ def public_addresses(launch: Launch, ready: Ready) -> dict[str, str]:
         "api": f"{tls.scheme(launch, launch.api.host)}://{ready.addresses['front']}",
         "rtsp": f"rtsp://{ready.addresses['rtsp']}",
         "webrtc": f"{tls.scheme(launch, launch.webrtc.host)}://{ready.addresses['webrtc']}",
+        "rtmp": f"rtmp://{ready.addresses['rtmp']}",
     }
 
 

@@ -26,6 +26,7 @@ READY = Ready(
         "rtsp": "127.0.0.1:1002",
         "webrtc": "[::1]:1003",
         "webrtc_udp": "127.0.0.1:1004,[::1]:1004",
+        "rtmp": "127.0.0.1:1005",
     }
 )
 
@@ -41,6 +42,7 @@ def test_addresses_are_those_scripts_use() -> None:
         "api": "http://127.0.0.1:1001",
         "rtsp": "rtsp://127.0.0.1:1002",
         "webrtc": "http://[::1]:1003",
+        "rtmp": "rtmp://127.0.0.1:1005",
     }
     far = Launch(data="/data", webrtc=WebRtcSettings(host="::"))
     addresses = supervisor.public_addresses(far, READY)

@@ -55,6 +55,9 @@ pub struct EngineConfig {
     pub front: FrontSection,
     pub rtsp: RtspSection,
     pub webrtc: WebRtcSection,
+    /// Where publishers call by RTMP; absent: nowhere.
+    #[serde(default)]
+    pub rtmp: Option<RtmpSection>,
     #[serde(default = "default_back_off")]
     pub backoff_ms: [u64; 2],
     #[serde(default = "default_no_video")]
@@ -113,6 +116,12 @@ pub struct RtspSection {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct RtmpSection {
+    pub bind: SocketAddr,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WebRtcSection {
     pub http_bind: SocketAddr,
     pub udp_bind: Vec<SocketAddr>,
@@ -151,7 +160,8 @@ impl EngineConfig {
     fn check(&self) -> Result<(), Error> {
         let bad = |message: String| Err(Error::new(Kind::Invalid, message));
         let listeners = [self.front.bind, self.rtsp.bind, self.webrtc.http_bind];
-        let foreign = listeners.iter().chain(&self.webrtc.udp_bind).find(|a| !a.ip().is_loopback());
+        let rtmp = self.rtmp.as_ref().map(|rtmp| &rtmp.bind);
+        let foreign = listeners.iter().chain(&self.webrtc.udp_bind).chain(rtmp).find(|a| !a.ip().is_loopback());
         match foreign {
             Some(address) if self.front.open => {
                 return bad(format!("an open server binds to loopback only, not to {address}"));

@@ -18,8 +18,8 @@ use vms_sinks::rtsp::{Handshake, RtspServer, Secured};
 use vms_sinks::sound::Sounds;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
-    Arrivals, BackOff, Dialer, Policy, ServerClock, Shared, Source, SourceConfig, SourceStatus, State, StateChange,
-    Timeouts,
+    Arrivals, BackOff, Dialer, Policy, Reception, RtmpServer, ServerClock, Shared, Source, SourceConfig, SourceStatus,
+    State, StateChange, Timeouts,
 };
 
 use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
@@ -43,6 +43,8 @@ pub struct Addresses {
     pub rtsp: SocketAddr,
     pub webrtc: SocketAddr,
     pub webrtc_udp: Vec<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtmp: Option<SocketAddr>,
 }
 
 /// What a new wished state changed.
@@ -70,6 +72,7 @@ struct Inner {
     webrtc: WebRtc,
     sounds: Sounds,
     rtsp: RtspServer,
+    rtmp: Option<RtmpServer>,
     slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
     generation: Mutex<u64>,
     process: ProcessMeter,
@@ -123,15 +126,22 @@ impl Engine {
         let journal = Arc::new(journal);
         let clock = Arc::new(ServerClock::default());
         let recording = start_recording(config, &hub, &clock, &journal)?;
+        let recordings = Recordings::of(recording.as_ref(), &hub)?;
+        let sources = shared(config, hub, clock, journal.clone(), recording.clone());
+        let rtmp = {
+            let _inside = runtime.enter();
+            start_rtmp(config, &access, &sources)?
+        };
         let inner = Arc::new(Inner {
-            recordings: Recordings::of(recording.as_ref(), &hub)?,
-            sources: shared(config, hub, clock, journal.clone(), recording.clone()),
+            recordings,
+            sources,
             recording,
             access,
             journal,
             webrtc: webrtc.clone(),
             sounds,
             rtsp,
+            rtmp,
             slots: Mutex::default(),
             generation: Mutex::new(0),
             process: ProcessMeter::default(),
@@ -143,6 +153,7 @@ impl Engine {
             rtsp: inner.rtsp.address(),
             webrtc: front.players_address(),
             webrtc_udp: webrtc.local_addrs(),
+            rtmp: inner.rtmp.as_ref().map(RtmpServer::address),
         };
         Ok(Self { inner, front, runtime: Some(runtime), addresses })
     }
@@ -271,6 +282,14 @@ fn start_recording(
         StartError::Failed(message) => Error::new(Kind::Unavailable, format!("recording: {message}")),
     })?;
     Ok(Some(Arc::new(started)))
+}
+
+/// The port of publishers by RTMP, on the current runtime.
+fn start_rtmp(config: &EngineConfig, access: &Access, sources: &Shared) -> Result<Option<RtmpServer>, Error> {
+    let Some(rtmp) = &config.rtmp else { return Ok(None) };
+    let reception =
+        Reception { access: access.clone(), arrivals: sources.arrivals.clone(), clock: sources.clock.clone() };
+    RtmpServer::start(rtmp.bind, reception).map(Some).map_err(cannot_bind("RTMP", rtmp.bind))
 }
 
 /// What all sources of this engine share.
@@ -418,6 +437,7 @@ impl Inner {
         text(&Figures {
             streams: &self.streams(),
             rtsp: self.rtsp.metrics(),
+            rtmp: self.rtmp.as_ref().map(RtmpServer::metrics),
             webrtc: &self.webrtc.metrics(),
             sounds: &self.sounds.reports(),
             hub_bytes: self.sources.hub.held_bytes(),

@@ -1,13 +1,13 @@
 //! The media process's metrics as Prometheus text.
 
 use std::fmt::{Display, Write};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use vms_recording::{Recording, VolumeReport};
 use vms_sinks::rtsp::RtspMetrics;
 use vms_sinks::sound::SoundReport;
 use vms_sinks::webrtc::WebRtcMetrics;
-use vms_sources::State;
+use vms_sources::{RtmpMetrics, State};
 
 use crate::process::ProcessUsage;
 use crate::report::StreamReport;
@@ -15,6 +15,8 @@ use crate::report::StreamReport;
 pub struct Figures<'a> {
     pub streams: &'a [StreamReport],
     pub rtsp: &'a RtspMetrics,
+    /// Absent where nobody may call.
+    pub rtmp: Option<&'a RtmpMetrics>,
     pub webrtc: &'a WebRtcMetrics,
     pub sounds: &'a [SoundReport],
     pub hub_bytes: usize,
@@ -61,6 +63,9 @@ pub fn text(figures: &Figures<'_>) -> String {
     let mut page = Page::default();
     cameras(&mut page, figures.streams);
     rtsp(&mut page, figures.rtsp);
+    if let Some(rtmp) = figures.rtmp {
+        publishers(&mut page, rtmp);
+    }
     webrtc(&mut page, figures.webrtc);
     sounds(&mut page, figures.sounds);
     if let Some(recording) = figures.recording {
@@ -108,6 +113,12 @@ fn rtsp(page: &mut Page, rtsp: &RtspMetrics) {
         "Bytes sent to RTSP readers.",
         rtsp.bytes_sent.load(Ordering::Relaxed),
     );
+}
+
+fn publishers(page: &mut Page, rtmp: &RtmpMetrics) {
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    page.one("vms_rtmp_connections_total", "counter", "RTMP connections that came.", count(&rtmp.connections));
+    page.one("vms_rtmp_refused_total", "counter", "RTMP connections that were not taken.", count(&rtmp.refused));
 }
 
 fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
