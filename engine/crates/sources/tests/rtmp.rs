@@ -62,7 +62,8 @@ fn scene(address: &str, open: bool) -> Scene {
         listener: Arc::new(move |change| drop(tell.send(change))),
     };
     hub.ensure(&key);
-    let config = SourceConfig { key: key.clone(), address: address.to_owned(), transport: Transport::Tcp };
+    let config =
+        SourceConfig { key: key.clone(), address: address.to_owned(), transport: Transport::Tcp, backup: None };
     let source = Source::start(config, shared);
     let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = RtmpServer::start(bind, Reception { access: access.clone(), arrivals, clock }).expect("a free port");

@@ -9,8 +9,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use vms_access::Ticket;
 use vms_media::Track;
 
-use super::client::{Client, Pulled};
-use super::server::{Event, Server};
+use super::protocol::{self, Client, Event, Pulled, Server};
 use crate::feed::{Feed, Item};
 use crate::flv::FlvFrames;
 use crate::reason::Reason;
@@ -119,8 +118,8 @@ impl Side {
     }
 }
 
-impl From<super::Error> for Reason {
-    fn from(error: super::Error) -> Self {
+impl From<protocol::Error> for Reason {
+    fn from(error: protocol::Error) -> Self {
         Self::Protocol { detail: error.to_string() }
     }
 }

@@ -14,7 +14,7 @@ use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 
 use super::feed::{RtmpFeed, Side, Wire};
-use super::server::{Event, Server};
+use super::protocol::{self, Event, Server};
 use crate::arrivals::{Arrivals, NotTaken};
 use crate::clock::ServerClock;
 use crate::flv::FlvFrames;
@@ -117,7 +117,7 @@ enum Refused {
     #[error(transparent)]
     Socket(#[from] io::Error),
     #[error(transparent)]
-    Protocol(#[from] super::Error),
+    Protocol(#[from] protocol::Error),
     #[error("it asked for nothing in time")]
     TooSlow,
     #[error("its address names no stream")]

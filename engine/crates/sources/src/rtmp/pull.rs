@@ -1,7 +1,7 @@
 //! Streams that we pull: the address, the connection, the first words.
 
-use super::client::Client;
 use super::feed::{RtmpFeed, Side, Socket, Wire};
+use super::protocol::Client;
 use crate::flv::FlvFrames;
 use crate::open::Means;
 use crate::reason::Reason;
