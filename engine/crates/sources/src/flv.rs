@@ -61,9 +61,13 @@ impl FlvFrames {
 
     /// Takes the body of a tag or of an RTMP message.
     pub fn push(&mut self, kind: FlvKind, ms: u32, body: &[u8]) -> Result<(), Reason> {
+        let arrival = self.clock.now();
+        self.push_at(kind, ms, body, arrival)
+    }
+
+    fn push_at(&mut self, kind: FlvKind, ms: u32, body: &[u8], arrival: Timing) -> Result<(), Reason> {
         let mut items = std::mem::take(&mut self.items);
         self.demuxer.push(kind, ms, body, &mut items)?;
-        let arrival = self.clock.now();
         for item in items.drain(..) {
             match item {
                 FlvItem::Unit(kind, unit) if self.tracks.is_empty() => self.wait(kind, unit, arrival),
@@ -116,72 +120,48 @@ impl FlvFrames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ClockReading;
-    use std::sync::atomic::{AtomicI64, Ordering};
-    use std::time::Instant;
 
     const AVC: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x42, 0, 0x1e, 0xff, 0xe1, 0, 4, 0x67, 0x42, 0, 0x1e, 1, 0, 2, 0x68, 2];
     const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 3, 0x65, 0x88, 1];
     const AAC: &[u8] = &[0xaf, 0, 0x11, 0x90];
     const SOUND: &[u8] = &[0xaf, 1, 9, 9];
 
-    struct Bench {
-        frames: FlvFrames,
-        elapsed_us: Arc<AtomicI64>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let (start, elapsed_us) = (Instant::now(), Arc::new(AtomicI64::new(0)));
-            let read = elapsed_us.clone();
-            let clock = ServerClock::new(Box::new(move || {
-                let passed = read.load(Ordering::Relaxed);
-                ClockReading {
-                    system_utc_us: passed,
-                    monotonic: start + Duration::from_micros(passed.unsigned_abs()),
-                    error_us: None,
-                }
-            }));
-            Self { frames: FlvFrames::new(Arc::new(clock)), elapsed_us }
-        }
-
-        fn at(&mut self, ms: u32, kind: FlvKind, body: &[u8]) -> usize {
-            self.elapsed_us.store(i64::from(ms) * 1000, Ordering::Relaxed);
-            self.frames.push(kind, ms, body).expect("it is sound");
-            self.frames.queue.len()
-        }
+    fn at(frames: &mut FlvFrames, ms: u32, kind: FlvKind, body: &[u8]) -> usize {
+        let arrival = Timing { utc_us: i64::from(ms) * 1000, error_us: None };
+        frames.push_at(kind, ms, body, arrival).expect("it is sound");
+        frames.queue.len()
     }
 
     #[test]
     fn tracks_are_settled_once_both_are_there() {
-        let mut bench = Bench::new();
-        bench.at(0, FlvKind::Video, AVC);
-        assert_eq!(bench.at(0, FlvKind::Video, KEY), 0);
-        bench.at(10, FlvKind::Audio, AAC);
-        assert_eq!(bench.at(20, FlvKind::Audio, SOUND), 2, "what waited comes first");
-        let kinds: Vec<_> = bench.frames.tracks().iter().map(|track| (track.id, track.kind)).collect();
+        let mut frames = FlvFrames::new(Arc::default());
+        at(&mut frames, 0, FlvKind::Video, AVC);
+        assert_eq!(at(&mut frames, 0, FlvKind::Video, KEY), 0);
+        at(&mut frames, 10, FlvKind::Audio, AAC);
+        assert_eq!(at(&mut frames, 20, FlvKind::Audio, SOUND), 2, "what waited comes first");
+        let kinds: Vec<_> = frames.tracks().iter().map(|track| (track.id, track.kind)).collect();
         assert_eq!(kinds, [(0, TrackKind::Video), (1, TrackKind::Audio)]);
     }
 
     #[test]
     fn video_alone_does_not_wait_for_ever_and_late_audio_stays_out() {
-        let mut bench = Bench::new();
-        bench.at(0, FlvKind::Video, AVC);
-        assert_eq!(bench.at(0, FlvKind::Video, KEY), 0);
-        assert_eq!(bench.at(200, FlvKind::Video, KEY), 0);
-        assert_eq!(bench.at(320, FlvKind::Video, KEY), 3);
-        bench.at(330, FlvKind::Audio, AAC);
-        assert_eq!(bench.at(340, FlvKind::Audio, SOUND), 3);
-        assert_eq!(bench.frames.tracks().len(), 1);
+        let mut frames = FlvFrames::new(Arc::default());
+        at(&mut frames, 0, FlvKind::Video, AVC);
+        assert_eq!(at(&mut frames, 0, FlvKind::Video, KEY), 0);
+        assert_eq!(at(&mut frames, 200, FlvKind::Video, KEY), 0);
+        assert_eq!(at(&mut frames, 320, FlvKind::Video, KEY), 3);
+        at(&mut frames, 330, FlvKind::Audio, AAC);
+        assert_eq!(at(&mut frames, 340, FlvKind::Audio, SOUND), 3);
+        assert_eq!(frames.tracks().len(), 1);
     }
 
     #[test]
     fn audio_alone_is_no_stream() {
-        let mut bench = Bench::new();
-        bench.at(0, FlvKind::Audio, AAC);
+        let mut frames = FlvFrames::new(Arc::default());
+        at(&mut frames, 0, FlvKind::Audio, AAC);
         for ms in (0..60_000).step_by(21) {
-            assert_eq!(bench.at(ms, FlvKind::Audio, SOUND), 0);
+            assert_eq!(at(&mut frames, ms, FlvKind::Audio, SOUND), 0);
         }
-        assert_eq!(bench.frames.early.len(), MAX_EARLY);
+        assert_eq!(frames.early.len(), MAX_EARLY);
     }
 }
