@@ -16,6 +16,7 @@ pub mod bits;
 pub mod depacketise;
 pub mod flv;
 pub mod frame;
+pub mod mpegts;
 pub mod nal;
 pub mod packetise;
 pub mod params;
@@ -28,6 +29,7 @@ pub use depacketise::{
 };
 pub use flv::{FlvDemuxer, FlvError, FlvItem, FlvKind, FlvReader, FlvTag};
 pub use frame::{Codec, Frame, Timing, Track, TrackKind};
+pub use mpegts::{TS_PACKET, TsDemuxer, TsItem, TsMuxer};
 pub use packetise::{InterleavedHeader, MAX_PAYLOAD, RtpPayload, interleaved, packet_count, packetise};
 pub use params::{ParameterSets, VideoInfo};
 pub use pictures::Pictures;

@@ -149,6 +149,24 @@ impl Dialer {
         Err(failure)
     }
 
+    /// A UDP socket that talks to the first allowed address of a name alone.
+    pub async fn connect_udp(&self, host: &str, port: u16) -> Result<UdpSocket, DialError> {
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(DialError::Dns)?.collect();
+        let mut failure = DialError::Dns(io::ErrorKind::NotFound.into());
+        for address in addresses {
+            if let Err(refused) = self.policy.check(address.ip()) {
+                failure = refused;
+                continue;
+            }
+            let any: IpAddr =
+                if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            let socket = bind(any, 0)?;
+            socket.connect(address).await?;
+            return Ok(socket);
+        }
+        Err(failure)
+    }
+
     /// May media come from this address, and punches go there?
     pub fn allows(&self, address: IpAddr) -> bool {
         self.policy.check(address).is_ok()
@@ -243,6 +261,8 @@ mod tests {
         }
         let accepted = listener.accept().map_err(|error| error.kind());
         assert_eq!(accepted.map(|_| ()), Err(io::ErrorKind::WouldBlock));
+        let refused = dialer.connect_udp("127.0.0.1", port).await.expect_err("it is outside");
+        assert!(matches!(refused, DialError::Refused(address) if address.is_loopback()), "{refused}");
         let error = dialer.connect("no-such-host.invalid", 1).await.expect_err("no such name");
         assert!(matches!(error, DialError::Dns(_)), "{error}");
     }

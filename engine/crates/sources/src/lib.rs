@@ -10,6 +10,9 @@
 //! protocol without IO, `session` ties the three together; `depacketise` of
 //! `vms-media` makes frames, `clock` gives each its time.
 //!
+//! SRT: `srt` calls, and makes frames of what publishers bring to the listener
+//! of `vms-sinks`; the protocol itself is `vms-srt`.
+//!
 //! Invariants: a source never gives up; every change of state carries a
 //! reason; audio never stops video; no socket is opened but by `dial`.
 
@@ -31,6 +34,7 @@ mod rtmp;
 mod rtsp;
 mod session;
 mod source;
+mod srt;
 mod state;
 mod tls;
 
@@ -41,4 +45,5 @@ pub use feed::{Feed, Item, TimedTrack};
 pub use reason::Reason;
 pub use rtmp::{Reception, RtmpMetrics, RtmpServer};
 pub use source::{Shared, Source, SourceConfig, SourceStatus, StateChange, Timeouts, Transport};
+pub use srt::{Given, Giver, Intake, give};
 pub use state::{BackOff, Input, Machine, State};

@@ -15,6 +15,7 @@ use crate::rtmp;
 use crate::rtsp::Habit;
 use crate::session::Session;
 use crate::source::Transport;
+use crate::srt::SrtCall;
 
 /// What sessions are opened with.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ pub(crate) async fn open(
                 Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>)
             }
             "rtmp" | "rtmps" => Ok(Box::new(rtmp::open(address, means).await?) as Box<dyn Feed>),
+            "srt" => Ok(Box::new(SrtCall::open(address, means).await?) as Box<dyn Feed>),
             "" => Err(Reason::BadUrl { detail: "it names no protocol".into() }),
             other => Err(Reason::BadUrl { detail: format!("{other} is no protocol of a camera") }),
         }

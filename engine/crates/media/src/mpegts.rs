@@ -1,0 +1,26 @@
+//! MPEG transport streams (ISO/IEC 13818-1): H.264, H.265 and AAC in and out.
+//!
+//! `demux` makes access units of the packets of one programme, `mux` makes
+//! packets of frames, a frame at a time, so that nothing waits for the next.
+
+mod demux;
+mod mux;
+mod section;
+#[cfg(test)]
+mod tests;
+
+pub use demux::{TsDemuxer, TsItem};
+pub use mux::TsMuxer;
+
+pub const TS_PACKET: usize = 188;
+const SYNC: u8 = 0x47;
+const STREAM_H264: u8 = 0x1b;
+const STREAM_H265: u8 = 0x24;
+const STREAM_AAC: u8 = 0x0f;
+/// Times of a stream tick so often a second, in 33 bits.
+const CLOCK_RATE: u32 = 90_000;
+
+/// Samples a second, by their index in ADTS and AudioSpecificConfig.
+const AAC_RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+const AAC_SAMPLES: i64 = 1024;

@@ -1,0 +1,183 @@
+use super::*;
+use crate::{Codec, DropReason, Track, TrackKind};
+
+const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44];
+const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80, 1];
+
+fn track(id: u8, codec: Codec) -> Track {
+    let is_video = codec.is_video();
+    Track {
+        id,
+        kind: if is_video { TrackKind::Video } else { TrackKind::Audio },
+        clock_rate: if is_video { 90_000 } else { 48_000 },
+        channels: if is_video { 0 } else { 2 },
+        fmtp: if is_video { String::new() } else { "mode=AAC-hbr; config=1190".into() },
+        codec,
+    }
+}
+
+fn data(nals: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    nals.iter().for_each(|nal| crate::annexb::put_nal(&mut out, nal));
+    out
+}
+
+fn picture(key: bool, length: usize) -> Vec<u8> {
+    let mut slice = vec![if key { 0x65 } else { 0x41 }, 0x88];
+    slice.resize(length.max(3), 7);
+    if key { data(&[SPS, PPS, &slice]) } else { data(&[&slice]) }
+}
+
+fn items(stream: &[u8], cut: usize) -> (TsDemuxer, Vec<TsItem>) {
+    let mut demuxer = TsDemuxer::default();
+    let mut out = Vec::new();
+    stream.chunks(cut).for_each(|chunk| demuxer.push(chunk, &mut out));
+    (demuxer, out)
+}
+
+fn units(items: &[TsItem]) -> Vec<(u8, bool, i64, i64, usize)> {
+    let unit = |item: &TsItem| match item {
+        TsItem::Unit { track, unit } => Some((*track, unit.key, unit.timestamp, unit.dts, unit.data.len())),
+        TsItem::Lost(_) => None,
+    };
+    items.iter().filter_map(unit).collect()
+}
+
+#[test]
+fn frames_of_every_length_come_back_with_their_times_and_at_once() {
+    let tracks = [track(0, Codec::H264), track(1, Codec::Aac)];
+    let mut muxer = TsMuxer::new(&tracks, true).expect("there is video");
+    let mut stream = Vec::new();
+    let mut expected = Vec::new();
+    for n in 0..600_i64 {
+        let data = picture(n % 50 == 0, n as usize);
+        let (pts, dts) = (n * 3_600 + 7_200, n * 3_600 + if n % 2 == 0 { 7_200 } else { 3_600 });
+        muxer.write(0, n % 50 == 0, pts, dts, &data, &mut stream);
+        expected.push((0, n % 50 == 0, pts, data.len()));
+        muxer.write(1, true, 7_200 + n * 1_920, 7_200 + n * 1_920, &[n as u8; 300], &mut stream);
+        expected.push((1, true, (7_200 + n * 1_920) * 48 / 90, 300));
+        assert_eq!(stream.len() % TS_PACKET, 0);
+    }
+    let (demuxer, all) = items(&stream, TS_PACKET * 7);
+    let mut came: Vec<_> =
+        units(&all).into_iter().map(|(track, key, pts, _, length)| (track, key, pts, length)).collect();
+    let sort = |list: &mut Vec<(u8, bool, i64, usize)>| list.sort_by_key(|one| (one.0, one.2));
+    sort(&mut came);
+    sort(&mut expected);
+    // The last picture may fill its last packet exactly; all before are there.
+    assert!(came == expected[..came.len()] || came.len() == expected.len(), "{} of {}", came.len(), expected.len());
+    assert!(came.len() >= expected.len() - 1 && all.len() == came.len());
+    let tracks = demuxer.tracks();
+    assert!(demuxer.is_known());
+    assert_eq!((tracks[0].codec.clone(), tracks[1].codec.clone()), (Codec::H264, Codec::Aac));
+    assert_eq!((tracks[1].clock_rate, tracks[1].channels), (48_000, 2));
+    assert!(tracks[1].fmtp.ends_with("config=1190"), "{}", tracks[1].fmtp);
+    for cut in [1, 100, 188, 1316, 100_000] {
+        assert_eq!(items(&stream, cut).1, all, "cut every {cut}");
+    }
+}
+
+#[test]
+fn a_picture_leaves_with_its_last_packet() {
+    let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+    let mut demuxer = TsDemuxer::default();
+    let mut late = 0;
+    for n in 0..400_i64 {
+        let mut stream = Vec::new();
+        muxer.write(0, n == 0, n * 3_600, n * 3_600, &picture(n == 0, 1_000 + n as usize), &mut stream);
+        let mut out = Vec::new();
+        demuxer.push(&stream, &mut out);
+        late += usize::from(units(&out).iter().all(|unit| unit.2 != n * 3_600));
+    }
+    // One in 184 fills its last packet.
+    assert!(late <= 4, "{late} waited for the next");
+}
+
+#[test]
+fn times_wrap_after_33_bits() {
+    let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+    let mut stream = Vec::new();
+    let start = (1 << 33) - 3_600;
+    for n in 0..4 {
+        muxer.write(0, n == 0, start + n * 3_600, start + n * 3_600, &picture(n == 0, 100), &mut stream);
+    }
+    let times: Vec<_> = units(&items(&stream, 188).1).iter().map(|unit| unit.2).collect();
+    assert_eq!(times, [start, start + 3_600, start + 7_200, start + 10_800]);
+}
+
+#[test]
+fn a_lost_packet_costs_its_picture_and_is_told() {
+    let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+    let mut stream = Vec::new();
+    for n in 0..3 {
+        muxer.write(0, n == 0, n * 3_600, n * 3_600, &picture(n == 0, 900), &mut stream);
+    }
+    let packets = stream.len() / TS_PACKET;
+    // The middle of the second picture.
+    let at = (packets - 7) * TS_PACKET;
+    stream.drain(at..at + TS_PACKET);
+    let (_, all) = items(&stream, 1316);
+    let lost = all.iter().filter(|item| matches!(item, TsItem::Lost(DropReason::LostPackets))).count();
+    assert_eq!((units(&all).len(), lost), (2, 1), "{all:?}");
+    let flags: Vec<_> = all
+        .iter()
+        .filter_map(|item| match item {
+            TsItem::Unit { unit, .. } => Some(unit.discontinuity),
+            TsItem::Lost(_) => None,
+        })
+        .collect();
+    assert_eq!(flags, [false, true]);
+}
+
+#[test]
+fn a_filled_packet_in_mid_picture_is_believed_once() {
+    let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+    let mut demuxer = TsDemuxer::default();
+    let mut out = Vec::new();
+    let mut came = 0;
+    for n in 0..4_i64 {
+        let mut stream = Vec::new();
+        muxer.write(0, true, n * 3_600, n * 3_600, &picture(true, 900), &mut stream);
+        // The second packet of the picture carries a byte of filling.
+        let second = 3 * TS_PACKET;
+        stream[second + 3] |= 0x20;
+        stream.copy_within(second + 4..second + 187, second + 5);
+        stream[second + 4] = 0;
+        out.clear();
+        demuxer.push(&stream, &mut out);
+        came += units(&out).len();
+    }
+    assert_eq!(came, 3, "the first cut short, the others when the next begins");
+}
+
+#[test]
+fn h265_is_carried_too() {
+    let vps: &[u8] = &[0x40, 1, 0x0c, 1];
+    let sps: &[u8] = &[0x42, 1, 1, 1];
+    let pps: &[u8] = &[0x44, 1, 0xc1];
+    let data = data(&[vps, sps, pps, &[0x26, 1, 0x80, 9]]);
+    let mut muxer = TsMuxer::new(&[track(0, Codec::H265)], true).expect("there is video");
+    let mut stream = Vec::new();
+    muxer.write(0, true, 900, 900, &data, &mut stream);
+    let (demuxer, all) = items(&stream, 188);
+    assert_eq!(units(&all), [(0, true, 900, 900, data.len())]);
+    assert_eq!(demuxer.tracks()[0].codec, Codec::H265);
+}
+
+#[test]
+fn what_is_no_transport_stream_gives_nothing() {
+    use rand::{Rng, SeedableRng};
+    let mut random = rand::rngs::StdRng::seed_from_u64(5);
+    let mut demuxer = TsDemuxer::default();
+    let mut out = Vec::new();
+    for _ in 0..2_000 {
+        let mut packet: Vec<u8> = (0..TS_PACKET).map(|_| random.random()).collect();
+        packet[0] = SYNC;
+        packet[1] &= 0x5f;
+        demuxer.push(&packet, &mut out);
+    }
+    assert!(units(&out).is_empty() && !demuxer.is_known());
+    assert!(TsMuxer::new(&[track(0, Codec::Aac)], true).is_none());
+    let muxer = TsMuxer::new(&[track(0, Codec::H264), track(1, Codec::Pcma)], true).expect("there is video");
+    assert!(muxer.carries(0) && !muxer.carries(1));
+}

@@ -1,0 +1,12 @@
+//! SRT in: `address` reads what is to be called, `call` is the thin shell
+//! around a socket, `intake` makes frames of MPEG-TS, `given` carries them
+//! from a listener to the source that waits for its publisher.
+
+mod address;
+mod call;
+mod given;
+mod intake;
+
+pub use call::SrtCall;
+pub use given::{Given, Giver, give};
+pub use intake::Intake;
