@@ -4,4 +4,5 @@
 pub mod frames;
 pub mod rtsp;
 pub mod sound;
+pub mod srt;
 pub mod webrtc;

@@ -18,7 +18,7 @@ mod sdp;
 mod session;
 mod shard;
 mod signal;
-mod socket;
+pub(crate) mod socket;
 mod stun;
 #[cfg(test)]
 mod tests;
