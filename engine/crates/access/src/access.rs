@@ -195,19 +195,19 @@ impl Access {
         Ok(Ticket { inner: self.inner.clone(), id, audio })
     }
 
-    /// Whether a player of RTSP may learn what a stream is; no place is taken.
+    /// Whether a player of RTSP may learn what a stream, or a recording, is; no
+    /// place is taken.
     ///
     /// # Errors
     /// With the reason.
     pub fn may_describe(
         &self,
-        key: &StreamKey,
+        wish: Wish<'_>,
         digest: &Digest,
         challenge: &Challenge,
         method: &str,
         now: Now,
     ) -> Result<(), Denied> {
-        let wish = Wish { key, kind: Kind::Rtsp };
         let proves = |secret: &str| digest.proves(challenge, method, secret);
         self.inner.doors.lock().by_key(wish, &digest.user, proves, now).map(|_| ())
     }
@@ -469,7 +469,7 @@ impl Doors {
             return Err(if rule.holds_nothing(now.utc_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
         }
         let publishes = wish.kind == Kind::Publish;
-        if rule.publish != publishes {
+        if rule.publish != publishes || wish.kind == Kind::Playback && !self.rules.playback_keys.contains(&rule.id) {
             return Err(Denied::Foreign("right"));
         }
         if !publishes && self.rules.masked.contains(&*wish.key.camera) {
@@ -503,7 +503,8 @@ impl Doors {
         let lives = |id: &str, holder: &Holder| {
             let rule = rules.stream_keys.iter().find(|rule| rule.id == id);
             rule.is_some_and(|rule| {
-                rule.publish != holder.views() && rule.holds(&holder.camera, &holder.seat.city, now.utc_s)
+                let may = holder.kind != Kind::Playback || rules.playback_keys.contains(&rule.id);
+                may && rule.publish != holder.views() && rule.holds(&holder.camera, &holder.seat.city, now.utc_s)
             })
         };
         let ends = self.end_where(|holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));

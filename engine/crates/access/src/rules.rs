@@ -18,6 +18,8 @@ pub struct Rules {
     pub city_limits: BTreeMap<String, u32>,
     /// The city of each camera.
     pub cities: BTreeMap<String, String>,
+    /// Stream keys that may also play what their cameras recorded, by id.
+    pub playback_keys: BTreeSet<String>,
     /// Cameras with privacy masks.
     pub masked: BTreeSet<String>,
 }

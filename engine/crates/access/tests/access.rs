@@ -380,3 +380,25 @@ fn a_key_publishes_or_views_and_never_both() {
     assert_eq!(house.access.secret_of("encoder").as_deref(), Some("secret"));
     assert_eq!(house.access.secret_of("nobody"), None);
 }
+
+#[test]
+fn a_key_plays_recordings_only_while_it_has_that_right() {
+    let house = House::new(rules());
+    let key = StreamKey::parse("gate").expect("a good name");
+    let enter = |secret| {
+        let wish = Wish { key: &key, kind: Kind::Playback };
+        house.access.enter(wish, Proof::Secret { id: "wall", secret }, house.at(0))
+    };
+    assert_eq!(enter("secret").err(), Some(Denied::Foreign("right")), "not because it may view");
+    let with_right = Rules { playback_keys: BTreeSet::from(["wall".to_owned()]), ..rules() };
+    house.access.apply(with_right, house.at(0));
+    assert_eq!(enter("wrong").err(), Some(Denied::WrongKey));
+    let playing = enter("secret").expect("it may");
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    playing.bind("", move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    house.access.apply(rules(), house.at(1));
+    assert_eq!(ended.load(Ordering::SeqCst), 1, "the right was taken back");
+}

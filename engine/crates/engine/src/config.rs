@@ -1,7 +1,7 @@
 //! What the engine is told: its configuration at start, and the state that is
 //! wished for. Unknown keys are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -194,6 +194,8 @@ pub struct AccessWish {
     pub node: String,
     pub keys: Vec<PublicKey>,
     pub stream_keys: Vec<StreamKeyRule>,
+    /// Those that may also play what was recorded, by id.
+    pub playback_keys: BTreeSet<String>,
     pub limits: Limits,
     pub city_limits: BTreeMap<String, u32>,
 }
@@ -287,10 +289,10 @@ impl DesiredState {
     /// What decides who may open which of the cameras' streams.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        let AccessWish { node, keys, stream_keys, limits, city_limits } = self.access.clone();
+        let AccessWish { node, keys, stream_keys, playback_keys, limits, city_limits } = self.access.clone();
         let cities = self.cameras.iter().map(|camera| (camera.id.clone(), camera.city.clone())).collect();
         let masked = self.cameras.iter().filter(|camera| camera.masked).map(|camera| camera.id.clone()).collect();
-        Rules { node, keys, stream_keys, limits, city_limits, cities, masked }
+        Rules { node, keys, stream_keys, playback_keys, limits, city_limits, cities, masked }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::journal::Journal;
 use crate::metrics::{Figures, text};
 use crate::process::ProcessMeter;
 use crate::recordings::Recordings;
+use crate::replay::Replay;
 use crate::report::StreamReport;
 
 /// From dialling to the answer to PLAY.
@@ -146,6 +147,9 @@ impl Engine {
             generation: Mutex::new(0),
             process: ProcessMeter::default(),
         });
+        if let Some(player) = inner.recordings.player() {
+            inner.rtsp.play_recordings(Arc::new(Replay(player)));
+        }
         runtime.spawn(sweep(Arc::downgrade(&inner)));
         let front = start_front(config, &inner)?;
         let addresses = Addresses {

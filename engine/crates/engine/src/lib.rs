@@ -10,6 +10,7 @@ mod journal;
 mod metrics;
 mod process;
 mod recordings;
+mod replay;
 mod report;
 
 pub use config::{AccessWish, Camera, DesiredState, EngineConfig, Error, Kind, RevocationWish, StreamWish};

@@ -57,6 +57,11 @@ impl Recordings {
         self.0.as_ref().map_or(0, |parts| parts.player.plays())
     }
 
+    /// What players of RTSP have played to them.
+    pub(crate) fn player(&self) -> Option<Arc<Player>> {
+        self.0.as_ref().map(|parts| parts.player.clone())
+    }
+
     /// Answers players.
     pub(crate) fn for_players(&self) -> Option<vms_front::Recordings> {
         let parts = self.0.as_ref()?;

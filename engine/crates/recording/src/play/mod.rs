@@ -9,6 +9,7 @@
 //! it reads is leased, so that it is not removed behind it.
 
 mod head;
+mod moments;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,8 @@ use crate::read::{Archive, stream_number};
 
 pub use head::Ended;
 use head::{Head, Out, SPEEDS, Step};
+pub use moments::Moment;
+use moments::Moments;
 use shelf::Recorded;
 
 /// A thread each.
@@ -73,6 +76,7 @@ pub struct Player {
 pub struct Play {
     key: StreamKey,
     bounds: (i64, i64),
+    moments: Arc<Moments>,
     desk: Mutex<Desk>,
     changed: Condvar,
 }
@@ -125,11 +129,20 @@ impl Player {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let own = StreamKey { camera: format!("{}@{number}", key.camera).into(), ..key.clone() };
         let publisher = self.hub.publish(&own, head.tracks().to_vec());
-        let mut feed =
-            Feed { publisher, tracks: head.tracks().to_vec(), head, begun: Instant::now(), begun_us: utc_now_us() };
+        let moments = Arc::new(Moments::default());
+        let mut feed = Feed {
+            publisher,
+            tracks: head.tracks().to_vec(),
+            head,
+            begun: Instant::now(),
+            begun_us: utc_now_us(),
+            moments: moments.clone(),
+            jumped: true,
+            gap: None,
+        };
         feed.show(first);
         let desk = Desk { orders: Vec::new(), state: feed.state(), stop: false, over: false };
-        let play = Arc::new(Play { key: own, bounds, desk: Mutex::new(desk), changed: Condvar::new() });
+        let play = Arc::new(Play { key: own, bounds, moments, desk: Mutex::new(desk), changed: Condvar::new() });
         let (own, hub) = (play.clone(), self.hub.clone());
         let spawned = std::thread::Builder::new().name("play".to_owned()).spawn(move || {
             feed.run(&own, begin.paused.unwrap_or(false));
@@ -181,6 +194,13 @@ impl Play {
         self.desk.lock().state
     }
 
+    /// When a frame was recorded that it has shown, of those that a sink may
+    /// still have to send.
+    #[must_use]
+    pub fn moment(&self, track: u8, dts: i64) -> Option<Moment> {
+        self.moments.of(track, dts)
+    }
+
     /// Its thread has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -210,6 +230,11 @@ struct Feed {
     /// Zero of the head's clock, on both scales.
     begun: Instant,
     begun_us: i64,
+    moments: Arc<Moments>,
+    /// What is shown next does not follow what was shown last.
+    jumped: bool,
+    /// The last gap that was jumped.
+    gap: Option<(i64, i64)>,
 }
 
 impl Feed {
@@ -268,6 +293,7 @@ impl Feed {
             self.try_show(shown);
         }
         if let Some(at_us) = steer.at_us {
+            self.jumped = true;
             let shown = self.head.seek(at_us, now);
             self.try_show(shown);
         }
@@ -311,6 +337,7 @@ impl Feed {
             self.tracks = self.head.tracks().to_vec();
             self.publisher.set_tracks(self.tracks.clone());
         }
+        self.jumped |= std::mem::replace(&mut self.gap, self.head.gap()) != self.gap;
         for Out { picture, dts_us, dts, pts } in shown {
             let Some(track) = self.tracks.iter().find(|track| track.id == picture.track) else { continue };
             let (dts, pts) = if track.kind == TrackKind::Video {
@@ -319,6 +346,8 @@ impl Feed {
                 let time = dts_us * i64::from(track.clock_rate) / 1_000_000;
                 (time, time)
             };
+            let jumped = track.kind == TrackKind::Video && std::mem::take(&mut self.jumped);
+            self.moments.add(track.id, dts, Moment { utc_us: picture.utc_us, jumped });
             // To whoever watches it happens now.
             let timing = Timing { utc_us: self.begun_us + dts_us, error_us: None };
             self.publisher.push(Frame {

@@ -1,5 +1,6 @@
 //! The shell around one RTSP connection: reads requests, writes frames.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
@@ -8,20 +9,21 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use rtsp_types::{Message, ParseError, Request};
+use rtsp_types::{Message, ParseError, Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use vms_access::Ticket;
+use vms_access::{Kind, Ticket};
 use vms_hub::{Delivery, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::Track;
 
-use super::RtspMetrics;
 use super::gate::Gate;
+use super::replay::{self, Begin, NoPlayback, Playback, Recordings};
 use super::report::SenderState;
-use super::session::{Answer, FirstPacket, Session, TIMEOUT_S, Way, requested};
+use super::session::{Answer, FirstPacket, Session, TIMEOUT_S, Way, reply, requested};
 use super::udp::Ports;
-use super::wire::{self, Handshake, Reading, Writing};
+use super::wire::{self, Reading, Writing};
+use super::{Doors, RtspMetrics};
 
 /// A request with its headers and body may be so long.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -32,16 +34,14 @@ const WRITE_STALLED: Duration = Duration::from_secs(30);
 /// A player whose media go by UDP and of whom nothing was heard for so long is
 /// gone, though his connection stands.
 const UNHEARD: Duration = Duration::from_secs(TIMEOUT_S as u64 + 5);
+/// How often it is looked whether a recording has come to its end.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// DESCRIBE waits so long for a camera that has not answered yet.
 const DESCRIBE_WAIT: Duration = Duration::from_secs(5);
 
-pub async fn serve(
-    socket: TcpStream,
-    handshake: Option<Handshake>,
-    hub: Hub,
-    gate: Gate,
-    metrics: Arc<RtspMetrics>,
-) -> io::Result<()> {
+pub async fn serve(socket: TcpStream, doors: Doors) -> io::Result<()> {
+    let Doors { hub, access, handshake, recordings, metrics } = doors;
+    let gate = Gate::new(access);
     socket.set_nodelay(true)?;
     let (own, peer) = (socket.local_addr()?.ip(), socket.peer_addr()?.ip());
     let opened = tokio::time::timeout(IDLE, wire::open(socket, peer, handshake.as_ref())).await;
@@ -56,6 +56,10 @@ pub async fn serve(
         hub,
         gate,
         metrics,
+        recordings: recordings.get().cloned(),
+        play: None,
+        senders_of: BTreeMap::new(),
+        said_bye: false,
         own,
         peer,
         ports,
@@ -81,6 +85,13 @@ struct Connection {
     hub: Hub,
     gate: Gate,
     metrics: Arc<RtspMetrics>,
+    recordings: Option<Arc<dyn Recordings>>,
+    /// The recording that plays.
+    play: Option<Arc<dyn Playback>>,
+    /// The SSRC of each track that was sent.
+    senders_of: BTreeMap<u8, u32>,
+    /// A recording has come to its end, and the player knows.
+    said_bye: bool,
     /// Our address and the player's.
     own: IpAddr,
     peer: IpAddr,
@@ -145,7 +156,7 @@ impl Connection {
     async fn answer(&mut self, owned: &Request<Vec<u8>>) -> io::Result<Step> {
         let request = owned.clone().map_body(|_| &[][..]);
         let hub = self.hub.clone();
-        if let Some(refusal) = self.gate.refuse(&request, requested(&request).map(|(key, _)| key).as_ref()) {
+        if let Some(refusal) = self.gate.refuse(&request, requested(&request).as_ref()) {
             self.say(&refusal).await?;
             return Ok(Step::Go);
         }
@@ -166,8 +177,28 @@ impl Connection {
                 let tracks = self.tracks_of(&key).await;
                 self.session.described(&request, &key, &tracks)
             }
+            Answer::DescribeRecorded { key, from_us } => {
+                let begin = Begin { at_us: from_us.or(Some(0)), ..Begin::default() };
+                match self.open(&key, begin).await {
+                    Ok((play, stream)) => {
+                        let tracks = stream.tracks();
+                        // It is opened anew where it is to be played from.
+                        play.stop();
+                        self.session.described_recorded(&request, key, from_us, tracks)
+                    }
+                    Err(refusal) => reply(&request, status_of(refusal), &[], &[]),
+                }
+            }
+            Answer::PlayRecorded { key, begin } => return self.play_recorded(&request, &key, begin).await,
+            Answer::PauseRecorded => match &self.play {
+                Some(play) => match play.steer(&Begin::default(), true) {
+                    Ok(()) => self.session.paused(&request),
+                    Err(refusal) => reply(&request, status_of(refusal), &[], &[]),
+                },
+                None => reply(&request, StatusCode::MethodNotValidInThisState, &[], &[]),
+            },
             Answer::Play(stream) => {
-                let ticket = match self.gate.enter(&request, stream.key()) {
+                let ticket = match self.gate.enter(&request, stream.key(), Kind::Rtsp) {
                     Ok(ticket) => ticket,
                     Err(refusal) => {
                         self.say(&refusal).await?;
@@ -177,7 +208,7 @@ impl Connection {
                 if !ticket.audio() {
                     self.session.mute();
                 }
-                let playing = self.start(&stream, ticket);
+                let playing = self.start(&stream, ticket, self.session.catch_up);
                 let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
                 self.say(&bytes).await?;
                 return Ok(Step::Play(Box::new(playing)));
@@ -185,6 +216,69 @@ impl Connection {
         };
         self.say(&out).await?;
         Ok(Step::Go)
+    }
+
+    /// Opens a recording, beside the threads that move packets.
+    async fn open(&self, key: &StreamKey, begin: Begin) -> Result<(Arc<dyn Playback>, Arc<Stream>), NoPlayback> {
+        let recordings = self.recordings.clone().ok_or(NoPlayback::NotFound)?;
+        let key = key.clone();
+        // What the player may not hear is left out of what is sent.
+        let opened = tokio::task::spawn_blocking(move || recordings.open(&key, &begin, true)).await;
+        let play = opened.map_err(|_| NoPlayback::Unavailable)??;
+        let stream = self.hub.stream(play.key()).ok_or(NoPlayback::Unavailable)?;
+        Ok((play, stream))
+    }
+
+    /// PLAY of a recording: the first one, or another place or speed.
+    async fn play_recorded(&mut self, request: &Request<&[u8]>, key: &StreamKey, begin: Begin) -> io::Result<Step> {
+        if let Some(play) = &self.play {
+            let out = match play.steer(&begin, false) {
+                Ok(()) => self.session.playing_recorded(request, &begin, &[]),
+                Err(refusal) => reply(request, status_of(refusal), &[], &[]),
+            };
+            self.said_bye = false;
+            self.say(&out).await?;
+            return Ok(Step::Go);
+        }
+        let ticket = match self.gate.enter(request, key, Kind::Playback) {
+            Ok(ticket) => ticket,
+            Err(refusal) => {
+                self.say(&refusal).await?;
+                return Ok(Step::Go);
+            }
+        };
+        if !ticket.audio() {
+            self.session.mute();
+        }
+        match self.open(key, Begin { at_us: begin.at_us.or(Some(0)), ..begin }).await {
+            Ok((play, stream)) => {
+                let playing = self.start(&stream, ticket, true);
+                self.play = Some(play);
+                let out = self.session.playing_recorded(request, &begin, &first_packets(&playing, &stream));
+                self.say(&out).await?;
+                Ok(Step::Play(Box::new(playing)))
+            }
+            Err(refusal) => {
+                self.say(&reply(request, status_of(refusal), &[], &[])).await?;
+                Ok(Step::Go)
+            }
+        }
+    }
+
+    /// Tells the player once that a recording has come to its end.
+    async fn say_bye(&mut self) -> io::Result<()> {
+        if self.said_bye || !self.play.as_ref().is_some_and(|play| play.is_over()) {
+            return Ok(());
+        }
+        self.said_bye = true;
+        for (track, ssrc) in self.senders_of.clone() {
+            match self.session.way(track) {
+                Some(Way::Channel(channel)) => self.write_or_give_up(&replay::bye(channel + 1, ssrc)).await?,
+                Some(Way::Ports(..)) => self.ports.report(track, &replay::bye(0, ssrc)).await,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -211,13 +305,12 @@ impl Connection {
         stream.tracks()
     }
 
-    fn start(&self, stream: &Arc<Stream>, ticket: Ticket) -> Playing {
+    fn start(&self, stream: &Arc<Stream>, ticket: Ticket, burst: bool) -> Playing {
         let revoked = Arc::new(Notify::new());
         let word = revoked.clone();
         ticket.bind("", move || word.notify_one());
         let wake = Arc::new(Notify::new());
-        let kind = ReaderKind::Live { burst: self.session.catch_up };
-        let mut reader = stream.subscribe(kind, wake.clone());
+        let mut reader = stream.subscribe(ReaderKind::Live { burst }, wake.clone());
         let first = match reader.next() {
             Next::Frame(delivery) => Some(delivery),
             _ => None,
@@ -240,6 +333,7 @@ impl Connection {
                 () = playing.revoked.notified() => return Ok(()),
                 () = playing.wake.notified() => {}
                 () = poll_fn(|cx| self.ports.poll_heard(cx)) => self.heard = Instant::now(),
+                () = tokio::time::sleep(LOOK_EVERY), if self.play.is_some() && !self.said_bye => self.say_bye().await?,
                 () = unheard, if !self.ports.is_empty() => return Err(io::ErrorKind::TimedOut.into()),
                 read = self.read.read_buf(&mut self.input) => {
                     self.heard = Instant::now();
@@ -287,6 +381,13 @@ impl Connection {
         } else {
             frame.interleaved_at(channel, time)
         };
+        let moment =
+            self.play.as_ref().filter(|_| self.session.replay).and_then(|play| play.moment(frame.track, frame.dts));
+        let bytes = match moment {
+            Some(moment) => replay::with_header(&bytes, moment, frame.key, self.session.cseq).into(),
+            None => bytes,
+        };
+        self.senders_of.insert(frame.track_index, frame.ssrc);
         match way {
             Way::Channel(_) => self.write_or_give_up(&bytes).await?,
             Way::Ports(..) => self.ports.send(frame.track_index, &bytes).await,
@@ -313,6 +414,14 @@ impl Connection {
         }
         let rest = self.say(&bytes[written..]);
         tokio::time::timeout(WRITE_STALLED, rest).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+fn status_of(refusal: NoPlayback) -> StatusCode {
+    match refusal {
+        NoPlayback::NotFound => StatusCode::NotFound,
+        NoPlayback::Invalid => StatusCode::InvalidRange,
+        NoPlayback::Unavailable => StatusCode::ServiceUnavailable,
     }
 }
 

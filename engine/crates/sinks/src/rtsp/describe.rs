@@ -6,10 +6,10 @@ use vms_hub::StreamKey;
 use vms_media::{Track, TrackKind};
 
 /// Tracks get payload types 96, 97, ... in their order, as the hub numbers
-/// their packets.
-pub fn sdp(key: &StreamKey, tracks: &[Track]) -> String {
+/// their packets; `range` is what can be asked for.
+pub fn sdp(key: &StreamKey, tracks: &[Track], range: &str) -> String {
     let mut text = format!(
-        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns={key}\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\na=range:npt=now-\r\n"
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns={key}\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\na=range:{range}\r\n"
     );
     for (index, track) in tracks.iter().enumerate() {
         // Writing to a String cannot fail.
@@ -57,7 +57,7 @@ mod tests {
             track(1, TrackKind::Audio, Codec::Pcma, 8_000, ""),
         ];
         let key = StreamKey::parse("gate").expect("a good name");
-        let text = sdp(&key, &tracks);
+        let text = sdp(&key, &tracks, "npt=now-");
         for line in [
             "s=gate/main",
             "m=video 0 RTP/AVP 96",

@@ -3,12 +3,13 @@
 //!
 //! `session` answers requests without IO, `describe` writes the session
 //! description, `gate` asks who may, `connection` is the thin shell around a
-//! socket, `wire` the socket or TLS in it, `udp` the ports of media, `report`
-//! writes sender reports.
+//! socket, `wire` the socket or TLS in it, `udp` the ports of media, `replay`
+//! the words of recordings, `report` writes sender reports.
 
 mod connection;
 mod describe;
 mod gate;
+mod replay;
 mod report;
 mod session;
 mod udp;
@@ -16,14 +17,15 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::Access;
 use vms_hub::Hub;
 
+pub use replay::{Begin, Moment, NoPlayback, Playback, Recordings};
 pub use wire::{Handshake, Secured};
 
 /// Connections beyond this are closed at once.
@@ -41,6 +43,7 @@ pub struct RtspMetrics {
 pub struct RtspServer {
     address: SocketAddr,
     metrics: Arc<RtspMetrics>,
+    recordings: Arc<OnceLock<Arc<dyn Recordings>>>,
     cancel: CancellationToken,
 }
 
@@ -57,9 +60,16 @@ impl RtspServer {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (metrics, cancel) = (Arc::new(RtspMetrics::default()), CancellationToken::new());
-        let doors = Doors { hub, access, handshake, metrics: metrics.clone() };
+        let recordings = Arc::new(OnceLock::new());
+        let doors = Doors { hub, access, handshake, recordings: recordings.clone(), metrics: metrics.clone() };
         tokio::spawn(accept(listener, doors, cancel.clone()));
-        Ok(Self { address, metrics, cancel })
+        Ok(Self { address, metrics, recordings, cancel })
+    }
+
+    /// From now on recordings are played too; the disks are ready later than the
+    /// port.
+    pub fn play_recordings(&self, recordings: Arc<dyn Recordings>) {
+        self.recordings.get_or_init(|| recordings);
     }
 
     #[must_use]
@@ -84,10 +94,12 @@ impl Drop for RtspServer {
 }
 
 /// What every connection is served with.
-struct Doors {
+#[derive(Clone)]
+pub(crate) struct Doors {
     hub: Hub,
     access: Access,
     handshake: Option<Handshake>,
+    recordings: Arc<OnceLock<Arc<dyn Recordings>>>,
     metrics: Arc<RtspMetrics>,
 }
 
@@ -111,12 +123,11 @@ async fn accept(listener: TcpListener, doors: Doors, cancel: CancellationToken) 
             metrics.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        let (hub, metrics, cancel) = (doors.hub.clone(), metrics.clone(), cancel.clone());
-        let (gate, handshake) = (gate::Gate::new(doors.access.clone()), doors.handshake.clone());
+        let (doors, metrics, cancel) = (doors.clone(), metrics.clone(), cancel.clone());
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
-                ended = connection::serve(socket, handshake, hub, gate, metrics.clone()) => {
+                ended = connection::serve(socket, doors) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "an RTSP connection ended");
                     }

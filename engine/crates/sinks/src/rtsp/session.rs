@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rtsp_types::headers::{CONTENT_BASE, CONTENT_TYPE, CSEQ, HeaderName, PUBLIC, RANGE, RTP_INFO, SESSION, TRANSPORT};
+use rtsp_types::headers::{
+    CONTENT_BASE, CONTENT_TYPE, CSEQ, HeaderName, PUBLIC, RANGE, REQUIRE, RTP_INFO, SCALE, SESSION, TRANSPORT,
+    UNSUPPORTED,
+};
 use rtsp_types::{Method, Request, Response, StatusCode, Version};
 use vms_hub::{Stream, StreamKey};
 use vms_media::{Track, TrackKind};
 
 use super::describe;
+use super::replay::{self, Begin};
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 /// Told to clients. The server ends a session with its connection; one by UDP
@@ -26,6 +30,17 @@ pub enum Answer {
     },
     /// The stream must be described, once its camera has said what it sends.
     Describe(StreamKey),
+    /// A recording is to be described, as it is at this time.
+    DescribeRecorded {
+        key: StreamKey,
+        from_us: Option<i64>,
+    },
+    /// A recording is to be played, or played otherwise.
+    PlayRecorded {
+        key: StreamKey,
+        begin: Begin,
+    },
+    PauseRecorded,
     /// Frames flow from here on; the reply needs to know the first of them.
     Play(Arc<Stream>),
     /// Said, then the connection is closed.
@@ -58,6 +73,12 @@ pub struct Session {
     /// `?catchup=0` in the address.
     pub catch_up: bool,
     base: String,
+    /// The recording that was described, and where it begins.
+    recorded: Option<(StreamKey, Option<i64>)>,
+    /// Each picture of a recording is sent with its time.
+    pub replay: bool,
+    /// The low bits of the number of the last PLAY.
+    pub cseq: u8,
     /// The connection is not encrypted, so that media beside it may be.
     in_clear: bool,
 }
@@ -74,6 +95,9 @@ impl Session {
             ways: BTreeMap::new(),
             catch_up: true,
             base: String::new(),
+            recorded: None,
+            replay: false,
+            cseq: 0,
         }
     }
 
@@ -89,10 +113,19 @@ impl Session {
     }
 
     pub fn answer(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
+        match replay::requires(request) {
+            Some(replay) => self.replay |= replay,
+            None => {
+                let required = request.header(&REQUIRE).map_or("", |value| value.as_str());
+                return Answer::Now(reply(request, StatusCode::OptionNotSupported, &[(UNSUPPORTED, required)], &[]));
+            }
+        }
         match request.method() {
             Method::Options => Answer::Now(reply(request, StatusCode::Ok, &[(PUBLIC, METHODS)], &[])),
             Method::Describe => self.describe(request, lookup),
             Method::Setup => self.set_up(request, lookup),
+            Method::Play if self.recorded.is_some() => self.play_recorded(request),
+            Method::Pause if self.recorded.is_some() => Answer::PauseRecorded,
             Method::Play => match &self.stream {
                 Some(stream) if !self.ways.is_empty() => Answer::Play(stream.clone()),
                 _ => Answer::Now(reply(request, StatusCode::MethodNotValidInThisState, &[], &[])),
@@ -107,9 +140,35 @@ impl Session {
 
     fn describe(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
         match requested(request) {
-            Some((key, _)) if lookup(&key).is_some() => Answer::Describe(key),
+            Some(Wanted { key, recorded: true, .. }) => Answer::DescribeRecorded { key, from_us: from_of(request) },
+            Some(Wanted { key, .. }) if lookup(&key).is_some() => Answer::Describe(key),
             _ => Answer::Now(reply(request, StatusCode::NotFound, &[], &[])),
         }
+    }
+
+    fn play_recorded(&mut self, request: &Request<&[u8]>) -> Answer {
+        let refused = |status| Answer::Now(reply(request, status, &[], &[]));
+        let Some((key, from_us)) = self.recorded.clone().filter(|_| !self.ways.is_empty()) else {
+            return refused(StatusCode::MethodNotValidInThisState);
+        };
+        let Some(mut begin) = Begin::of(request) else { return refused(StatusCode::InvalidRange) };
+        // Where the address says, if the first PLAY does not.
+        begin.at_us = begin.at_us.or(self.recorded.as_mut().and_then(|(_, from_us)| from_us.take())).or(from_us);
+        self.cseq = request.header(&CSEQ).and_then(|cseq| cseq.as_str().trim().parse::<u32>().ok()).unwrap_or(0) as u8;
+        Answer::PlayRecorded { key, begin }
+    }
+
+    /// The reply to DESCRIBE of a recording.
+    pub fn described_recorded(
+        &mut self,
+        request: &Request<&[u8]>,
+        key: StreamKey,
+        from_us: Option<i64>,
+        tracks: Arc<[Track]>,
+    ) -> Vec<u8> {
+        let answer = Self::describing(request, describe::sdp(&key, &tracks, "npt=0-"));
+        (self.recorded, self.tracks) = (Some((key, from_us)), tracks);
+        answer
     }
 
     /// The reply to DESCRIBE once the stream's tracks are known; an empty list
@@ -118,23 +177,38 @@ impl Session {
         if tracks.is_empty() {
             return reply(request, StatusCode::ServiceUnavailable, &[], &[]);
         }
+        Self::describing(request, describe::sdp(key, tracks, "npt=now-"))
+    }
+
+    fn describing(request: &Request<&[u8]>, sdp: String) -> Vec<u8> {
         let mut url = request.request_uri().map(ToString::to_string).unwrap_or_default();
         if let Some(query) = url.find('?') {
             url.truncate(query);
         }
         let base = format!("{}/", url.trim_end_matches('/'));
         let headers = [(CONTENT_TYPE, "application/sdp"), (CONTENT_BASE, base.as_str())];
-        reply(request, StatusCode::Ok, &headers, describe::sdp(key, tracks).as_bytes())
+        reply(request, StatusCode::Ok, &headers, sdp.as_bytes())
     }
 
     fn set_up(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
         let refused = |status| Answer::Now(reply(request, status, &[], &[]));
-        let Some((key, track)) = requested(request) else { return refused(StatusCode::NotFound) };
-        let Some(stream) = lookup(&key) else { return refused(StatusCode::NotFound) };
-        if self.stream.as_ref().is_some_and(|other| !Arc::ptr_eq(other, &stream)) {
-            return refused(StatusCode::AggregateOperationNotAllowed);
-        }
-        let tracks = stream.tracks();
+        let Some(Wanted { key, track, recorded }) = requested(request) else { return refused(StatusCode::NotFound) };
+        let tracks = if recorded {
+            // What a recording holds is known once it is described.
+            match &self.recorded {
+                Some((described, _)) if *described == key => self.tracks.clone(),
+                _ => return refused(StatusCode::MethodNotValidInThisState),
+            }
+        } else {
+            let Some(stream) = lookup(&key) else { return refused(StatusCode::NotFound) };
+            let other = self.stream.as_ref().is_some_and(|other| !Arc::ptr_eq(other, &stream));
+            if other || self.recorded.is_some() {
+                return refused(StatusCode::AggregateOperationNotAllowed);
+            }
+            let tracks = stream.tracks();
+            self.stream = Some(stream);
+            tracks
+        };
         let track = track.unwrap_or(0);
         if usize::from(track) >= tracks.len() {
             return refused(StatusCode::NotFound);
@@ -143,7 +217,7 @@ impl Session {
         let Some(way) = way(wanted, track * 2, self.in_clear) else {
             return refused(StatusCode::UnsupportedTransport);
         };
-        (self.stream, self.tracks) = (Some(stream), tracks);
+        self.tracks = tracks;
         self.base = base_of(request);
         self.catch_up = self.catch_up && !asks_no_catch_up(request);
         match way {
@@ -180,6 +254,29 @@ impl Session {
     }
 
     pub fn playing(&self, request: &Request<&[u8]>, first: &[FirstPacket]) -> Vec<u8> {
+        let info = self.info(first);
+        let headers = [(SESSION, self.id.as_str()), (RANGE, "npt=now-"), (RTP_INFO, info.as_str())];
+        reply(request, StatusCode::Ok, &headers, &[])
+    }
+
+    /// The reply to PLAY of a recording; `first` is empty where it played before.
+    pub fn playing_recorded(&self, request: &Request<&[u8]>, begin: &Begin, first: &[FirstPacket]) -> Vec<u8> {
+        let info = self.info(first);
+        let range =
+            begin.at_us.map_or_else(|| "npt=now-".to_owned(), |us| format!("clock={}-", replay::write_clock(us)));
+        let scale = begin.speed().to_string();
+        let mut headers = vec![(SESSION, self.id.as_str()), (RANGE, range.as_str()), (SCALE, scale.as_str())];
+        if !first.is_empty() {
+            headers.push((RTP_INFO, info.as_str()));
+        }
+        reply(request, StatusCode::Ok, &headers, &[])
+    }
+
+    pub fn paused(&self, request: &Request<&[u8]>) -> Vec<u8> {
+        reply(request, StatusCode::Ok, &[(SESSION, self.id.as_str())], &[])
+    }
+
+    fn info(&self, first: &[FirstPacket]) -> String {
         let info: Vec<String> = first
             .iter()
             .filter(|f| self.ways.contains_key(&f.track_index))
@@ -188,9 +285,7 @@ impl Session {
                 format!("url={}/trackID={}{seq};rtptime={}", self.base, f.track_index, f.rtp_time)
             })
             .collect();
-        let info = info.join(",");
-        let headers = [(SESSION, self.id.as_str()), (RANGE, "npt=now-"), (RTP_INFO, info.as_str())];
-        reply(request, StatusCode::Ok, &headers, &[])
+        info.join(",")
     }
 }
 
@@ -204,13 +299,32 @@ fn base_of(request: &Request<&[u8]>) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
-/// Stream and track number that a request's address names. Players append
-/// `trackID=N` behind a slash, or behind the query when there is one.
-pub fn requested(request: &Request<&[u8]>) -> Option<(StreamKey, Option<u8>)> {
+/// What a request's address names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub key: StreamKey,
+    pub track: Option<u8>,
+    /// What was recorded of it: `/playback/` stands in front.
+    pub recorded: bool,
+}
+
+/// Players append `trackID=N` behind a slash, or behind the query when there
+/// is one.
+pub fn requested(request: &Request<&[u8]>) -> Option<Wanted> {
     let url = request.request_uri()?;
     let (path, in_path) = split_track(url.path());
-    let in_query = url.query().and_then(|query| split_track(query).1);
-    Some((StreamKey::parse(path)?, in_path.or(in_query)))
+    let track = in_path.or(url.query().and_then(|query| split_track(query).1));
+    if let Some(key) = StreamKey::parse(path) {
+        return Some(Wanted { key, track, recorded: false });
+    }
+    let path = path.trim_start_matches('/').strip_prefix("playback/")?;
+    Some(Wanted { key: StreamKey::parse(path)?, track, recorded: true })
+}
+
+/// `?from=` of a recording's address.
+fn from_of(request: &Request<&[u8]>) -> Option<i64> {
+    let query = request.request_uri()?.query()?;
+    query.split(['&', '/']).find_map(|part| replay::read_clock(part.strip_prefix("from=")?))
 }
 
 fn split_track(text: &str) -> (&str, Option<u8>) {
@@ -330,6 +444,50 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_is_described_set_up_played_and_paused() {
+        let mut session = Session::new("1".into(), true);
+        let nobody: Lookup<'_> = &|_| None;
+        let url = "rtsp://h/playback/gate/sub";
+        let setup = request(Method::Setup, "rtsp://h/playback/gate/sub/trackID=0", TCP);
+        assert_eq!(status(session.answer(&setup, nobody)), 455, "not described yet");
+        let describe = request(Method::Describe, "rtsp://h/playback/gate/sub?from=20261121T070000Z", None);
+        let Answer::DescribeRecorded { key, from_us } = session.answer(&describe, nobody) else {
+            panic!("a recording")
+        };
+        assert_eq!((key.to_string().as_str(), from_us), ("gate/sub", Some(1_795_244_400_000_000)));
+        let (hub, _publisher) = hub_with_a_stream();
+        let tracks = hub.stream(&StreamKey::parse("gate").expect("a good name")).expect("it is there").tracks();
+        session.described_recorded(&describe, key, from_us, tracks);
+        assert_eq!(status(session.answer(&request(Method::Play, url, None), nobody)), 455, "nothing is set up");
+        assert_eq!(status(session.answer(&setup, nobody)), 200);
+        let live = request(Method::Setup, "rtsp://h/gate/trackID=0", TCP);
+        assert_eq!(status(session.answer(&live, &|key| hub.stream(key))), 459, "not both at once");
+        let plays = |session: &mut Session, range: Option<&'static str>| {
+            let mut asked = request(Method::Play, url, None);
+            if let Some(range) = range {
+                asked.insert_header(RANGE, range);
+            }
+            session.answer(&asked, nobody)
+        };
+        let Answer::PlayRecorded { begin, .. } = plays(&mut session, Some("npt=0-")) else { panic!("it plays") };
+        assert_eq!((begin.at_us, session.cseq), (Some(1_795_244_400_000_000), 7), "where the address says");
+        assert_eq!(status(plays(&mut session, Some("clock=yesterday-"))), 457);
+        assert!(matches!(session.answer(&request(Method::Pause, url, None), nobody), Answer::PauseRecorded));
+    }
+
+    #[test]
+    fn what_is_required_and_unknown_is_refused() {
+        let (hub, _publisher) = hub_with_a_stream();
+        let mut session = Session::new("1".into(), true);
+        for (required, expected) in [("onvif-replay", 200), ("implicit-play", 551)] {
+            let mut asked = request(Method::Options, "rtsp://h/gate", None);
+            asked.insert_header(REQUIRE, required);
+            assert_eq!(status(session.answer(&asked, &|key| hub.stream(key))), expected, "{required}");
+        }
+        assert!(session.replay);
+    }
+
+    #[test]
     fn a_track_goes_the_first_way_that_is_served() {
         let table = [
             ("RTP/AVP/TCP;unicast;interleaved=4-5", Some(Way::Channel(4))),
@@ -368,7 +526,8 @@ mod tests {
 
     #[test]
     fn a_track_is_found_behind_path_and_query() {
-        let track = |url| requested(&request(Method::Setup, url, None)).map(|(key, track)| (key.to_string(), track));
+        let track =
+            |url| requested(&request(Method::Setup, url, None)).map(|wanted| (wanted.key.to_string(), wanted.track));
         assert_eq!(track("rtsp://h/gate/sub/trackID=1"), Some(("gate/sub".into(), Some(1))));
         assert_eq!(track("rtsp://h/gate/?catchup=0/trackID=1"), Some(("gate/main".into(), Some(1))));
         assert_eq!(track("rtsp://h/gate"), Some(("gate/main".into(), None)));
