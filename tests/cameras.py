@@ -39,7 +39,12 @@ _common = {
     "masks": _areas,
     "zones": _areas,
 }
-_urls = st.builds("rtsp://{}/{}".format, _hosts.filter(lambda h: ":" not in h), _ids)
+_urls = st.builds(
+    "{}://{}:9000/{}".format,
+    st.sampled_from(["rtsp", "rtsps", "rtsp+http", "rtmp", "http"]),
+    _hosts.filter(lambda h: ":" not in h),
+    _ids,
+)
 
 
 @st.composite

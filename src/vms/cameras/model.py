@@ -14,12 +14,22 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from vms.cameras.makers import GENERIC, MAKERS
-from vms.common import LOCAL_CITY, InvalidError, Login, StreamName, camera_id, with_login
+from vms.common import (
+    LOCAL_CITY,
+    Credentials,
+    InvalidError,
+    Login,
+    StreamName,
+    camera_id,
+    credentials_of,
+    scheme_of,
+    with_login,
+)
 from vms.engine.model import AccessRules, CameraWish, DesiredState, StreamSource
 from vms.proto import CameraEntry, Transport
 
 # A comma that begins another address; commas inside an address stay.
-_NEXT_ADDRESS = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_NEXT_ADDRESS = re.compile(r",(?=[a-z][a-z0-9+.-]*://|file:|publish:)", re.IGNORECASE)
 
 MOST_NAME = 120
 MOST_LOGIN = 128
@@ -49,12 +59,17 @@ AddressText = Annotated[
     str,
     Meta(
         max_length=MOST_ADDRESS,
-        description="rtsp://HOST[:PORT]/PATH, for generic alone; a user in it becomes the user.",
+        description="For generic alone: rtsp://HOST[:PORT]/PATH, another protocol, file:NAME, or "
+        "publish: where the camera calls. A user, password or passphrase in it is kept apart.",
     ),
 ]
 UserText = Annotated[str, Meta(max_length=MOST_LOGIN, description="Who calls the camera.")]
 PasswordText = Annotated[
-    str, Meta(max_length=MOST_LOGIN, description="Never told again. null removes it.")
+    str,
+    Meta(
+        max_length=MOST_LOGIN,
+        description="Of an srt:// address its passphrase. Never told again. null removes it.",
+    ),
 ]
 IdText = Annotated[str, Meta(max_length=63)]
 GroupIds = Annotated[
@@ -306,21 +321,29 @@ class Secrets(msgspec.Struct, frozen=True):
     def after(self, draft: Draft) -> "Secrets":
         """Return the passwords as a draft wants them."""
         return Secrets(
-            _wanted(draft.user, self.password, draft.password),
-            _wanted(draft.sub_user, self.sub_password, draft.sub_password),
+            _wanted(draft.user, draft.url, self.password, draft.password),
+            _wanted(draft.sub_user, draft.sub_url, self.sub_password, draft.sub_password),
         )
 
-    def logins(self, user: str | None, sub_user: str | None) -> dict[StreamName, Login | None]:
-        """Return who calls each stream: the sub-stream's own user, else the camera's."""
-        main = Login(user, self.password or "") if user else None
-        sub = Login(sub_user, self.sub_password or "") if sub_user else main
+    def logins(self, user: str | None, sub_user: str | None) -> dict[StreamName, Login]:
+        """Return what each stream is opened with: the sub-stream's own login, else the camera's."""
+        main = Login(user or "", self.password or "")
+        has_own = sub_user or self.sub_password
+        sub = Login(sub_user or "", self.sub_password or "") if has_own else main
         return {StreamName.MAIN: main, StreamName.SUB: sub}
 
 
-def _wanted(user: str | None, held: str | None, given: str | UnsetType | None) -> str | None:
-    if user is None:
+def _wanted(
+    user: str | None, address: str | None, held: str | None, given: str | UnsetType | None
+) -> str | None:
+    if user is None and kind_of(address) is not Credentials.SECRET:
         return None
     return held if given is UNSET else given or None
+
+
+def kind_of(address: str | None) -> Credentials:
+    """Return what a camera's address is opened with; makers' own have a user and a password."""
+    return Credentials.LOGIN if address is None else credentials_of(address)
 
 
 def changed_fields(before: Camera, held: Secrets, after: Draft) -> tuple[str, ...]:
@@ -344,10 +367,17 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
         enabled=camera.enabled,
         masked=camera.masked,
         streams={
-            stream: StreamSource(with_login(address, logins.get(stream)), camera.transport)
+            stream: StreamSource(
+                with_login(address, logins.get(stream)), _transport(address, camera.transport)
+            )
             for stream, address in camera.addresses().items()
         },
     )
+
+
+def _transport(address: str, wanted: Transport | None) -> Transport | None:
+    """Return how RTP travels: a choice that no other protocol has."""
+    return wanted if scheme_of(address).name == "rtsp" else None
 
 
 def desired_state(
@@ -360,15 +390,17 @@ def desired_state(
 
 def wish_of_entry(entry: CameraEntry) -> CameraWish:
     """Return the wish for a camera of the settings, where no database is asked (open mode)."""
-    streams = {StreamName.MAIN: StreamSource(entry.url, entry.transport)}
-    if entry.sub_url is not None:
-        streams[StreamName.SUB] = StreamSource(entry.sub_url, entry.transport)
+    addresses = {StreamName.MAIN: entry.url, StreamName.SUB: entry.sub_url}
     return CameraWish(
         id=camera_id(entry.id),
         city=LOCAL_CITY,
         name=entry.name or entry.id,
         enabled=entry.enabled,
-        streams=streams,
+        streams={
+            stream: StreamSource(address, _transport(address, entry.transport))
+            for stream, address in addresses.items()
+            if address is not None
+        },
     )
 
 

@@ -1,10 +1,11 @@
 """Import and export of a city's cameras.
 
 A row that names an id changes that camera. One without changes the camera of
-the city whose main stream has the same address, and makes a new one where
-there is none: so the same file a second time changes nothing. Rows stand
-alone: those that cannot be are told, the others are done, all in one
-transaction. A dry run does the same and leaves nothing behind.
+the city whose main stream has the same address (where the camera calls us: the
+same name), and makes a new one where there is none: so the same file a second
+time changes nothing. Rows stand alone: those that cannot be are told, the
+others are done, all in one transaction. A dry run does the same and leaves
+nothing behind.
 """
 
 import asyncio
@@ -28,14 +29,13 @@ from vms.common import (
     ConflictError,
     InvalidError,
     NotFoundError,
+    Place,
     StreamName,
     VmsError,
+    is_published,
     place_of,
 )
 from vms.database import Database, Unit, Vault
-
-# Host, port and path of a main stream.
-Where = tuple[str, int, str]
 
 
 class RowOutcome(StrEnum):
@@ -201,8 +201,10 @@ class _Remembered:
         return self._groups[city]
 
 
-def _where(source: Camera | Draft) -> Where:
-    return place_of(source.addresses()[StreamName.MAIN])
+def _where(source: Camera | Draft) -> Place:
+    """Return the place of a main stream; cameras that call us are told apart by their names."""
+    address = source.addresses()[StreamName.MAIN]
+    return Place("publish", "", 0, source.name) if is_published(address) else place_of(address)
 
 
 class _Import:
@@ -221,13 +223,13 @@ class _Import:
             if access.may(who, Function.CAMERA_READ, one.camera)
         ]
         self._by_id = {one.camera.id: one for one in held}
-        self._by_place: dict[Where, list[Sealed]] = {}
+        self._by_place: dict[Place, list[Sealed]] = {}
         for one in held:
             self._by_place.setdefault(_where(one.camera), []).append(one)
         self._sites = _Names("site", places.sites(unit, city))
         self._groups = _Names("groups", places.groups(unit, city))
         # The line in which a camera, or the place of a new one, stood first.
-        self._lines: dict[str | Where, int] = {}
+        self._lines: dict[str | Place, int] = {}
 
     def run(self, rows: list[Row]) -> list[RowReport]:
         """Do every row."""
@@ -290,7 +292,7 @@ class _Import:
         outcome = RowOutcome.UPDATED if fields else RowOutcome.UNCHANGED
         return RowReport(line, outcome, held.camera.id, draft.name)
 
-    def _once(self, line: int, key: str | Where) -> None:
+    def _once(self, line: int, key: str | Place) -> None:
         """Refuse a second row for the same camera: which one should hold?"""
         first = self._lines.setdefault(key, line)
         if first != line:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from vms.cameras.makers import GENERIC, MAKERS
 from vms.cameras.model import (
@@ -21,8 +21,21 @@ from vms.cameras.model import (
     Area,
     Change,
     Draft,
+    kind_of,
 )
-from vms.common import InvalidError, Login, VmsError, camera_id, check_host, split_login
+from vms.common import (
+    LEAST_PASSPHRASE,
+    MOST_PASSPHRASE,
+    Credentials,
+    InvalidError,
+    Login,
+    VmsError,
+    camera_id,
+    check_address,
+    check_host,
+    scheme_of,
+    split_login,
+)
 
 # The fields of one way to say where streams come from, as they are for the other way.
 _Empty = Mapping[str, object]
@@ -47,16 +60,20 @@ def apply(draft: Draft, change: Change) -> Draft:
     """Return a draft with a change made to it.
 
     Going from a maker to full addresses, or back, empties the fields of the other way.
-    An address that names a user stands for a new user.
+    An address that names a user stands for a new user, and one that is opened with something else
+    (a passphrase, or nothing) for a new login.
     """
     given = change.given()
     cleared: dict[str, object] = {}
     maker = given.get("maker", draft.maker)
     if (maker == GENERIC) != (draft.maker == GENERIC):
         cleared |= _DEVICE if maker == GENERIC else _ADDRESSES
-    for address, user in (("url", "user"), ("sub_url", "sub_user")):
+    for prefix in ("", "sub_"):
+        address, user = f"{prefix}url", f"{prefix}user"
         if _names_a_user(given.get(address)):
             cleared[user] = None
+        if address in given and _kind(given[address]) is not _kind(getattr(draft, address)):
+            cleared |= {user: None, f"{prefix}password": None}
     return msgspec.structs.replace(draft, **{**cleared, **given})
 
 
@@ -66,6 +83,13 @@ def _names_a_user(address: str | None) -> bool:
     except InvalidError:
         # Told when the draft is checked.
         return False
+
+
+def _kind(address: str | None) -> Credentials:
+    try:
+        return kind_of(address and check_address(address.strip()))
+    except InvalidError:
+        return kind_of(None)
 
 
 def checked(draft: Draft) -> Draft:
@@ -141,12 +165,12 @@ def _take(prefix: str, draft: Draft, login: Login | None, problems: list[Problem
     if login is None:
         return draft
     user, password = getattr(draft, f"{prefix}user"), getattr(draft, f"{prefix}password")
-    other_user = user is not None and user != login.user
+    other_user = bool(user and login.user) and user != login.user
     if other_user or (password and login.password and password != login.password):
         problems.append(
             Problem(f"{prefix}user", "camera_login_twice", "the address names another one")
         )
-    fields = {f"{prefix}user": login.user}
+    fields = {f"{prefix}user": login.user or user}
     if login.password:
         fields[f"{prefix}password"] = login.password
     return msgspec.structs.replace(draft, **fields)
@@ -225,8 +249,40 @@ def _logins(draft: Draft) -> Iterator[Problem]:
             yield Problem(f"{prefix}user", "camera_user_invalid", "holds a colon")
         if password is not UNSET and password:
             yield from _text(f"{prefix}password", password, MOST_LOGIN, "camera_password_invalid")
-            if user is None:
-                yield Problem(f"{prefix}user", "camera_user_missing", "a password needs a user")
+        yield from _login_fits(prefix, user, password or None, getattr(draft, f"{prefix}url"))
+
+
+def _login_fits(
+    prefix: str, user: str | None, password: str | UnsetType | None, address: str | None
+) -> Iterator[Problem]:
+    """Tell what of a login its address has no use for, or lacks."""
+    kind = _kind(address)
+    if kind is Credentials.LOGIN:
+        if password and user is None:
+            yield Problem(f"{prefix}user", "camera_user_missing", "a password needs a user")
+        return
+    if user is not None:
+        yield Problem(
+            f"{prefix}user", "camera_field_unused", "leave it empty: this address has no user"
+        )
+    if password and kind is Credentials.NONE:
+        yield Problem(
+            f"{prefix}password",
+            "camera_field_unused",
+            "leave it empty: this address has no password",
+        )
+    elif password and address is not None and scheme_of(address).name == "srt":
+        yield from _passphrase(f"{prefix}password", password)
+
+
+def _passphrase(name: str, text: str) -> Iterator[Problem]:
+    if not LEAST_PASSPHRASE <= len(text.encode()) <= MOST_PASSPHRASE:
+        yield Problem(
+            name,
+            "camera_passphrase_invalid",
+            f"a passphrase of SRT has {LEAST_PASSPHRASE} to {MOST_PASSPHRASE} characters",
+            {"least": LEAST_PASSPHRASE, "most": MOST_PASSPHRASE},
+        )
 
 
 def _labels(draft: Draft) -> Iterator[Problem]:

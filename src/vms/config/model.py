@@ -413,7 +413,10 @@ class Camera(Section):
         description="Opaque id: a-z, 0-9, _ and -, at most 63; not main, sub, playback or api."
     )
     name: str = Field("", max_length=120, description="What people call it; empty: the id.")
-    url: CameraUrl = Field(description="Main stream, rtsp://USER:PASSWORD@HOST/PATH.")
+    url: CameraUrl = Field(
+        description="Main stream: rtsp://USER:PASSWORD@HOST/PATH, another protocol, file:NAME, or "
+        "publish: where the camera calls."
+    )
     sub_url: CameraUrl | None = Field(
         None, description="Sub-stream, the small picture of walls; absent: none."
     )

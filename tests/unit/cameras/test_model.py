@@ -55,6 +55,14 @@ def test_a_state_does_not_show_addresses() -> None:
         (f"gate={SUB}", {"id": "gate", "url": SUB}),
         (f"gate={MAIN},{SUB}", {"id": "gate", "url": MAIN, "sub_url": SUB}),
         (f"gate={MAIN}", {"id": "gate", "url": MAIN}),
+        (
+            "gate=publish:,publish:replace",
+            {"id": "gate", "url": "publish:", "sub_url": "publish:replace"},
+        ),
+        (
+            "gate=file:a,b.mp4,SRT://h:1",
+            {"id": "gate", "url": "file:a,b.mp4", "sub_url": "SRT://h:1"},
+        ),
         ("g=rtsp://h/a=b", {"id": "g", "url": "rtsp://h/a=b"}),
     ],
 )
@@ -93,6 +101,29 @@ def test_the_sub_stream_is_called_as_the_main_stream_or_as_its_own_user() -> Non
     assert same.streams[StreamName.SUB].url == "rtsp://ana:p@h/2"
     own = wish_of(_camera(user="ana", sub_user="bruno"), Secrets("p", "q"))
     assert own.streams[StreamName.SUB].url == "rtsp://bruno:q@h/2"
+
+
+def test_a_passphrase_is_put_back_for_the_engine_and_goes_into_no_other_address() -> None:
+    srt = _camera(url="srt://h:9000?latency=200", sub_url="srt://h:9001")
+    wish = wish_of(srt, Secrets("seven bicycles"))
+    assert {name: source.url for name, source in wish.streams.items()} == {
+        StreamName.MAIN: "srt://h:9000?latency=200&passphrase=seven%20bicycles",
+        StreamName.SUB: "srt://h:9001?passphrase=seven%20bicycles",
+    }
+    mixed = wish_of(_camera(user="ana", sub_url="srt://h:9001"), Secrets("p"))
+    assert mixed.streams[StreamName.SUB].url == "srt://h:9001"
+    own = wish_of(
+        _camera(user="ana", sub_url="srt://h:9001"), Secrets("p", sub_password="seven bicycles")
+    )
+    assert own.streams[StreamName.SUB].url == "srt://h:9001?passphrase=seven%20bicycles"
+
+
+def test_how_rtp_travels_is_told_for_rtsp_alone() -> None:
+    wish = wish_of(_camera(transport="udp", sub_url="rtsps://h/2"), Secrets())
+    assert wish.streams[StreamName.MAIN].transport == "udp"
+    assert wish.streams[StreamName.SUB].transport is None
+    entry = CameraEntry(id="gate", url=MAIN, sub_url="publish:", transport="udp")
+    assert wish_of_entry(entry).streams[StreamName.SUB].transport is None
 
 
 def test_a_camera_that_is_off_keeps_its_password_to_itself() -> None:

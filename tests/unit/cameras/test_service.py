@@ -64,6 +64,30 @@ async def test_a_password_is_sealed_and_never_comes_back(
     assert wish.streams[StreamName.MAIN].url.startswith("rtsp://ana:secret@192.0.2.1:554/")
 
 
+async def test_a_passphrase_is_sealed_and_put_back_for_the_engine(
+    cameras: Cameras, database: Database
+) -> None:
+    made = await cameras.create(
+        SP, NewCamera(name="Gate", url="srt://192.0.2.1:9000?passphrase=seven%20bicycles")
+    )
+    assert (made.url, made.user, made.has_password) == ("srt://192.0.2.1:9000", None, True)
+    ((url, sealed),) = await rows_of(database, "SELECT url, password FROM cameras")
+    assert "bicycles" not in str(url) + repr(made)
+    assert b"bicycles" not in bytes(sealed)  # type: ignore[call-overload]
+
+    async def called() -> str:
+        (wish,) = await cameras.wishes()
+        return wish.streams[StreamName.MAIN].url
+
+    assert await called() == "srt://192.0.2.1:9000?passphrase=seven%20bicycles"
+    renamed = await cameras.update(SP, made.id, None, Change(name="Yard"))
+    assert renamed.has_password
+    assert await called() == "srt://192.0.2.1:9000?passphrase=seven%20bicycles"
+    changed = await cameras.update(SP, made.id, None, Change(url="rtsp://192.0.2.1/a", user="ana"))
+    assert not changed.has_password
+    assert await called() == "rtsp://ana:@192.0.2.1/a"
+
+
 async def test_a_change_names_the_version_it_saw(cameras: Cameras, clock: ManualClock) -> None:
     made = await cameras.create(SP, new())
     clock.advance(5)

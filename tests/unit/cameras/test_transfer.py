@@ -123,6 +123,19 @@ async def test_an_address_that_several_cameras_have_names_none(
     assert [row.code for row in report.rows] == ["import_ambiguous"]
 
 
+async def test_cameras_that_call_us_are_told_apart_by_their_names(
+    transfer: Transfer, cameras: Cameras
+) -> None:
+    text = "name,url,tags\nGate,publish:,a\nYard,publish:,b\n"
+    assert outcomes(await imported(transfer, text)) == [CREATED, CREATED]
+    again = await imported(transfer, text.replace(":,b", ":replace,c"))
+    assert outcomes(again) == [UNCHANGED, UPDATED]
+    found = await cameras.list(SP, Filter(), Page())
+    assert [(item.name, item.tags) for item in found.items] == [("Gate", ("a",)), ("Yard", ("c",))]
+    twice = await imported(transfer, "name,url\nGate,publish:\nGate,publish:replace\n")
+    assert [row.code for row in twice.rows] == [None, "import_twice"]
+
+
 async def test_a_city_cannot_choose_ids_nor_learn_of_others(
     transfer: Transfer, cameras: Cameras
 ) -> None:

@@ -28,7 +28,15 @@ REFUSED: list[tuple[Draft, str, str]] = [
     (draft(name="a\nb"), "name", "camera_name_invalid"),
     (draft(maker="nobody"), "maker", "camera_maker_unknown"),
     (draft(url=None), "url", "camera_url_missing"),
-    (draft(url="http://h/"), "url", "camera_url_invalid"),
+    (draft(url="ftp://h/"), "url", "camera_url_invalid"),
+    (draft(url="srt://h:1", user="ana"), "user", "camera_field_unused"),
+    (draft(url="srt://h:1", password="too short"), "password", "camera_passphrase_invalid"),
+    (draft(url="srt://h:1?passphrase=short"), "password", "camera_passphrase_invalid"),
+    (draft(url="srt://h:1", password="p" * 80), "password", "camera_passphrase_invalid"),
+    (draft(sub_url="srt://h:1?passphrase=x"), "sub_password", "camera_passphrase_invalid"),
+    (draft(url="publish:", user="ana"), "user", "camera_field_unused"),
+    (draft(url="publish:", password="secret"), "password", "camera_field_unused"),
+    (draft(url="file:../a.mp4"), "url", "camera_url_invalid"),
     (draft(sub_url="rtsp://"), "sub_url", "camera_url_invalid"),
     (draft(host="h"), "host", "camera_field_unused"),
     (draft(channel=2), "channel", "camera_field_unused"),
@@ -96,6 +104,8 @@ def test_no_message_holds_a_password() -> None:
         draft(url="rtsp://ana:secret@h/#"),
         draft(url="rtsp://ana:secret@h/", user="bruno", password="hidden"),
         draft(password="secret"),
+        draft(url="srt://h:1?passphrase=secret"),
+        draft(url="http://ana:hidden@h/?password=secret"),
     ):
         with pytest.raises(InvalidError) as caught:
             checked(wrong)
@@ -154,6 +164,43 @@ def test_an_address_with_a_user_names_a_new_one() -> None:
     assert (after.user, after.password, after.url) == ("bruno", "x", "rtsp://h/")
     kept = checked(apply(before, Change(url="rtsp://h/")))
     assert (kept.user, kept.password) == ("ana", UNSET)
+
+
+def test_a_passphrase_is_taken_out_of_the_address_and_needs_no_user() -> None:
+    tidy = checked(draft(url="srt://h:9000?streamid=a&passphrase=seven%20bicycles"))
+    assert (tidy.url, tidy.user, tidy.password) == (
+        "srt://h:9000?streamid=a",
+        None,
+        "seven bicycles",
+    )
+    assert checked(tidy) == tidy
+
+
+def test_a_login_in_the_query_is_kept_apart_and_leaves_its_place() -> None:
+    tidy = checked(draft(url="http://h/flv?app=x&user=ana&password=p%26q"))
+    assert (tidy.url, tidy.user, tidy.password) == (
+        "http://h/flv?app=x&user=&password=",
+        "ana",
+        "p&q",
+    )
+    assert checked(tidy) == tidy
+
+
+@pytest.mark.parametrize("address", ["srt://h:9000", "publish:", "file:gate.mp4"])
+def test_the_login_of_another_kind_of_address_does_not_stay(address: str) -> None:
+    """A camera's password must not be sent as a passphrase."""
+    before = checked(draft(user="ana", sub_url=URL, sub_user="bruno"))
+    after = checked(apply(before, Change(url=address, sub_url=address)))
+    assert (after.user, after.password) == (None, None)
+    assert (after.sub_user, after.sub_password) == (None, None)
+    back = checked(apply(after, Change(url=URL, user="carla")))
+    assert (back.user, back.password) == ("carla", None)
+
+
+def test_a_passphrase_that_is_given_with_the_address_is_taken() -> None:
+    before = checked(draft(user="ana"))
+    after = checked(apply(before, Change(url="srt://h:9000", password="seven bicycles")))
+    assert (after.user, after.password) == (None, "seven bicycles")
 
 
 def test_search_knows_no_case_and_no_accents() -> None:
