@@ -156,7 +156,13 @@ class StreamKeyDraft(_Draft, frozen=True):
 
     name: NameText
     scope: ScopeText
-    audio: bool = False
+    audio: Annotated[
+        bool, Meta(description="Whether one hears by it; a key that publishes never does.")
+    ] = False
+    publish: Annotated[
+        bool,
+        Meta(description="True: cameras send their pictures by it, and nobody views by it."),
+    ] = False
     days: Days = 365
 
 

@@ -1,7 +1,8 @@
-"""Stream keys: user names and passwords for players that speak RTSP or SRT.
+"""Stream keys: user names and passwords for players, and for cameras that call us.
 
-Digest and SRT need the password itself, so it is stored sealed, not hashed. The
-engine is given the keys whose owners may still watch what the keys open.
+A key either views or publishes. Digest and SRT need the password itself, so it is
+stored sealed, not hashed. The engine is given the keys whose owners may still do
+what the keys are for.
 """
 
 import secrets
@@ -51,7 +52,7 @@ class StreamKeys:
         self._trace = Trace(clock)
 
     async def create(self, who: Principal, draft: StreamKeyDraft) -> NewStreamKey:
-        """Make a key for what one may watch oneself."""
+        """Make a key for what one may watch oneself, or for cameras that one manages."""
         return await self._database.run(lambda unit: self._add(unit, who, draft), who.scope)
 
     def _add(self, unit: Unit, who: Principal, draft: StreamKeyDraft) -> NewStreamKey:
@@ -59,7 +60,8 @@ class StreamKeys:
         scope = Scope.parse(draft.scope)
         guard.require_known(who, scope)
         groups = self._places.groups_of(unit, scope)
-        functions = functions_of(audio=draft.audio)
+        audio = draft.audio and not draft.publish
+        functions = functions_of(audio=audio, publish=draft.publish)
         if not who.holds(Held(functions, scope), groups):
             raise exceeds()
         home = who.home if who.kind is CallerKind.USER else scope.city or PLATFORM_HOME
@@ -71,7 +73,8 @@ class StreamKeys:
             name=checked_name(draft.name),
             user=who.user,
             scope=str(scope),
-            audio=draft.audio,
+            audio=audio,
+            publish=draft.publish,
             created_us=now_us,
             expires_us=now_us + days * DAY_US,
         )
@@ -119,6 +122,7 @@ class StreamKeys:
                 secret=self._vault.open(row.secret, _where(row.key.id)).decode(),
                 scope=row.key.scope,
                 audio=row.key.audio,
+                publish=row.key.publish,
                 expires_us=row.key.expires_us,
             )
             for row in rows
@@ -126,7 +130,7 @@ class StreamKeys:
         )
 
     def _still_allowed(self, unit: Unit, key: StreamKey) -> bool:
-        """Tell whether a key's place is still there and its owner still may watch it."""
+        """Tell whether a key's place is still there and its owner still may do this there."""
         scope = Scope.parse(key.scope)
         try:
             groups = self._places.groups_of(unit, scope)
@@ -137,15 +141,22 @@ class StreamKeys:
             owner = present_principal(unit, key.user)
         except (NotFoundError, ForbiddenError, UnauthenticatedError):
             return False
-        return owner.holds(Held(functions_of(audio=key.audio), scope), groups)
+        functions = functions_of(audio=key.audio, publish=key.publish)
+        return owner.holds(Held(functions, scope), groups)
 
     def _note(self, unit: Unit, who: Principal, action: str, key: StreamKey) -> None:
-        self._trace.line(unit, who, action, f"stream_key:{key.id}", key.home, scope=key.scope)
+        thing = f"stream_key:{key.id}"
+        self._trace.line(unit, who, action, thing, key.home, scope=key.scope, publish=key.publish)
         self._trace.stream_key_changed(unit, key.home, key.id)
 
 
-def functions_of(*, audio: bool) -> frozenset[Function]:
-    """Return what a stream key allows."""
+def functions_of(*, audio: bool, publish: bool) -> frozenset[Function]:
+    """Return what one must hold to have such a stream key.
+
+    Whoever publishes decides what a camera shows, as who changes its address does.
+    """
+    if publish:
+        return frozenset({Function.CAMERA_MANAGE})
     live = frozenset({Function.LIVE_VIEW})
     return live | {Function.AUDIO_LISTEN} if audio else live
 

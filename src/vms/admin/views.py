@@ -188,7 +188,10 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key for players that speak RTSP or SRT: its id is the user name."""
+    """A key for players that speak RTSP or SRT, or for cameras that call us.
+
+    Its id is the user name.
+    """
 
     id: str
     home: str
@@ -196,6 +199,8 @@ class StreamKey(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     scope: str
     audio: bool
+    # Cameras send their pictures by it; else players view by it.
+    publish: bool
     created_us: int
     expires_us: int
 
@@ -214,4 +219,5 @@ class OpenStreamKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     scope: str
     audio: bool
+    publish: bool
     expires_us: int

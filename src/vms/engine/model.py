@@ -256,7 +256,7 @@ class VerifyKey(msgspec.Struct, frozen=True):
 
 
 class StreamKeyRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A name and password for players of RTSP, and its cameras: all, a city's or those named."""
+    """A name and password of players or publishers, for all cameras, a city's or those named."""
 
     id: str
     secret: str
@@ -265,6 +265,8 @@ class StreamKeyRule(msgspec.Struct, frozen=True, omit_defaults=True):
     # Seconds of UTC; 0 never runs out.
     expires_s: int = 0
     audio: bool = False
+    # It may send what the cameras show, and view nothing.
+    publish: bool = False
 
     def __repr__(self) -> str:
         return f"StreamKeyRule(id={self.id!r})"

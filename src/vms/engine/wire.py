@@ -80,6 +80,7 @@ def _access_to(rules: model.AccessRules) -> pb.Access:
                 cameras=None if key.cameras is None else pb.CameraNames(ids=key.cameras),
                 expires_s=key.expires_s,
                 audio=key.audio,
+                publish=key.publish,
             )
             for key in rules.stream_keys
         ],
@@ -101,6 +102,7 @@ def _access_from(access: pb.Access) -> model.AccessRules:
                 cameras=tuple(key.cameras.ids) if key.HasField("cameras") else None,
                 expires_s=key.expires_s,
                 audio=key.audio,
+                publish=key.publish,
             )
             for key in access.stream_keys
         ),

@@ -7,7 +7,9 @@ says so, and the watcher tries again until it is back.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from vms.common import Clock, UnavailableError, VmsError
 from vms.engine import DesiredState, MediaControl
@@ -50,6 +52,7 @@ class IngestWatch:
         self._board = StreamBoard(listener)
         self._board.expect(desired.cameras, clock.utc_us())
         self._connected = False
+        self._listeners: Mapping[str, str] = {}
         self._cursor = 0
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -60,6 +63,11 @@ class IngestWatch:
     def connected(self) -> bool:
         """Whether the media process answers and runs what is wished."""
         return self._connected
+
+    @property
+    def listeners(self) -> Mapping[str, str]:
+        """Where the media process listens, HOST:PORT by protocol, as it said last."""
+        return self._listeners
 
     @property
     def board(self) -> StreamBoard:
@@ -105,6 +113,8 @@ class IngestWatch:
 
     async def _follow(self) -> None:
         described = await self._steering.agree(await self._media.describe())
+        told = msgspec.structs.asdict(described.addresses)
+        self._listeners = {name: at for name, at in told.items() if isinstance(at, str) and at}
         self._cursor = described.cursor
         await self._refresh(force=True)
         self._connected = True

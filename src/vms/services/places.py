@@ -34,7 +34,7 @@ class StreamQuotas:
 
 
 class PlayerKeys:
-    """For streaming: the stream keys of people who may still watch what they open."""
+    """For streaming: the stream keys of people who may still do what the keys are for."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -42,6 +42,13 @@ class PlayerKeys:
     async def open_keys(self) -> tuple[PlayerKey, ...]:
         """See ``vms.streaming.PlayerKeys``."""
         return tuple(
-            PlayerKey(key.id, key.secret, Scope.parse(key.scope), key.audio, key.expires_us)
+            PlayerKey(
+                id=key.id,
+                secret=key.secret,
+                scope=Scope.parse(key.scope),
+                audio=key.audio,
+                publish=key.publish,
+                expires_us=key.expires_us,
+            )
             for key in await self._people.stream_keys.open_keys()
         )

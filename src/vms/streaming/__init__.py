@@ -12,6 +12,7 @@ from vms.streaming.ports import (
     PlayerKeys,
     StreamQuotas,
 )
+from vms.streaming.publishing import PublishAddress, publish_addresses
 from vms.streaming.revoke import StreamRevoker, StreamRights, part_of, revocation_of
 from vms.streaming.service import (
     MOST_AT_ONCE,
@@ -37,6 +38,7 @@ __all__ = [
     "Part",
     "PlayerKey",
     "PlayerKeys",
+    "PublishAddress",
     "SignedAddress",
     "StreamAddresses",
     "StreamPlaces",
@@ -45,6 +47,7 @@ __all__ = [
     "StreamRights",
     "View",
     "part_of",
+    "publish_addresses",
     "revocation_of",
     "viewer_of",
 ]

@@ -44,12 +44,13 @@ class Callers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlayerKey:
-    """A stream key that may open something now."""
+    """A stream key that may open something now, or send something."""
 
     id: str
     secret: str
     scope: Scope
     audio: bool
+    publish: bool
     expires_us: int
 
 

@@ -295,4 +295,5 @@ class EngineAccess:
             cameras=self._places.cameras_in(unit, scope) if named else None,
             expires_s=key.expires_us // SECOND_US,
             audio=key.audio,
+            publish=key.publish,
         )

@@ -247,6 +247,31 @@ async def test_a_stream_key_opens_what_its_owner_may_watch(town: TownHall) -> No
     assert await streams.open_keys() == ()
 
 
+async def test_a_key_publishes_for_who_manages_the_camera_and_views_nothing(
+    town: TownHall, ana: Principal
+) -> None:
+    """Whoever publishes decides what everybody else sees of the camera."""
+    streams = town.people.stream_keys
+    send = StreamKeyDraft(name="encoder", scope="camera:sp/gate", publish=True, audio=True)
+    with pytest.raises(ForbiddenError):
+        await streams.create(ana, send)
+    bruno = await town.user("bruno", "gestor", "city:sp")
+    made = await streams.create(await town.who("bruno"), send)
+    assert (made.key.publish, made.key.audio) == (True, False)
+    [told] = await streams.open_keys()
+    assert (told.id, told.publish, told.audio) == (made.key.id, True, False)
+    [shown] = (await streams.list(await town.who("bruno"), Page())).items
+    assert shown == made.key
+    view = await streams.create(ana, StreamKeyDraft(name="vlc", scope="camera:sp/gate"))
+    assert not view.key.publish
+    # He may watch on, and manages no more.
+    [grant] = await town.people.grants.list(SYSTEM, "user", bruno.id)
+    user = await town.people.users.get(SYSTEM, bruno.id)
+    await town.give(SYSTEM, user, "operador", "city:sp")
+    await town.people.grants.take(SYSTEM, grant.id)
+    assert [key.id for key in await streams.open_keys()] == [view.key.id]
+
+
 async def test_a_stream_key_without_an_owner_lasts_on_its_own(town: TownHall) -> None:
     made = await town.people.stream_keys.create(SYSTEM, StreamKeyDraft(name="s", scope="city:sp"))
     assert (made.key.home, made.key.user) == ("sp", None)

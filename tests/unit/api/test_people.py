@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from people import PASSWORD, TownHall
+from vms.ingest import IngestWatch
 
 API = "/api/v1"
 Headers = dict[str, str]
@@ -244,6 +245,38 @@ async def test_a_stream_key_is_shown_once(town: httpx.AsyncClient, enter: SignIn
     path = f"{API}/stream-keys/{made['key']['id']}"
     assert (await town.delete(path, headers=ana)).status_code == 204
     assert (await town.delete(path, headers=ana)).status_code == 404
+
+
+async def test_a_key_that_publishes_comes_with_the_addresses_for_the_encoder(
+    town: httpx.AsyncClient, hall: TownHall, enter: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listeners = {"srt": "0.0.0.0:8890", "rtsp": "0.0.0.0:8554"}
+    monkeypatch.setattr(IngestWatch, "listeners", listeners)
+    ana = await enter("ana", "gestor", "city:sp")
+    camera = await make(town, ana, "cameras", name="Drone", url="publish:", sub_url="publish:")
+    hall.places.groups[camera["id"]] = frozenset()
+    scope = f"camera:sp/{camera['id']}"
+    made = await make(town, ana, "stream-keys", name="encoder", scope=scope, publish=True)
+    login = f"{made['key']['id']}&passphrase={made['secret']}"
+    assert made["publish_to"] == [
+        {
+            "protocol": "srt",
+            "stream": stream,
+            "address": f"srt://vms.test:8890?streamid=publish:{camera['id']}{path}:{login}",
+        }
+        for stream, path in (("main", ""), ("sub", "/sub"))
+    ]
+    listed = await town.get(f"{API}/stream-keys", headers=ana)
+    assert listed.json()["items"][0]["publish"] is True
+    assert made["secret"] not in listed.text
+    # Of what is called by us the main stream may be taken over; a player has nothing to send.
+    called = await make(town, ana, "stream-keys", name="k", scope="camera:sp/gate", publish=True)
+    assert [one["stream"] for one in called["publish_to"]] == ["main"]
+    for other in ({"scope": scope}, {"scope": "city:sp", "publish": True}):
+        assert (await make(town, ana, "stream-keys", name="k", **other))["publish_to"] == []
+    strange = {**ana, "Host": "[::1"}
+    made = await make(town, strange, "stream-keys", name="k", scope=scope, publish=True)
+    assert made["publish_to"][0]["address"].startswith("srt://0.0.0.0:8890?")
 
 
 async def test_an_invitation_is_listed_without_its_token_and_withdrawn(

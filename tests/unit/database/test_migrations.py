@@ -114,6 +114,24 @@ def test_cases_of_before_stills_keep_their_notes_and_may_have_stills(
     assert rows("recording_case_notes") == rows("recording_case_stills") == [("sp", name)]
 
 
+def test_stream_keys_of_before_view_and_publish_nothing(
+    empty_url: str, open_database: Open
+) -> None:
+    database = open_database(empty_url)
+    upgrade(database, "0012")
+    key = sa.text(
+        "INSERT INTO stream_keys (city, id, secret, name, user_id, scope, audio, created_us, "
+        "expires_us) VALUES ('sp', 'k1', :secret, 'vlc', 'ana', 'city:sp', :yes, 1, 2)"
+    )
+    database.run_sync(lambda unit: unit.execute(key, {"secret": b"sealed", "yes": True}), PLATFORM)
+    upgrade(database)
+    require_current(database)
+    found = database.run_sync(
+        lambda unit: unit.rows("SELECT id, name, audio, publish FROM stream_keys"), PLATFORM
+    )
+    assert [tuple(row) for row in found] == [("k1", "vlc", True, False)]
+
+
 def test_steps_are_one_chain_named_by_number() -> None:
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
     steps = list(scripts.walk_revisions())[::-1]

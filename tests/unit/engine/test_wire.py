@@ -43,6 +43,7 @@ def test_who_may_open_streams() -> None:
             StreamKeyRule("city", "s", city="sp", expires_s=1_700_000_000, audio=True),
             StreamKeyRule("named", "s", city="sp", cameras=("gate", "yard")),
             StreamKeyRule("none", "s", cameras=()),
+            StreamKeyRule("encoder", "s", city="sp", cameras=("gate",), publish=True),
         ),
         limits=StreamLimits(stream=1, viewer=2, city=3, machine=4),
         city_limits={"sp": 16},

@@ -51,6 +51,15 @@ async def test_the_wish_is_applied_where_another_one_runs(media: FakeMedia) -> N
     assert [(state.generation, state.cameras) for state in media.applied] == [(42, STATE.cameras)]
 
 
+async def test_it_tells_where_the_media_process_listens(media: FakeMedia) -> None:
+    watch = IngestWatch(media, STATE, ManualClock())
+    assert watch.listeners == {}
+    async with watching(media, ManualClock()) as watch:
+        await until(watch, connected=True)
+        assert watch.listeners["rtsp"] == "127.0.0.1:8554"
+        assert "webrtc_udp" not in watch.listeners
+
+
 async def test_nothing_is_applied_where_the_wish_runs_already(media: FakeMedia) -> None:
     media.held, media.digest = STATE, STATE.digest()
     async with watching(media, ManualClock()) as watch:

@@ -209,9 +209,14 @@ class Quotas:
 
 
 async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: House) -> None:
-    def key(name: str, scope: str) -> PlayerKey:
+    def key(name: str, scope: str, *, publish: bool = False) -> PlayerKey:
         return PlayerKey(
-            name, "secret", Scope.parse(scope), audio=True, expires_us=1_700_000_000_000_001
+            name,
+            "secret",
+            Scope.parse(scope),
+            audio=True,
+            publish=publish,
+            expires_us=1_700_000_000_000_001,
         )
 
     players = Players(
@@ -220,6 +225,7 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
         key("group", "group:sp/north"),
         key("camera", "camera:rj/pier"),
         key("empty", "group:sp/none"),
+        key("encoder", "camera:sp/gate", publish=True),
     )
     limits = StreamLimits(viewer=32, machine=1000)
     access = EngineAccess(house.database, house.keys, FakeCameras(), players, Quotas(), limits)
@@ -227,8 +233,12 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
     assert len(rules.keys) == 1
     assert (rules.limits, rules.city_limits) == (limits, {"sp": 16})
 
-    def rule(name: str, city: str | None, cameras: tuple[str, ...] | None) -> StreamKeyRule:
-        return StreamKeyRule(name, "secret", city, cameras, 1_700_000_000, audio=True)
+    def rule(
+        name: str, city: str | None, cameras: tuple[str, ...] | None, *, publish: bool = False
+    ) -> StreamKeyRule:
+        return StreamKeyRule(
+            name, "secret", city, cameras, 1_700_000_000, audio=True, publish=publish
+        )
 
     assert rules.stream_keys == (
         rule("all", None, None),
@@ -236,6 +246,7 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
         rule("group", "sp", ("gate",)),
         rule("camera", "rj", ("pier",)),
         rule("empty", "sp", ()),
+        rule("encoder", "sp", ("gate",), publish=True),
     )
 
 

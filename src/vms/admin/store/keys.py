@@ -99,6 +99,7 @@ def _stream_key(row: RowMapping) -> StreamKeyRow:
         user=row["user_id"] or None,
         scope=row["scope"],
         audio=row["audio"],
+        publish=row["publish"],
         created_us=row["created_us"],
         expires_us=row["expires_us"],
     )
@@ -117,6 +118,7 @@ def add_stream_key(unit: Unit, found: StreamKeyRow) -> None:
             user_id=key.user or "",
             scope=key.scope,
             audio=key.audio,
+            publish=key.publish,
             created_us=key.created_us,
             expires_us=key.expires_us,
         )

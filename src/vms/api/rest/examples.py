@@ -1,5 +1,7 @@
 """Things that several operations show as examples."""
 
+import msgspec
+
 from vms.admin import (
     Allowed,
     ApiKey,
@@ -120,9 +122,11 @@ STREAM_KEY = StreamKey(
     user=OTHER_ID,
     scope="camera:sp/gate",
     audio=False,
+    publish=False,
     created_us=US,
     expires_us=US,
 )
+PUBLISHING_KEY = msgspec.structs.replace(STREAM_KEY, name="encoder", publish=True)
 
 CAMERA = Camera(
     id=ID,

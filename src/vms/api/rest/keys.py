@@ -1,9 +1,10 @@
 """``/api/v1/invitations``, ``/api/v1/api-keys`` and ``/api/v1/stream-keys``: ways in for others."""
 
+import contextlib
 from typing import Annotated
 
 import msgspec
-from fastapi import Response
+from fastapi import Request, Response
 from msgspec import Meta
 
 from vms.admin import (
@@ -14,6 +15,9 @@ from vms.admin import (
     NewApiKey,
     NewInvitation,
     NewStreamKey,
+    Principal,
+    Scope,
+    ScopeKind,
     StreamKey,
     StreamKeyDraft,
 )
@@ -23,9 +27,14 @@ from vms.api.inputs import body, query
 from vms.api.operation import Operations
 from vms.api.rest import examples
 from vms.api.rest.common import HomeQuery, id_in_path
-from vms.api.state import State
+from vms.api.state import ApiState, State
+from vms.common import ForbiddenError, NotFoundError, StreamName, is_published
+from vms.streaming import PublishAddress, publish_addresses
 
 invitations = Operations("/api/v1/invitations", tag="users")
+# Of the examples.
+_SECRET = "k3fq81hd9c2mx7pzk3fq81hd9c"
+
 api_keys = Operations("/api/v1/api-keys", tag="keys")
 stream_keys = Operations("/api/v1/stream-keys", tag="keys")
 
@@ -49,6 +58,13 @@ class StreamKeyPage(msgspec.Struct, frozen=True):
 
     items: list[StreamKey]
     next: str | None = None
+
+
+class NewStreamKeyView(NewStreamKey, frozen=True, kw_only=True):
+    """A stream key with its secret and, where it publishes for one camera, where to send."""
+
+    # Empty for a key that views, and for one of several cameras. Secret.
+    publish_to: tuple[PublishAddress, ...] = ()
 
 
 class KeyQuery(HomeQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,16 +164,65 @@ async def list_stream_keys(
     "",
     summary="New stream key",
     status=201,
-    answer=NewStreamKey,
-    example=NewStreamKey(key=examples.STREAM_KEY, secret="k3fq81hd9c2mx7pzk3fq81hd"),
-    sent=StreamKeyDraft(name="player", scope="camera:sp/gate"),
+    answer=NewStreamKeyView,
+    example=NewStreamKeyView(
+        key=examples.PUBLISHING_KEY,
+        secret=_SECRET,
+        publish_to=publish_addresses(
+            {"srt": "0.0.0.0:8890", "rtmp": "0.0.0.0:1935"},
+            "vms.example.org",
+            "gate",
+            (StreamName.MAIN,),
+            (examples.ID, _SECRET),
+        ),
+    ),
+    sent=StreamKeyDraft(name="encoder", scope="camera:sp/gate", publish=True),
     refusals=frozenset({404}),
 )
 async def create_stream_key(
-    who: Caller, draft: Annotated[StreamKeyDraft, body(StreamKeyDraft)], state: State
+    who: Caller,
+    draft: Annotated[StreamKeyDraft, body(StreamKeyDraft)],
+    request: Request,
+    state: State,
 ) -> Response:
-    """Make a key for players: its id is the user name, its secret the password, shown once."""
-    return answer(await state.people.stream_keys.create(who, draft), status=201)
+    """Make a key for players, or with `publish` for cameras that call.
+
+    Its id is the user name, its secret the password, shown once. A key that publishes for one
+    camera comes with the addresses to type into its encoder; who makes it manages the camera.
+    """
+    made = await state.people.stream_keys.create(who, draft)
+    host = _host_of(request)
+    found = NewStreamKeyView(
+        key=made.key, secret=made.secret, publish_to=await _publish_to(who, made, host, state)
+    )
+    return answer(found, status=201)
+
+
+def _host_of(request: Request) -> str:
+    """Return the name by which the caller knows this machine; none where it is no name."""
+    try:
+        return request.url.hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _publish_to(
+    who: Principal, made: NewStreamKey, host: str, state: ApiState
+) -> tuple[PublishAddress, ...]:
+    """Return where the camera of a key sends its streams: those that are waited for, else main."""
+    scope = Scope.parse(made.key.scope)
+    if not made.key.publish or scope.kind is not ScopeKind.CAMERA:
+        return ()
+    streams: tuple[StreamName, ...] = ()
+    # Who manages a camera without reading it gets the address of its main stream.
+    with contextlib.suppress(NotFoundError, ForbiddenError):
+        camera = await state.cameras.cameras.get(who, scope.id)
+        streams = tuple(
+            name for name, address in camera.addresses().items() if is_published(address)
+        )
+    login = (made.key.id, made.secret)
+    main = (StreamName.MAIN,)
+    return publish_addresses(state.watch.listeners, host, scope.id, streams or main, login)
 
 
 @stream_keys.delete("/{key}", summary="Withdraw a stream key", status=204)
