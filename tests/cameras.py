@@ -27,11 +27,18 @@ _areas = st.lists(
     max_size=2,
     unique_by=lambda area: area.name,
 ).map(tuple)
+_urls = st.builds(
+    "{}://{}:9000/{}".format,
+    st.sampled_from(["rtsp", "rtsps", "rtsp+http", "rtmp", "http"]),
+    _hosts.filter(lambda h: ":" not in h),
+    _ids,
+)
 _common = {
     "city": st.just("sp"),
     "name": _names,
     "transport": st.sampled_from([None, "tcp", "udp"]),
     "user": _words.map(lambda text: text.replace(":", "-")),
+    "backup_url": st.none() | _urls,
     "enabled": st.booleans(),
     "site": st.none() | _ids,
     "groups": st.lists(_ids, max_size=2, unique=True).map(lambda ids: tuple(sorted(ids))),
@@ -39,12 +46,6 @@ _common = {
     "masks": _areas,
     "zones": _areas,
 }
-_urls = st.builds(
-    "{}://{}:9000/{}".format,
-    st.sampled_from(["rtsp", "rtsps", "rtsp+http", "rtmp", "http"]),
-    _hosts.filter(lambda h: ":" not in h),
-    _ids,
-)
 
 
 @st.composite

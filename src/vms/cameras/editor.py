@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from vms.admin import Function, Principal
 from vms.cameras import access, store
 from vms.cameras.model import Camera, Draft, Secrets, changed_fields, draft_of_entry, wish_of
@@ -108,10 +110,11 @@ class Editor:
 
     def open(self, held: Sealed) -> Secrets:
         """Return a camera's passwords."""
-        return Secrets(
-            self._open(store.PASSWORD, held.camera.id, held.password),
-            self._open(store.SUB_PASSWORD, held.camera.id, held.sub_password),
-        )
+        opened = {
+            name: self._vault.open(sealed, (*store.PASSWORDS[name], held.camera.id)).decode()
+            for name, sealed in held.passwords.items()
+        }
+        return Secrets(**opened)
 
     def _open_or_none(self, held: Sealed) -> Secrets:
         try:
@@ -121,26 +124,19 @@ class Editor:
             log.error("camera_password_lost", camera=held.camera.id, detail=error.message)  # noqa: TRY400
             return Secrets()
 
-    def _open(self, where: tuple[str, ...], camera: str, sealed: bytes | None) -> str | None:
-        return None if sealed is None else self._vault.open(sealed, (*where, camera)).decode()
-
     def _seal(self, camera: str, secrets: Secrets) -> dict[str, bytes | None]:
+        plain = msgspec.structs.asdict(secrets)
         return {
-            name: None if plain is None else self._vault.seal(plain.encode(), (*where, camera))
-            for name, where, plain in (
-                ("password", store.PASSWORD, secrets.password),
-                ("sub_password", store.SUB_PASSWORD, secrets.sub_password),
-            )
+            name: None if text is None else self._vault.seal(text.encode(), (*where, camera))
+            for name, where in store.PASSWORDS.items()
+            for text in (plain[name],)
         }
 
     def _reseal(self, held: Sealed, before: Secrets, after: Secrets) -> dict[str, bytes | None]:
         """Seal what changed; what did not stays as it is."""
         sealed = self._seal(held.camera.id, after)
-        if before.password == after.password:
-            sealed["password"] = held.password
-        if before.sub_password == after.sub_password:
-            sealed["sub_password"] = held.sub_password
-        return sealed
+        kept = (name for name in sealed if getattr(before, name) == getattr(after, name))
+        return sealed | {name: held.passwords.get(name) for name in kept}
 
     def _check_places(self, unit: Unit, city: str, draft: Draft) -> None:
         if draft.site is not None and draft.site not in self._places.sites(unit, city):

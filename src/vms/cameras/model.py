@@ -63,6 +63,14 @@ AddressText = Annotated[
         "publish: where the camera calls. A user, password or passphrase in it is kept apart.",
     ),
 ]
+BackupText = Annotated[
+    str,
+    Meta(
+        max_length=MOST_ADDRESS,
+        description="A second address, of any protocol that is called, for when the first gives no "
+        "video.",
+    ),
+]
 UserText = Annotated[str, Meta(max_length=MOST_LOGIN, description="Who calls the camera.")]
 PasswordText = Annotated[
     str,
@@ -114,6 +122,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     sub_stream: bool = True
     url: AddressText | None = None
     sub_url: AddressText | None = None
+    # Of main and sub-stream, whatever the maker.
+    backup_url: BackupText | None = None
+    backup_sub_url: BackupText | None = None
+
+    def backups(self) -> dict[StreamName, str]:
+        """Return the second address of each stream that has one."""
+        both = {StreamName.MAIN: self.backup_url, StreamName.SUB: self.backup_sub_url}
+        return {name: url for name, url in both.items() if url is not None}
 
     def addresses(self) -> dict[StreamName, str]:
         """Return the address of each stream; the source must be valid."""
@@ -144,6 +160,9 @@ class Draft(Source, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # The sub-stream's own, where they differ from the main stream's.
     sub_user: UserText | None = None
     sub_password: PasswordText | UnsetType | None = UNSET
+    # Of the second addresses, where they differ from those of the first.
+    backup_user: UserText | None = None
+    backup_password: PasswordText | UnsetType | None = UNSET
     enabled: bool = True
     site: IdText | None = None
     groups: GroupIds = ()
@@ -171,12 +190,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sub_stream: bool | UnsetType = UNSET
     url: AddressText | UnsetType | None = UNSET
     sub_url: AddressText | UnsetType | None = UNSET
+    backup_url: BackupText | UnsetType | None = UNSET
+    backup_sub_url: BackupText | UnsetType | None = UNSET
     name: NameText | UnsetType = UNSET
     transport: Transport | UnsetType | None = UNSET
     user: UserText | UnsetType | None = UNSET
     password: PasswordText | UnsetType | None = UNSET
     sub_user: UserText | UnsetType | None = UNSET
     sub_password: PasswordText | UnsetType | None = UNSET
+    backup_user: UserText | UnsetType | None = UNSET
+    backup_password: PasswordText | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     site: IdText | UnsetType | None = UNSET
     groups: GroupIds | UnsetType = UNSET
@@ -229,6 +252,8 @@ class Camera(Source, frozen=True, kw_only=True):
     has_password: bool = False
     sub_user: str | None = None
     has_sub_password: bool = False
+    backup_user: str | None = None
+    has_backup_password: bool = False
     enabled: bool = True
     site: str | None = None
     groups: tuple[str, ...] = ()
@@ -248,7 +273,7 @@ class Camera(Source, frozen=True, kw_only=True):
         return bool(self.masks)
 
 
-SECRET = ("password", "sub_password")
+SECRET = ("password", "sub_password", "backup_password")
 
 
 class CameraItem(msgspec.Struct, frozen=True):
@@ -314,6 +339,7 @@ class Secrets(msgspec.Struct, frozen=True):
 
     password: str | None = None
     sub_password: str | None = None
+    backup_password: str | None = None
 
     def __repr__(self) -> str:
         return "Secrets(...)"
@@ -323,6 +349,9 @@ class Secrets(msgspec.Struct, frozen=True):
         return Secrets(
             _wanted(draft.user, draft.url, self.password, draft.password),
             _wanted(draft.sub_user, draft.sub_url, self.sub_password, draft.sub_password),
+            _wanted(
+                draft.backup_user, draft.backup_url, self.backup_password, draft.backup_password
+            ),
         )
 
     def logins(self, user: str | None, sub_user: str | None) -> dict[StreamName, Login]:
@@ -331,6 +360,11 @@ class Secrets(msgspec.Struct, frozen=True):
         has_own = sub_user or self.sub_password
         sub = Login(sub_user or "", self.sub_password or "") if has_own else main
         return {StreamName.MAIN: main, StreamName.SUB: sub}
+
+    def backup_login(self, backup_user: str | None) -> Login | None:
+        """Return what the second addresses are opened with; none: with what the first are."""
+        has_own = backup_user or self.backup_password
+        return Login(backup_user or "", self.backup_password or "") if has_own else None
 
 
 def _wanted(
@@ -412,6 +446,8 @@ def draft_of_entry(entry: CameraEntry) -> NewCamera:
         name=entry.name or entry.id,
         url=entry.url,
         sub_url=entry.sub_url,
+        backup_url=entry.backup_url,
+        backup_sub_url=entry.backup_sub_url,
         transport=entry.transport,
         enabled=entry.enabled,
     )

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from vms.cameras.model import (
+    SECRET,
     Area,
     Camera,
     CameraItem,
@@ -61,6 +62,11 @@ cameras_table = Table(
     Column("password", LargeBinary),
     Column("sub_username", Text),
     Column("sub_password", LargeBinary),
+    # A second address of each stream, and its own login.
+    Column("backup_url", Text),
+    Column("backup_sub_url", Text),
+    Column("backup_username", Text),
+    Column("backup_password", LargeBinary),
     Column("enabled", Boolean, nullable=False),
     Column("site", String(63)),
     Column("tags", Text, nullable=False),
@@ -96,9 +102,8 @@ groups_table = Table(
 # city, so whoever finds one taken learns no more than that.
 ids_table = Table("camera_ids", metadata, Column("id", String(63), primary_key=True))
 
-# The place of a sealed password: table, column, camera.
-PASSWORD = ("cameras", "password")
-SUB_PASSWORD = ("cameras", "sub_password")
+# The places of sealed passwords: table and column; the camera follows.
+PASSWORDS = {name: ("cameras", name) for name in SECRET}
 
 _LIKE_SPECIAL = re.compile(r"([!%_])")
 _KEY_END = "\t"
@@ -133,8 +138,8 @@ class Sealed:
     """A camera with its passwords as they are kept."""
 
     camera: Camera
-    password: bytes | None
-    sub_password: bytes | None
+    # By field, see ``PASSWORDS``; of those that it has.
+    passwords: Mapping[str, bytes]
 
 
 # --- reading
@@ -145,7 +150,8 @@ _JOIN_STATUS = (
 )
 _FULL = (
     "c.id, c.city, c.name, c.maker, c.host, c.port, c.channel, c.sub_stream, c.url, c.sub_url, "
-    "c.transport, c.username, c.password, c.sub_username, c.sub_password, c.enabled, c.site, "
+    "c.transport, c.username, c.password, c.sub_username, c.sub_password, c.backup_url, "
+    "c.backup_sub_url, c.backup_username, c.backup_password, c.enabled, c.site, "
     "c.tags, c.latitude, c.longitude, c.masks, c.zones, c.version, c.created_us, c.updated_us"
 )
 _ITEM = (
@@ -202,20 +208,24 @@ def _in_scope(unit: Unit) -> str:
 def _sealed(row: tuple[Any, ...]) -> Sealed:
     (
         id_, city, name, maker, host, port, channel, sub_stream, url, sub_url, transport,
-        user, password, sub_user, sub_password, enabled, site, tags, latitude, longitude,
+        user, password, sub_user, sub_password, backup_url, backup_sub_url, backup_user,
+        backup_password, enabled, site, tags, latitude, longitude,
         masks, zones, version, created_us, updated_us, groups, *status,
     ) = row  # fmt: skip
     camera = Camera(
         id=id_, city=city, name=name, maker=maker, host=host, port=port, channel=channel,
         sub_stream=bool(sub_stream), url=url, sub_url=sub_url, transport=transport, user=user,
         has_password=password is not None, sub_user=sub_user,
-        has_sub_password=sub_password is not None, enabled=bool(enabled), site=site,
+        has_sub_password=sub_password is not None, backup_url=backup_url,
+        backup_sub_url=backup_sub_url, backup_user=backup_user,
+        has_backup_password=backup_password is not None, enabled=bool(enabled), site=site,
         groups=_split(groups), tags=_tags.decode(tags), latitude=latitude, longitude=longitude,
         masks=_areas.decode(masks), zones=_areas.decode(zones), version=version,
         created_us=created_us, updated_us=updated_us,
         status=_status(bool(enabled), *status),
     )  # fmt: skip
-    return Sealed(camera, password, sub_password)
+    sealed = zip(SECRET, (password, sub_password, backup_password), strict=True)
+    return Sealed(camera, {name: bytes(one) for name, one in sealed if one is not None})
 
 
 def _split(groups: str | None) -> tuple[str, ...]:
@@ -485,6 +495,9 @@ def _written(draft: Draft) -> dict[str, Any]:
         "transport": draft.transport,
         "username": draft.user,
         "sub_username": draft.sub_user,
+        "backup_url": draft.backup_url,
+        "backup_sub_url": draft.backup_sub_url,
+        "backup_username": draft.backup_user,
         "enabled": draft.enabled,
         "site": draft.site,
         "tags": _encode(draft.tags).decode(),

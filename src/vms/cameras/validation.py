@@ -33,6 +33,7 @@ from vms.common import (
     camera_id,
     check_address,
     check_host,
+    is_published,
     scheme_of,
     split_login,
 )
@@ -41,6 +42,8 @@ from vms.common import (
 _Empty = Mapping[str, object]
 _DEVICE: _Empty = {"host": None, "port": None, "channel": 1, "sub_stream": True}
 _ADDRESSES: _Empty = {"url": None, "sub_url": None, "sub_user": None}
+# Of the fields of addresses and their logins: the camera's, the sub-stream's, the second ones'.
+_PREFIXES = ("", "sub_", "backup_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,14 @@ def apply(draft: Draft, change: Change) -> Draft:
     maker = given.get("maker", draft.maker)
     if (maker == GENERIC) != (draft.maker == GENERIC):
         cleared |= _DEVICE if maker == GENERIC else _ADDRESSES
-    for prefix in ("", "sub_"):
+    for prefix in _PREFIXES:
         address, user = f"{prefix}url", f"{prefix}user"
         if _names_a_user(given.get(address)):
             cleared[user] = None
         if address in given and _kind(given[address]) is not _kind(getattr(draft, address)):
             cleared |= {user: None, f"{prefix}password": None}
+    if given.get("backup_url", UNSET) is None:
+        cleared |= dict.fromkeys(("backup_sub_url", "backup_user", "backup_password"))
     return msgspec.structs.replace(draft, **{**cleared, **given})
 
 
@@ -132,7 +137,10 @@ def _tidy(draft: Draft) -> Draft:
         url=_blank(draft.url),
         sub_url=_blank(draft.sub_url),
         user=_blank(draft.user),
+        backup_url=_blank(draft.backup_url),
+        backup_sub_url=_blank(draft.backup_sub_url),
         sub_user=_blank(draft.sub_user),
+        backup_user=_blank(draft.backup_user),
         site=_blank(draft.site),
         groups=tuple(sorted(set(draft.groups))),
         tags=tuple(dict.fromkeys(tag.strip() for tag in draft.tags)),
@@ -155,9 +163,17 @@ def _separate(draft: Draft, problems: list[Problem]) -> Draft:
     """Take the credentials out of the addresses."""
     url, login = _split("url", draft.url, problems)
     sub_url, sub_login = _split("sub_url", draft.sub_url, problems)
-    draft = msgspec.structs.replace(draft, url=url, sub_url=sub_url)
+    backup_url, backup_login = _split("backup_url", draft.backup_url, problems)
+    backup_sub_url, backup_sub_login = _split("backup_sub_url", draft.backup_sub_url, problems)
+    draft = msgspec.structs.replace(
+        draft, url=url, sub_url=sub_url, backup_url=backup_url, backup_sub_url=backup_sub_url
+    )
     draft = _take("", draft, login, problems)
-    return _take("sub_", draft, None if sub_login == login else sub_login, problems)
+    draft = _take("sub_", draft, None if sub_login == login else sub_login, problems)
+    # Both second addresses have one login.
+    for one in (backup_login, backup_sub_login):
+        draft = _take("backup_", draft, None if one == login else one, problems)
+    return draft
 
 
 def _take(prefix: str, draft: Draft, login: Login | None, problems: list[Problem]) -> Draft:
@@ -215,6 +231,22 @@ def _source(draft: Draft) -> Iterator[Problem]:
         yield from _device(draft, maker.channels)
 
 
+def _backups(draft: Draft) -> Iterator[Problem]:
+    if draft.backup_url is None:
+        for name in ("backup_sub_url", "backup_user"):
+            if getattr(draft, name) is not None:
+                yield Problem(name, "camera_field_unused", "leave it empty without a backup_url")
+    has_sub = draft.sub_url is not None if draft.maker == GENERIC else draft.sub_stream
+    if draft.backup_sub_url is not None and not has_sub:
+        yield Problem("backup_sub_url", "camera_field_unused", "leave it empty: no sub-stream")
+    for name, first in (("backup_url", draft.url), ("backup_sub_url", draft.sub_url)):
+        address = getattr(draft, name)
+        if address is not None and is_published(address):
+            yield Problem(name, "camera_url_invalid", "is called when needed, so not publish:")
+        elif address is not None and address == first:
+            yield Problem(name, "camera_url_invalid", "is the first address once more")
+
+
 def _needless(draft: Draft, fields: _Empty, why: str) -> Iterator[Problem]:
     for name, empty in fields.items():
         if getattr(draft, name) != empty:
@@ -241,7 +273,7 @@ def _device(draft: Draft, channels: int) -> Iterator[Problem]:
 
 
 def _logins(draft: Draft) -> Iterator[Problem]:
-    for prefix in ("", "sub_"):
+    for prefix in _PREFIXES:
         user, password = getattr(draft, f"{prefix}user"), getattr(draft, f"{prefix}password")
         yield from _text(f"{prefix}user", user, MOST_LOGIN, "camera_user_invalid")
         if user is not None and ":" in user:
@@ -347,6 +379,7 @@ def _faults(area: Area) -> Iterator[str]:
 _CHECKS: tuple[Callable[[Draft], Iterable[Problem]], ...] = (
     _name,
     _source,
+    _backups,
     _logins,
     _labels,
     _place,

@@ -420,6 +420,10 @@ class Camera(Section):
     sub_url: CameraUrl | None = Field(
         None, description="Sub-stream, the small picture of walls; absent: none."
     )
+    backup_url: CameraUrl | None = Field(
+        None, description="Second address of the main stream, for when the first gives no video."
+    )
+    backup_sub_url: CameraUrl | None = Field(None, description="Second address of the sub-stream.")
     transport: Literal["tcp", "udp"] | None = Field(
         None, description="How RTP travels; absent: the engine chooses."
     )

@@ -183,6 +183,8 @@ class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):
 
     url: str
     transport: Literal["tcp", "udp"] | None = None
+    # Opened when ``url`` gives no video.
+    backup: str | None = None
 
     def __repr__(self) -> str:
         return f"StreamSource(url=..., transport={self.transport!r})"
@@ -338,6 +340,8 @@ class StreamStatus(msgspec.Struct, frozen=True):
     reconnects: int = 0
     clock_offset_ms: int | None = None
     since_utc_us: int = 0
+    # The second address plays.
+    backup: bool = False
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ def desired_to(desired: model.DesiredState) -> pb.ApplyRequest:
             enabled=camera.enabled,
             masked=camera.masked,
             streams={
-                name.value: pb.StreamSource(url=source.url, transport=source.transport)
+                name.value: pb.StreamSource(**msgspec.structs.asdict(source))
                 for name, source in camera.streams.items()
             },
             record={
@@ -143,6 +143,7 @@ def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
                         name: {
                             "url": source.url,
                             "transport": source.transport if source.HasField("transport") else None,
+                            "backup": source.backup if source.HasField("backup") else None,
                         }
                         for name, source in camera.streams.items()
                     },
@@ -247,6 +248,7 @@ def _status_from(message: pb.StreamStatus) -> model.StreamStatus:
         drops=message.drops,
         reconnects=message.reconnects,
         since_utc_us=message.since_utc_us,
+        backup=message.backup,
         **optional,
     )
 

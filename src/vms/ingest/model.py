@@ -36,6 +36,8 @@ class StreamView(msgspec.Struct, frozen=True):
     reconnects: int
     clock_offset_ms: int | None
     since_utc_us: int
+    # The second address plays.
+    backup: bool = False
 
 
 Listener = Callable[[StreamView], None]
@@ -82,7 +84,15 @@ def view_of(status: StreamStatus, name: str) -> StreamView:
 
 def _steady(view: StreamView) -> tuple[object, ...]:
     """Return what is worth telling at once; the rest are statistics."""
-    return (view.state, view.reason, view.codec, view.width, view.height, view.name)
+    return (
+        view.state,
+        view.reason,
+        view.codec,
+        view.width,
+        view.height,
+        view.name,
+        view.backup,
+    )
 
 
 class StreamBoard:

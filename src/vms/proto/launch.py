@@ -24,6 +24,8 @@ class CameraEntry(Message, frozen=True):
     url: str
     name: str = ""
     sub_url: str | None = None
+    backup_url: str | None = None
+    backup_sub_url: str | None = None
     transport: Transport | None = None
     enabled: bool = True
 

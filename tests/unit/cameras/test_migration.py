@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from cameras import FakePlaces, FakeQuota
-from vms.cameras import Cameras, NewCamera
+from vms.cameras import Cameras, Change, NewCamera
 from vms.common import ManualClock, NotFoundError
 from vms.database import PLATFORM, CityScope, Database, Unit, schema_state, upgrade
 from vms.outbox import emit
@@ -30,6 +31,41 @@ async def test_the_step_keeps_what_was_there(
     cameras = Cameras(database, VAULT, ManualClock(), FakeQuota(), FakePlaces())
     made = await cameras.create(SYSTEM, NewCamera(name="Gate", city="sp", url="rtsp://h/"))
     assert (await cameras.get(manager("sp"), made.id)).name == "Gate"
+
+
+async def test_cameras_of_before_second_addresses_have_none_and_may_have_one(
+    empty_url: str, open_database: Callable[[str], Database]
+) -> None:
+    database = open_database(empty_url)
+    upgrade(database, "0012")
+    sealed = VAULT.seal(b"secret", ("cameras", "password", "gate"))
+
+    def put(unit: Unit) -> None:
+        unit.execute(
+            sa.text(
+                "INSERT INTO cameras (city, id, name, name_key, maker, channel, sub_stream, url, "
+                "username, password, enabled, tags, masks, zones, version, created_us, updated_us) "
+                "VALUES ('sp', 'gate', 'Gate', 'gate', 'generic', 1, :yes, 'rtsp://h/a', 'ana', "
+                ":sealed, :yes, '[]', '[]', '[]', 7, 1, 1)"
+            ),
+            {"yes": True, "sealed": sealed},
+        )
+        unit.execute(
+            sa.text(
+                "INSERT INTO camera_group_members (city, camera, group_id) "
+                "VALUES ('sp', 'gate', 'g1')"
+            )
+        )
+
+    await database.run(put, PLATFORM)
+    upgrade(database)
+    cameras = Cameras(database, VAULT, ManualClock(), FakeQuota(), FakePlaces())
+    found = await cameras.get(manager("sp"), "gate")
+    assert (found.version, found.groups, found.has_password) == (7, ("g1",), True)
+    assert (found.backup_url, found.backup_user, found.has_backup_password) == (None, None, False)
+    change = Change(backup_url="rtsp://bruno:x@h2/a")
+    changed = await cameras.update(manager("sp"), "gate", 7, change)
+    assert (changed.backup_url, changed.backup_user) == ("rtsp://h2/a", "bruno")
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,25 @@ async def test_a_passphrase_is_sealed_and_put_back_for_the_engine(
     assert await called() == "rtsp://ana:@192.0.2.1/a"
 
 
+async def test_the_password_of_a_second_address_is_sealed_apart(
+    cameras: Cameras, database: Database
+) -> None:
+    made = await cameras.create(SP, new(backup_url="rtsp://bruno:hidden@192.0.2.2/a"))
+    assert (made.backup_url, made.backup_user) == ("rtsp://192.0.2.2/a", "bruno")
+    assert (made.has_password, made.has_backup_password) == (True, True)
+    ((sealed,),) = await rows_of(database, "SELECT backup_password FROM cameras")
+    assert isinstance(sealed, bytes)
+    assert VAULT.open(sealed, ("cameras", "backup_password", made.id)) == b"hidden"
+    renamed = await cameras.update(SP, made.id, None, Change(name="Yard", password="other"))
+    assert renamed.has_backup_password
+    assert await rows_of(database, "SELECT backup_password FROM cameras") == [(sealed,)]
+    gone = await cameras.update(SP, made.id, None, Change(backup_url=None))
+    assert (gone.backup_url, gone.backup_user, gone.has_backup_password) == (None, None, False)
+    lines = await rows_of(database, "SELECT details FROM audit_lines ORDER BY id")
+    assert lines[-1][0] == '{"fields":["backup_password","backup_url","backup_user"]}'
+    assert "hidden" not in str(lines)
+
+
 async def test_a_change_names_the_version_it_saw(cameras: Cameras, clock: ManualClock) -> None:
     made = await cameras.create(SP, new())
     clock.advance(5)

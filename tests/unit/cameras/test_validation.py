@@ -37,6 +37,28 @@ REFUSED: list[tuple[Draft, str, str]] = [
     (draft(url="publish:", user="ana"), "user", "camera_field_unused"),
     (draft(url="publish:", password="secret"), "password", "camera_field_unused"),
     (draft(url="file:../a.mp4"), "url", "camera_url_invalid"),
+    (draft(backup_url="ftp://h/"), "backup_url", "camera_url_invalid"),
+    (draft(backup_url="publish:"), "backup_url", "camera_url_invalid"),
+    (draft(backup_url=URL), "backup_url", "camera_url_invalid"),
+    (draft(backup_sub_url="rtsp://h/b"), "backup_sub_url", "camera_field_unused"),
+    (
+        draft(backup_url="rtsp://h/", backup_sub_url="rtsp://h/b"),
+        "backup_sub_url",
+        "camera_field_unused",
+    ),
+    (
+        device(backup_url="rtsp://h/", backup_sub_url="rtsp://h/b", sub_stream=False),
+        "backup_sub_url",
+        "camera_field_unused",
+    ),
+    (draft(backup_user="ana"), "backup_user", "camera_field_unused"),
+    (draft(backup_url="rtsp://h/", backup_password="x"), "backup_user", "camera_user_missing"),
+    (draft(backup_url="srt://h:1?passphrase=x"), "backup_password", "camera_passphrase_invalid"),
+    (
+        draft(sub_url="rtsp://h/", backup_url="rtsp://a:x@h/", backup_sub_url="rtsp://b:x@h/"),
+        "backup_user",
+        "camera_login_twice",
+    ),
     (draft(sub_url="rtsp://"), "sub_url", "camera_url_invalid"),
     (draft(host="h"), "host", "camera_field_unused"),
     (draft(channel=2), "channel", "camera_field_unused"),
@@ -195,6 +217,26 @@ def test_the_login_of_another_kind_of_address_does_not_stay(address: str) -> Non
     assert (after.sub_user, after.sub_password) == (None, None)
     back = checked(apply(after, Change(url=URL, user="carla")))
     assert (back.user, back.password) == ("carla", None)
+
+
+def test_a_second_address_has_its_own_login_where_it_names_another() -> None:
+    first = "rtsp://ana:x@h/1"
+    other = checked(device(backup_url="rtsp://bruno:y@h2/1", backup_sub_url="rtsp://bruno:y@h2/2"))
+    assert (other.backup_url, other.backup_sub_url) == ("rtsp://h2/1", "rtsp://h2/2")
+    assert (other.backup_user, other.backup_password) == ("bruno", "y")
+    same = checked(draft(url=first, backup_url="rtsp://ana:x@h2/1"))
+    assert (same.backup_user, same.backup_password) == (None, UNSET)
+    assert checked(other) == other
+
+
+def test_a_second_address_that_goes_takes_its_login_along() -> None:
+    before = checked(
+        draft(sub_url="rtsp://h/2", backup_url="rtsp://bruno:y@h2/1", backup_sub_url="rtsp://h2/2")
+    )
+    after = checked(apply(before, Change(backup_url=None)))
+    assert (after.backup_sub_url, after.backup_user, after.backup_password) == (None, None, None)
+    to_srt = checked(apply(before, Change(backup_url="srt://h2:1")))
+    assert (to_srt.backup_user, to_srt.backup_password) == (None, None)
 
 
 def test_a_passphrase_that_is_given_with_the_address_is_taken() -> None:

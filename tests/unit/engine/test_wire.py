@@ -28,7 +28,8 @@ REASON = Reason("unknown_codec", {"codec": "AV1", "count": 3, "ratio": 0.5})
 def test_a_desired_state() -> None:
     state = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enabled=False))
     udp = msgspec.structs.replace(
-        state.cameras[0], streams={StreamName.MAIN: StreamSource("rtsp://h/", "udp")}
+        state.cameras[0],
+        streams={StreamName.MAIN: StreamSource("rtsp://h/", "udp", "srt://h2:9000")},
     )
     state = msgspec.structs.replace(state, cameras=(*state.cameras, udp))
     assert wire.desired_from(wire.desired_to(state)) == state
@@ -67,6 +68,7 @@ def test_a_revocation(revocation: Revocation) -> None:
     [
         status(),
         status("yard", StreamName.SUB, StreamState.BACKING_OFF, REASON),
+        msgspec.structs.replace(status(), backup=True),
         msgspec.structs.replace(
             status(), codec=None, width=None, height=None, clock_offset_ms=None, fps=0.0
         ),

@@ -191,19 +191,11 @@ async def create_stream_key(
     camera comes with the addresses to type into its encoder; who makes it manages the camera.
     """
     made = await state.people.stream_keys.create(who, draft)
-    host = _host_of(request)
+    host = request.url.hostname or ""
     found = NewStreamKeyView(
         key=made.key, secret=made.secret, publish_to=await _publish_to(who, made, host, state)
     )
     return answer(found, status=201)
-
-
-def _host_of(request: Request) -> str:
-    """Return the name by which the caller knows this machine; none where it is no name."""
-    try:
-        return request.url.hostname or ""
-    except ValueError:
-        return ""
 
 
 async def _publish_to(
