@@ -1,13 +1,16 @@
 """Turns what streams do into history, and tells of cameras that come and go.
 
 A stream is *online* while it is live, *offline* while it is stalled or backing
-off. Connecting says nothing yet: it keeps what was known before. Without a
+off. Connecting says nothing yet: it keeps what was known before; but a camera
+that should call us and does not for a beat or two is offline. Without a
 media process nobody watches, so all is *unknown*. A camera comes or goes when
 its main stream does; that a restart of ours lies between is no news.
 """
 
 import asyncio
 from collections.abc import Callable
+
+import msgspec
 
 from vms.cameras import BEAT_S, CameraState, Known, StreamChange, Transition, Why
 from vms.common import StreamName, VmsError
@@ -23,6 +26,8 @@ GATHER_S = 0.25
 RETRY_S = 1.0
 # Another reason of the same outage is kept no more often, microseconds.
 REASON_US = 30_000_000
+# The engine's reason while a stream waits for its camera to call.
+NO_PUBLISHER = "no_publisher"
 # What waits for a database that is away; beyond it the oldest is lost, and said so.
 MOST_WAITING = 50_000
 
@@ -80,6 +85,9 @@ class StatusRecorder:
         # Heard before the history was read.
         self._early: dict[_Key, StreamView] = {}
         self._waiting: list[StreamChange] = []
+        # Streams whose cameras have not called: since the last beat, and since one before it.
+        self._uncalled: dict[_Key, StreamView] = {}
+        self._long_uncalled: dict[_Key, StreamView] = {}
         self._news = asyncio.Event()
 
     def note(self, view: StreamView) -> None:
@@ -87,7 +95,21 @@ class StatusRecorder:
         if self._known is None:
             self._early[(view.camera, view.stream)] = view
             return
-        self._judge(self._known, view)
+        self._hear(self._known, view)
+
+    def _hear(self, known: dict[_Key, Known], view: StreamView) -> None:
+        key = (view.camera, view.stream)
+        self._uncalled.pop(key, None)
+        self._long_uncalled.pop(key, None)
+        code = None if view.reason is None else view.reason.code
+        if view.state is StreamState.CONNECTING and code == NO_PUBLISHER:
+            self._uncalled[key] = view
+        self._judge(known, view)
+
+    def _tell_uncalled(self, known: dict[_Key, Known]) -> None:
+        for view in self._long_uncalled.values():
+            self._judge(known, msgspec.structs.replace(view, state=StreamState.BACKING_OFF))
+        self._long_uncalled, self._uncalled = self._uncalled, {}
 
     def _judge(self, known: dict[_Key, Known], view: StreamView) -> None:
         key = (view.camera, view.stream)
@@ -110,8 +132,8 @@ class StatusRecorder:
         self._known = await self._begin()
         early, self._early = self._early, {}
         for view in early.values():
-            self._judge(self._known, view)
-        beating = asyncio.create_task(self._beat())
+            self._hear(self._known, view)
+        beating = asyncio.create_task(self._beat(self._known))
         try:
             while True:
                 await self._news.wait()
@@ -150,9 +172,10 @@ class StatusRecorder:
             log.error("history_lost", changes=lost)
         return changes[-MOST_WAITING:]
 
-    async def _beat(self) -> None:
+    async def _beat(self, known: dict[_Key, Known]) -> None:
         while True:
             await self._sleep(BEAT_S)
+            self._tell_uncalled(known)
             try:
                 await self._history.beat()
             except VmsError as error:

@@ -159,7 +159,10 @@ BAD = [
     ('[log]\nlevel = "loud"', "log.level = 'loud': Input should be 'debug', 'info', 'warning' or"),
     ("[[cameras]]\nid = 'gate'", "cameras[0].url: missing; it must be given"),
     ("[[cameras]]\nurl = 'rtsp://h/'", "cameras[0].id: missing; it must be given"),
-    (CAMERA + "colour = 1", "cameras[0].colour: unknown key; allowed: backup_sub_url, backup_url, enabled, id"),
+    (
+        CAMERA + "colour = 1",
+        "cameras[0].colour: unknown key; allowed: backup_sub_url, backup_url, enabled, id",
+    ),
     (CAMERA.replace("gate", "Gate"), "cameras[0].id = 'Gate': 'Gate' is not a camera id"),
     (CAMERA.replace("gate", "api"), "cameras[0].id = 'api': 'api' is reserved"),
     (CAMERA + CAMERA, "camera id 'gate' is given twice"),

@@ -155,6 +155,31 @@ async def test_another_reason_is_kept_now_and_then() -> None:
     ]
 
 
+UNCALLED = Reason("no_publisher")
+
+
+async def test_a_camera_that_does_not_call_is_offline_after_a_beat_or_two() -> None:
+    kept = Kept()
+    async with recording(kept) as recorder:
+        recorder.note(view(CONNECTING, 3, UNCALLED))
+        assert kept.changes == []
+        async with asyncio.timeout(5):
+            while not kept.changes:
+                await asyncio.sleep(0)
+        beats = kept.beats
+        async with asyncio.timeout(5):
+            while kept.beats < beats + 4:
+                await asyncio.sleep(0)
+        recorder.note(view(LIVE, 90))
+    assert rows(kept) == [(OFFLINE, "no_publisher", 3, True), (ONLINE, None, 90, True)]
+
+
+async def test_a_camera_that_calls_again_after_a_restart_of_ours_is_no_news() -> None:
+    kept = Kept({("gate", MAIN): Known(Transition(UTC_US, UNKNOWN), live=True)})
+    played = await play(kept, view(CONNECTING, 1, UNCALLED), view(LIVE, 4))
+    assert played == [(ONLINE, None, 4, False)]
+
+
 async def test_a_switch_is_no_outage() -> None:
     played = await play(
         Kept(),
