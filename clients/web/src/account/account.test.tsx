@@ -118,8 +118,31 @@ describe('my account', () => {
     await sent('DELETE /api-keys/k1')
   })
 
+  it('shows what to type into an encoder, this once', async () => {
+    const address = 'srt://vms.example:8890?streamid=publish:c1:k9&passphrase=hush'
+    server.answers['POST /stream-keys'] = {
+      key: { ...key, id: 'k9', publish: true },
+      secret: 'hush',
+      publish_to: [{ protocol: 'srt', stream: 'main', address }],
+    }
+    const { container } = open()
+    const keys = panel(container, 'Stream keys')
+    await text(keys, 'player')
+    type(keys, 'Name', 'encoder')
+    control(keys, 'With sound').click()
+    type(keys, 'For', 'publish')
+    await text(keys, 'Who uses it decides what the camera shows')
+    expect(keys.textContent).not.toContain('With sound')
+    server.answers['GET /stream-keys'] = page({ ...key, id: 'k9', name: 'encoder', audio: false, publish: true })
+    submit(keys)
+    await text(keys, address)
+    expect(keys.textContent).toContain('Address for the encoder (SRT, Main), shown only now')
+    await text(keys, 'publishes')
+    expect(server.last('POST /stream-keys')?.body).toMatchObject({ name: 'encoder', audio: false, publish: true })
+  })
+
   it('makes and withdraws stream keys', async () => {
-    server.answers['POST /stream-keys'] = { key: { ...key, id: 'k9' }, secret: 'hush' }
+    server.answers['POST /stream-keys'] = { key: { ...key, id: 'k9' }, secret: 'hush', publish_to: [] }
     server.answers['DELETE /stream-keys/k2'] = null
     const { container } = open()
     const keys = panel(container, 'Stream keys')
@@ -133,7 +156,7 @@ describe('my account', () => {
     control(keys, 'With sound').click()
     submit(keys)
     await text(keys, 'hush')
-    expect(server.last('POST /stream-keys')?.body).toEqual({ name: 'desk', scope: 'camera:sp/c1', days: 365, audio: true })
+    expect(server.last('POST /stream-keys')?.body).toEqual({ name: 'desk', scope: 'camera:sp/c1', days: 365, audio: true, publish: false })
     press(keys, 'Withdraw')
     keys.querySelector<HTMLButtonElement>('dialog button')?.click()
     await sent('DELETE /stream-keys/k2')

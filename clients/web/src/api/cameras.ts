@@ -1,5 +1,6 @@
 import { given, type Client, type Page, type Query } from './client'
 import type { Reason } from './reason'
+import type { StreamStatus } from './streams'
 
 export type CameraState = 'online' | 'offline' | 'off' | 'unknown'
 export const CAMERA_STATES: readonly CameraState[] = ['online', 'offline', 'off', 'unknown']
@@ -41,6 +42,8 @@ export interface CameraFields {
   readonly sub_stream: boolean
   readonly url: string | null
   readonly sub_url: string | null
+  readonly backup_url: string | null
+  readonly backup_sub_url: string | null
   readonly transport: 'tcp' | 'udp' | null
   readonly user: string | null
   readonly enabled: boolean
@@ -55,6 +58,9 @@ export interface Camera extends CameraFields {
   readonly id: string
   readonly city: string
   readonly has_password: boolean
+  /** Of the second addresses; null: they are opened as the first ones are. */
+  readonly backup_user: string | null
+  readonly has_backup_password: boolean
   readonly masks: readonly Area[]
   readonly zones: readonly Area[]
   readonly version: number
@@ -127,6 +133,11 @@ export interface Maker {
   readonly sub: string | null
 }
 
+/** How a camera is doing, with its streams as they are now. */
+export interface CameraNow extends CameraStatus {
+  readonly streams: readonly StreamStatus[]
+}
+
 export type RowOutcome = 'created' | 'updated' | 'unchanged' | 'failed'
 
 export interface ImportRow {
@@ -159,6 +170,7 @@ export const cameras = {
   page: (client: Client, query: CameraQuery) => client.get<Page<CameraItem>>('/cameras', given(query)),
   all: (client: Client, city: string) => client.all<CameraItem>('/cameras', { city }),
   get: (client: Client, id: string) => client.get<Camera>(at(id)),
+  now: (client: Client, id: string) => client.get<CameraNow>(`${at(id)}/status`),
   create: (client: Client, city: string, draft: CameraDraft) =>
     client.change<Camera>('/cameras', { method: 'POST', body: { city, ...draft } }),
   change: (client: Client, camera: Camera, body: CameraDraft) =>

@@ -1,4 +1,5 @@
 import type { Client } from './client'
+import type { StreamName } from './streams'
 
 export interface ApiKey {
   readonly id: string
@@ -14,7 +15,22 @@ export interface StreamKey {
   readonly name: string
   readonly scope: string
   readonly audio: boolean
+  /** Cameras send by it; else players view by it. */
+  readonly publish: boolean
   readonly expires_us: number
+}
+
+/** Where an encoder sends a stream; it holds the key. */
+export interface PublishAddress {
+  readonly protocol: 'srt' | 'rtmp'
+  readonly stream: StreamName
+  readonly address: string
+}
+
+export interface NewStreamKey {
+  readonly key: StreamKey
+  readonly secret: string
+  readonly publish_to: readonly PublishAddress[]
 }
 
 interface KeyDraft {
@@ -33,8 +49,8 @@ export const apiKeys = {
 
 export const streamKeys = {
   own: (client: Client) => client.all<StreamKey>('/stream-keys'),
-  create: (client: Client, body: KeyDraft & { readonly audio: boolean }) =>
-    client.change<{ readonly key: StreamKey; readonly secret: string }>('/stream-keys', { method: 'POST', body }),
+  create: (client: Client, body: KeyDraft & { readonly audio: boolean; readonly publish: boolean }) =>
+    client.change<NewStreamKey>('/stream-keys', { method: 'POST', body }),
   withdraw: (client: Client, id: string) =>
     client.change<undefined>(`/stream-keys/${encodeURIComponent(id)}`, { method: 'DELETE' }),
 }

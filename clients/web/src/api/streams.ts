@@ -17,6 +17,8 @@ export interface StreamStatus {
   readonly bitrate: number | null
   readonly readers: number
   readonly drops: number
+  /** The second address plays. */
+  readonly backup?: boolean
 }
 
 interface Page {

@@ -1,6 +1,5 @@
 import { For, Show, type JSX } from 'solid-js'
-import type { SetStoreFunction } from 'solid-js/store'
-import { cameras, GENERIC, type Camera } from '../api/cameras'
+import { cameras, type Camera } from '../api/cameras'
 import { cameraGroups, sites } from '../api/cities'
 import { useApp } from '../ui/app'
 import { createAction } from '../ui/createAction'
@@ -10,17 +9,13 @@ import { Check, Field, Select } from '../ui/Field'
 import { Form, Refusal } from '../ui/Form'
 import { HomeFilter } from '../ui/HomeFilter'
 import { Panel } from '../ui/Page'
-import { createDraft, sentOf, type Draft } from './createDraft'
+import { createDraft, credentialsOf, sentOf } from './createDraft'
+import { SourceFields, type PartProps } from './SourceFields'
 
 export interface CameraFormProps {
   readonly camera: Camera | undefined
   onSaved(camera: Camera): void
   readonly onReload?: () => void
-}
-
-interface PartProps {
-  readonly draft: Draft
-  readonly set: SetStoreFunction<Draft>
 }
 
 /** What can be written of a camera. Its password goes in and never comes out. */
@@ -59,116 +54,33 @@ export function CameraForm(props: CameraFormProps): JSX.Element {
           checked={draft.enabled}
           onChange={(enabled) => { setDraft('enabled', enabled) }}
         />
-        <Source draft={draft} set={setDraft} />
-        <Login draft={draft} set={setDraft} held={before?.has_password === true} />
+        <SourceFields draft={draft} set={setDraft} />
+        <Show when={credentialsOf(draft) !== 'none'}>
+          <Login draft={draft} set={setDraft} held={before?.has_password === true} />
+        </Show>
         <Place draft={draft} set={setDraft} city={city()} />
       </Form>
     </Panel>
   )
 }
 
-/** By maker, host and channel, or by the addresses themselves. */
-function Source(props: PartProps): JSX.Element {
-  const app = useApp()
-  const makers = createData(
-    () => undefined,
-    () => cameras.makers(app.client),
-  )
-  const maker = () => makers.value()?.find((one) => one.id === props.draft.maker)
-  const choices = () =>
-    (makers.value() ?? [{ id: props.draft.maker, title: props.draft.maker }]).map(({ id, title }) => ({
-      value: id,
-      label: id === GENERIC ? app.text('cameras.by_address') : title,
-    }))
-  return (
-    <>
-      <h2>{app.text('cameras.source')}</h2>
-      <Refusal error={makers.error()} />
-      <div class="columns">
-        <Select
-          label={app.text('cameras.maker')}
-          value={props.draft.maker}
-          choices={choices()}
-          onChange={(id) => { props.set('maker', id) }}
-        />
-        <Show when={props.draft.maker !== GENERIC}>
-          <Field
-            label={app.text('cameras.host')}
-            value={props.draft.host}
-            onInput={(text) => { props.set('host', text) }}
-            placeholder="192.0.2.10"
-            required
-          />
-          <Field
-            label={app.text('cameras.port')}
-            value={props.draft.port}
-            onInput={(text) => { props.set('port', text) }}
-            type="number"
-            placeholder={String(maker()?.default_port ?? 554)}
-          />
-          <Field
-            label={app.text('cameras.channel')}
-            value={props.draft.channel}
-            onInput={(text) => { props.set('channel', text) }}
-            type="number"
-            hint={app.text('cameras.channel.hint', { most: maker()?.channels ?? 1 })}
-          />
-        </Show>
-        <Select
-          label={app.text('cameras.transport')}
-          value={props.draft.transport}
-          choices={[
-            { value: '', label: app.text('cameras.transport.auto') },
-            { value: 'tcp', label: 'TCP' },
-            { value: 'udp', label: 'UDP' },
-          ]}
-          onChange={(transport) => { props.set('transport', transport) }}
-        />
-      </div>
-      <Show
-        when={props.draft.maker === GENERIC}
-        fallback={
-          <Check
-            label={app.text('cameras.sub_stream')}
-            checked={props.draft.subStream}
-            onChange={(sub) => { props.set('subStream', sub) }}
-          />
-        }
-      >
-        <div class="columns">
-          <Field
-            label={app.text('cameras.url')}
-            value={props.draft.url}
-            onInput={(text) => { props.set('url', text) }}
-            placeholder="rtsp://192.0.2.10/stream1"
-            required
-          />
-          <Field
-            label={app.text('cameras.sub_url')}
-            hint={app.text('field.optional')}
-            value={props.draft.subUrl}
-            onInput={(text) => { props.set('subUrl', text) }}
-            placeholder="rtsp://192.0.2.10/stream2"
-          />
-        </div>
-      </Show>
-    </>
-  )
-}
-
+/** Who calls the camera; SRT has a passphrase alone. */
 function Login(props: PartProps & { readonly held: boolean }): JSX.Element {
   const app = useApp()
+  const byPassphrase = () => credentialsOf(props.draft) === 'passphrase'
   return (
     <>
       <h2>{app.text('cameras.login')}</h2>
       <div class="columns">
+        <Show when={!byPassphrase()}>
+          <Field
+            label={app.text('cameras.user')}
+            value={props.draft.user}
+            onInput={(text) => { props.set('user', text) }}
+          />
+        </Show>
         <Field
-          label={app.text('cameras.user')}
-          value={props.draft.user}
-          onInput={(text) => { props.set('user', text) }}
-        />
-        <Field
-          label={app.text('field.password')}
+          label={app.text(byPassphrase() ? 'cameras.passphrase' : 'field.password')}
           hint={app.text(props.held ? 'cameras.password.held' : 'cameras.password.none')}
           value={props.draft.password}
           onInput={(text) => { props.set('password', text) }}

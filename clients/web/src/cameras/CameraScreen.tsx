@@ -1,5 +1,6 @@
 import { For, Show, type JSX } from 'solid-js'
 import { cameras, type Area, type Camera } from '../api/cameras'
+import { isPublished } from '../lib/address'
 import { useApp } from '../ui/app'
 import { createData } from '../ui/createData'
 import { AskedButton } from '../ui/Dialog'
@@ -64,22 +65,70 @@ export function CameraScreen(props: { readonly id?: string }): JSX.Element {
 
 function Status(props: { readonly camera: Camera }): JSX.Element {
   const app = useApp()
+  const now = createData(
+    () => props.camera.id,
+    (id) => cameras.now(app.client, id),
+  )
+  const onBackup = (stream: string) => now.value()?.streams.find((one) => one.stream === stream)?.backup === true
+  const seconds = (): Readonly<Record<string, string | null>> => ({
+    main: props.camera.backup_url,
+    sub: props.camera.backup_sub_url,
+  })
   return (
     <Panel>
       <div class="status">
         <StatusTag status={props.camera.status} />
         <a href={`/cameras/${props.camera.id}/history`}>{app.text('history.open')}</a>
       </div>
+      <Refusal error={now.error()} />
       <ul class="addresses">
         <For each={Object.entries(props.camera.streams)}>
           {([stream, address]) => (
-            <li>
-              <span class="tag">{stream}</span> <code>{address}</code>
-            </li>
+            <>
+              <Address stream={stream} address={address} />
+              <Show when={seconds()[stream]}>
+                {(second) => <Address stream={stream} address={second()} backup plays={onBackup(stream)} />}
+              </Show>
+            </>
           )}
         </For>
       </ul>
+      <Show when={isPublished(props.camera.url)}>
+        <p>
+          {app.text('cameras.publish.key')} <a href="/account">{app.text('keys.stream')}</a>
+        </p>
+      </Show>
     </Panel>
+  )
+}
+
+interface AddressProps {
+  readonly stream: string
+  readonly address: string
+  readonly backup?: boolean
+  /** It is the second address that plays now. */
+  readonly plays?: boolean
+}
+
+function Address(props: AddressProps): JSX.Element {
+  const app = useApp()
+  return (
+    <li>
+      <span class="tag">{props.stream}</span>{' '}
+      <Show when={props.backup}>
+        <span class="tag">{app.text('cameras.backup.tag')}</span>{' '}
+      </Show>
+      <Show when={!isPublished(props.address)} fallback={app.text('cameras.direction.publish')}>
+        <code>{props.address}</code>
+      </Show>
+      <Show when={props.plays}>
+        {' '}
+        <span class="tag">
+          <span class="dot warn" />
+          {app.text('cameras.backup.plays')}
+        </span>
+      </Show>
+    </li>
   )
 }
 

@@ -18,6 +18,10 @@ const camera = {
   sub_stream: true,
   url: 'rtsp://192.0.2.7/main',
   sub_url: null,
+  backup_url: null,
+  backup_sub_url: null,
+  backup_user: null,
+  has_backup_password: false,
   transport: null,
   user: 'viewer',
   has_password: true,
@@ -42,6 +46,7 @@ beforeEach(() => {
     'GET /cities/sp/sites': page({ id: 's1', name: 'Town hall', version: 1 }),
     'GET /cameras': page(item, { ...item, id: 'c2', name: 'Yard', masked: false, status: { state: 'unknown', reason: null, since_us: null } }),
     'GET /cameras/c1': camera,
+    'GET /cameras/c1/status': { ...status, camera: 'c1', streams: [] },
     'GET /makers': { items: makers },
   })
 })
@@ -134,7 +139,96 @@ describe('a new camera', () => {
   })
 })
 
+describe('a new camera that calls', () => {
+  it('has no address, and is told where to send it', async () => {
+    server.answers['POST /cameras'] = { ...camera, id: 'c9' }
+    const { container, app } = show(() => <CameraScreen />, { server })
+    type(container, 'Name', 'Drone')
+    type(container, 'User name', 'left over')
+    await choose(container, 'Who calls', 'publish')
+    await text(container, 'then make a stream key that publishes')
+    expect(container.textContent).not.toContain('Maker')
+    expect(container.textContent).not.toContain('Login at the camera')
+    control(container, 'A second sender takes overElse it is refused while the first one sends.').click()
+    control(container, 'It also sends a small picture for walls').click()
+    submit(container)
+    await vi.waitFor(() => {
+      expect(app.router.path()).toBe('/cameras/c9')
+    })
+    expect(server.last('POST /cameras')?.body).toMatchObject({
+      maker: 'generic',
+      url: 'publish:replace',
+      sub_url: null,
+      backup_url: null,
+      user: null,
+    })
+  })
+})
+
+describe('the address of a camera', () => {
+  it('is told how to be written, and has the login that its protocol has', async () => {
+    server.answers['POST /cameras'] = { ...camera, id: 'c9' }
+    const { container } = show(() => <CameraScreen />, { server })
+    type(container, 'Name', 'Gate')
+    type(container, 'Address of the main stream', 'gopher://192.0.2.7')
+    await text(container, 'Begin with one of rtsp:// rtsps:// rtsp+http:// rtsp+https:// srt:// rtmp://')
+    type(container, 'Address of the main stream', 'file:gate.mp4')
+    await text(container, "A file or folder in the server's media folder")
+    expect(container.textContent).not.toContain('Login at the camera')
+    type(container, 'Address of the main stream', 'srt://192.0.2.7:9000')
+    await text(container, 'srt://HOST:PORT?streamid=NAME')
+    expect(container.textContent).not.toContain('User name')
+    expect(container.textContent).not.toContain('Transport')
+    type(container, 'Passphrase', 'seven bicycles')
+    type(container, 'Second address of the main stream', 'rtsp://ana:x@192.0.2.8/a')
+    expect(container.textContent).not.toContain('Second address of the small picture')
+    type(container, 'Address of the small picture', 'srt://192.0.2.7:9001')
+    type(container, 'Second address of the small picture', 'rtsp://192.0.2.8/b')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('POST /cameras')?.body).toMatchObject({
+        url: 'srt://192.0.2.7:9000',
+        user: null,
+        password: 'seven bicycles',
+        backup_url: 'rtsp://ana:x@192.0.2.8/a',
+        backup_sub_url: 'rtsp://192.0.2.8/b',
+      })
+    })
+  })
+})
+
 describe('a camera', () => {
+  it('tells which of its addresses plays', async () => {
+    server.answers['GET /cameras/c1'] = { ...camera, backup_url: 'srt://192.0.2.8:9000' }
+    server.answers['GET /cameras/c1/status'] = { ...status, streams: [{ camera: 'c1', stream: 'main', backup: true }] }
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'srt://192.0.2.8:9000')
+    await text(container, 'plays now')
+    cleanup()
+    server.answers['GET /cameras/c1/status'] = { ...status, streams: [{ camera: 'c1', stream: 'main', backup: false }] }
+    const again = show(() => <CameraScreen id="c1" />, { server })
+    await text(again.container, 'srt://192.0.2.8:9000')
+    expect(again.container.textContent).not.toContain('plays now')
+  })
+
+  it('that calls leads to the keys for its encoder', async () => {
+    server.answers['GET /cameras/c1'] = {
+      ...camera,
+      url: 'publish:',
+      streams: { main: 'publish:' },
+      status: { state: 'offline', reason: { code: 'no_publisher', values: {} }, since_us: 1 },
+    }
+    server.answers['PATCH /cameras/c1'] = camera
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'The camera has not called yet')
+    expect(container.querySelector('main a[href="/account"]')?.textContent).toBe('Stream keys')
+    expect(container.querySelector('.addresses')?.textContent).toContain('The camera calls us')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('PATCH /cameras/c1')?.body).toMatchObject({ url: 'publish:', sub_url: null })
+    })
+  })
+
   it('is changed without its password, which is never shown', async () => {
     server.answers['PATCH /cameras/c1'] = { ...camera, version: 4 }
     const { container } = show(() => <CameraScreen id="c1" />, { server })

@@ -1,6 +1,10 @@
 import { createStore } from 'solid-js/store'
 import { GENERIC, type Camera, type CameraDraft } from '../api/cameras'
+import { isPublished, PUBLISH, PUBLISH_REPLACE, wayOf, type Credentials } from '../lib/address'
 import { givenOf, listOf, numberOf, textOf } from '../lib/numbers'
+
+/** Who calls whom. */
+export type Direction = 'call' | 'publish'
 
 /** A camera as the fields of its form hold it: texts, for the most part. */
 export interface Draft {
@@ -12,6 +16,11 @@ export interface Draft {
   subStream: boolean
   url: string
   subUrl: string
+  backupUrl: string
+  backupSubUrl: string
+  direction: Direction
+  /** A second publisher takes the place of the first. */
+  replace: boolean
   transport: string
   user: string
   password: string
@@ -31,9 +40,13 @@ export function createDraft(camera: Camera | undefined) {
     host: camera?.host ?? '',
     port: textOf(camera?.port),
     channel: textOf(camera?.channel ?? 1),
-    subStream: camera?.sub_stream ?? true,
-    url: camera?.url ?? '',
-    subUrl: camera?.sub_url ?? '',
+    subStream: isPublished(camera?.url) ? camera?.sub_url !== null : (camera?.sub_stream ?? true),
+    url: isPublished(camera?.url) ? '' : (camera?.url ?? ''),
+    subUrl: isPublished(camera?.sub_url) ? '' : (camera?.sub_url ?? ''),
+    backupUrl: camera?.backup_url ?? '',
+    backupSubUrl: camera?.backup_sub_url ?? '',
+    direction: isPublished(camera?.url) ? 'publish' : 'call',
+    replace: camera?.url === PUBLISH_REPLACE,
     transport: camera?.transport ?? '',
     user: camera?.user ?? '',
     password: '',
@@ -47,24 +60,44 @@ export function createDraft(camera: Camera | undefined) {
   return [draft, set] as const
 }
 
+/** What the main stream is opened with, as far as that can be told of what was typed. */
+export function credentialsOf(draft: Draft): Credentials {
+  if (draft.direction === 'publish') return 'none'
+  return draft.maker === GENERIC ? (wayOf(draft.url)?.credentials ?? 'login') : 'login'
+}
+
+/** Whether there is a small picture that may have a second address too. */
+export function hasSub(draft: Draft): boolean {
+  return draft.direction === 'call' && draft.maker === GENERIC ? draft.subUrl.trim() !== '' : draft.subStream
+}
+
+function sourceOf(draft: Draft): CameraDraft {
+  if (draft.direction === 'publish') {
+    const url = draft.replace ? PUBLISH_REPLACE : PUBLISH
+    return { maker: GENERIC, url, sub_url: draft.subStream ? url : null }
+  }
+  if (draft.maker === GENERIC) return { maker: GENERIC, url: givenOf(draft.url), sub_url: givenOf(draft.subUrl) }
+  return {
+    maker: draft.maker,
+    host: givenOf(draft.host),
+    port: numberOf(draft.port),
+    channel: numberOf(draft.channel) ?? 1,
+    sub_stream: draft.subStream,
+  }
+}
+
 /** What is sent. A password that was not typed stays as it is. */
 export function sentOf(draft: Draft): CameraDraft {
-  const generic = draft.maker === GENERIC
-  const source = generic
-    ? { url: givenOf(draft.url), sub_url: givenOf(draft.subUrl) }
-    : {
-        host: givenOf(draft.host),
-        port: numberOf(draft.port),
-        channel: numberOf(draft.channel) ?? 1,
-        sub_stream: draft.subStream,
-      }
+  const credentials = credentialsOf(draft)
+  const backup = givenOf(draft.backupUrl)
   return {
     name: draft.name.trim(),
-    maker: draft.maker,
-    ...source,
+    ...sourceOf(draft),
+    backup_url: backup,
+    backup_sub_url: backup !== null && hasSub(draft) ? givenOf(draft.backupSubUrl) : null,
     transport: draft.transport === '' ? null : (draft.transport as 'tcp' | 'udp'),
-    user: givenOf(draft.user),
-    ...(draft.password === '' ? {} : { password: draft.password }),
+    user: credentials === 'login' ? givenOf(draft.user) : null,
+    ...(draft.password === '' || credentials === 'none' ? {} : { password: draft.password }),
     enabled: draft.enabled,
     site: givenOf(draft.site),
     groups: draft.groups,

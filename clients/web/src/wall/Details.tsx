@@ -6,6 +6,8 @@ export interface DetailsProps {
   readonly stats: PlayerStats
   /** Room for everything, not only for frames and latency. */
   readonly full: boolean
+  /** The camera's second address plays. */
+  readonly backup: boolean
   readonly translator: Translator
 }
 
@@ -20,6 +22,9 @@ export function Details(props: DetailsProps): JSX.Element {
         {(latency) => (
           <b title={t().text('details.latency.title')}>{t().text('details.latency', { ms: whole(latency()) })}</b>
         )}
+      </Show>
+      <Show when={props.backup}>
+        <b>{t().text('details.backup')}</b>
       </Show>
       <Show when={props.full}>
         <span>{t().text('details.size', { width: props.stats.width, height: props.stats.height })}</span>

@@ -49,6 +49,7 @@ export function Tile(props: TileProps): JSX.Element {
     const why = noticeOf(main(), large(), props.translator)
     return why?.reason ?? undefined
   })
+  const onBackup = () => props.camera.streams[onMain() ? 'main' : stream()]?.backup === true
   const stats = () => (onMain() ? largeStats() : smallStats())
 
   return (
@@ -114,7 +115,9 @@ export function Tile(props: TileProps): JSX.Element {
         </Show>
       </div>
       <Show when={props.details && notice() === null && stats()}>
-        {(value) => <Details stats={value()} full={props.enlarged} translator={props.translator} />}
+        {(value) => (
+          <Details stats={value()} full={props.enlarged} backup={onBackup()} translator={props.translator} />
+        )}
       </Show>
     </div>
   )

@@ -201,6 +201,9 @@ describe('the wall', () => {
     expect(page.querySelector('.details')).toBeNull()
     press('i')
     expect(page.querySelector('.details')?.textContent).toBe('25 fps21 ms')
+    server.onStreams([streamStatus({ camera: 'gate', backup: true })])
+    expect(page.querySelector('.details')?.textContent).toBe('25 fps21 mssecond address')
+    server.onStreams([streamStatus({ camera: 'gate', backup: false })])
     press('Enter')
     expect(page.querySelector('.details')?.textContent).toBe(
       '25 fps21 ms640 × 360H2640.5 Mbit/sbuffer 10 msround trip 2.0 ms0 dropped0 lost',

@@ -48,6 +48,16 @@ describe('noticeOf', () => {
     })
   })
 
+  it('waits calmly for a camera that calls', () => {
+    const reason = { code: 'no_publisher', values: {} }
+    const uncalled = { ...streamStatus(), state: 'connecting' as const, reason }
+    expect(noticeOf(uncalled, { ...playing, moving: false }, english)).toEqual({
+      tone: 'off',
+      title: 'Waiting',
+      reason: 'The camera has not called yet',
+    })
+  })
+
   it('is busy until something is known', () => {
     expect(noticeOf(undefined, { ...playing, moving: false }, english)).toMatchObject({ tone: 'busy', title: 'Connecting' })
     const joining: PlayerState = { phase: 'joining', media: null, moving: false, reason: null }

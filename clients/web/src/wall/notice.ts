@@ -34,6 +34,10 @@ export function noticeOf(
   const state = status?.state ?? 'connecting'
   if (state !== 'live') {
     const reason = status?.reason ? translator.reason(status.reason) : null
+    // Nothing is wrong and nothing can be done from here: the camera calls us.
+    if (state === 'connecting' && status?.reason?.code === 'no_publisher') {
+      return { tone: 'off', title: translator.text('state.uncalled'), reason }
+    }
     return { tone: TONES[state] ?? 'warn', title: translator.text(`state.${state}`), reason }
   }
   if (player.reason === null) return { tone: 'busy', title: translator.text('state.joining'), reason: null }
