@@ -1,17 +1,26 @@
 """Changes to cameras inside a unit of work: permissions, quota, ids, sealed passwords, traces."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
 
 from vms.admin import Function, Principal
 from vms.cameras import access, store
-from vms.cameras.model import Camera, Draft, Secrets, changed_fields, draft_of_entry, wish_of
+from vms.cameras.model import (
+    ADDRESSES,
+    Camera,
+    Draft,
+    Secrets,
+    changed_fields,
+    draft_of_entry,
+    wish_of,
+)
 from vms.cameras.ports import CameraQuota, Places
 from vms.cameras.store import Sealed
 from vms.cameras.trace import Trace
 from vms.cameras.validation import checked
-from vms.common import Clock, InvalidError, VmsError, camera_id, new_id
+from vms.common import Clock, InvalidError, VmsError, camera_id, is_file, new_id
 from vms.database import Unit, Vault
 from vms.engine import CameraWish
 from vms.proto import CameraEntry
@@ -33,8 +42,12 @@ class Seeded:
 class Editor:
     """Changes to cameras inside a unit of work; permissions are checked here."""
 
-    def __init__(self, vault: Vault, clock: Clock, quota: CameraQuota, places: Places) -> None:
+    def __init__(
+        self, vault: Vault, clock: Clock, quota: CameraQuota, places: Places, *, files: bool
+    ) -> None:
+        """``files`` tells whether this installation has a folder for ``file:`` addresses."""
         self._vault = vault
+        self._files = files
         self._clock = clock
         self._quota = quota
         self._places = places
@@ -53,6 +66,7 @@ class Editor:
                 raise store.id_taken(chosen)
         self._places.check_city(unit, city)
         self._check_places(unit, city, draft)
+        self._check_files(draft, ADDRESSES)
         self._quota.check(unit, city, store.count_city(unit, city))
         camera = chosen or new_id()
         secrets = Secrets().after(draft)
@@ -70,6 +84,7 @@ class Editor:
         access.require(who, Function.CAMERA_MANAGE, before)
         access.require_groups(who, before.city, set(before.groups) ^ set(draft.groups))
         self._check_places(unit, before.city, draft)
+        self._check_files(draft, fields)
         sealed = self._reseal(held, secrets, secrets.after(draft))
         store.change(unit, before, before.version, draft, sealed, self._clock.utc_us())
         self.trace.updated(unit, who, before, fields)
@@ -137,6 +152,18 @@ class Editor:
         sealed = self._seal(held.camera.id, after)
         kept = (name for name in sealed if getattr(before, name) == getattr(after, name))
         return sealed | {name: held.passwords.get(name) for name in kept}
+
+    def _check_files(self, draft: Draft, fields: Collection[str]) -> None:
+        """Refuse a file where there is no folder for files; one that was there stays."""
+        for name in ADDRESSES:
+            address: str | None = getattr(draft, name)
+            if name in fields and address is not None and is_file(address) and not self._files:
+                raise InvalidError(
+                    f"{name}: the settings of this installation name no folder for files; "
+                    "set source.media_dir",
+                    code="camera_files_off",
+                    values={"field": name},
+                )
 
     def _check_places(self, unit: Unit, city: str, draft: Draft) -> None:
         if draft.site is not None and draft.site not in self._places.sites(unit, city):

@@ -273,6 +273,7 @@ class Camera(Source, frozen=True, kw_only=True):
         return bool(self.masks)
 
 
+ADDRESSES = ("url", "sub_url", "backup_url", "backup_sub_url")
 SECRET = ("password", "sub_password", "backup_password")
 
 

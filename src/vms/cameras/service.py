@@ -34,11 +34,19 @@ class Cameras:
     """The use cases of cameras. Each is one transaction, with its audit line and event."""
 
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, quota: CameraQuota, places: Places
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        quota: CameraQuota,
+        places: Places,
+        *,
+        files: bool = False,
     ) -> None:
+        """``files`` tells whether this installation has a folder for ``file:`` addresses."""
         self._database = database
         self._clock = clock
-        self._editor = Editor(vault, clock, quota, places)
+        self._editor = Editor(vault, clock, quota, places, files=files)
 
     async def create(self, who: Principal, new: NewCamera) -> Camera:
         """Make a camera. Its id is chosen by the server, for the platform by itself if it likes."""

@@ -83,13 +83,22 @@ class Transfer:
     """Imports and exports cameras."""
 
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, quota: CameraQuota, places: Places
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        quota: CameraQuota,
+        places: Places,
+        *,
+        files: bool = False,
     ) -> None:
+        """``files`` tells whether this installation has a folder for ``file:`` addresses."""
         self._database = database
         self._vault = vault
         self._clock = clock
         self._quota = quota
         self._places = places
+        self._files = files
 
     async def import_(
         self, who: Principal, city: str, data: bytes, kind: Format, *, dry_run: bool = False
@@ -100,7 +109,7 @@ class Transfer:
 
         def work(unit: Unit) -> list[RowReport]:
             self._places.check_city(unit, city)
-            editor = Editor(self._vault, self._clock, self._quota, _Remembered(self._places))
+            editor = self._editor(_Remembered(self._places))
             found = _Import(unit, who, city, editor, self._places).run(rows)
             if dry_run:
                 raise _DryRunError(found)
@@ -126,7 +135,7 @@ class Transfer:
         Passwords only of the cameras that he may change, and that is audited.
         """
         seen = access.visible(who, city)
-        editor = Editor(self._vault, self._clock, self._quota, self._places)
+        editor = self._editor(self._places)
 
         def work(unit: Unit) -> list[tuple[Camera, Secrets | None]]:
             self._places.check_city(unit, city)
@@ -147,6 +156,9 @@ class Transfer:
             return await asyncio.to_thread(write_json, found, passwords=passwords)
         text = await asyncio.to_thread(write_csv, found, passwords=passwords, separator=separator)
         return text.encode()
+
+    def _editor(self, places: Places) -> Editor:
+        return Editor(self._vault, self._clock, self._quota, places, files=self._files)
 
 
 def _require_somewhere(who: Principal, city: str) -> None:

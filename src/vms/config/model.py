@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vms.common import InvalidError, camera_id, check_address
+from vms.common import InvalidError, camera_id, check_address, is_file
 
 MOST_PORT = 65535
 
@@ -207,6 +207,11 @@ class Source(Section):
         max_length=64,
         description="Networks that cameras may be in, as CIDRs; empty: any. Metadata services of "
         "clouds are never called.",
+    )
+    media_dir: FilePathText = Field(
+        "",
+        description="Folder of the files that cameras with the address file:NAME play, absolute. "
+        "Empty: such addresses are refused.",
     )
     backoff_min_ms: int = Field(
         1_000, ge=10, le=600_000, description="First pause before a new call, milliseconds."
@@ -464,6 +469,17 @@ class Settings(BaseSettings):
             if camera.id in seen:
                 raise ValueError(f"camera id {camera.id!r} is given twice")
             seen.add(camera.id)
+        return self
+
+    @model_validator(mode="after")
+    def _files_have_a_folder(self) -> "Settings":
+        for camera in self.cameras:
+            addresses = (camera.url, camera.sub_url, camera.backup_url, camera.backup_sub_url)
+            if not self.source.media_dir and any(one and is_file(one) for one in addresses):
+                raise ValueError(
+                    f"camera {camera.id!r} plays a file: name the folder of the files in "
+                    "source.media_dir"
+                )
         return self
 
     @model_validator(mode="after")

@@ -77,6 +77,8 @@ class SourceSettings(Message, frozen=True):
 
     # CIDRs; none: anywhere.
     allowed_networks: tuple[str, ...] = ()
+    # Folder of what file: addresses name; empty: they are refused.
+    media_dir: str = ""
     backoff_min_ms: int = 1_000
     backoff_max_ms: int = 30_000
     no_video_ms: int = 5_000

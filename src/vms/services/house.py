@@ -100,7 +100,8 @@ class House:
         around = surroundings()
         quotas, places = Quotas(around), CityPlaces(camera_groups)
         people = People.open(database, vault, clock, places=places, quota=quotas.of(Quota.USERS))
-        cameras = Cameras(database, vault, clock, quotas.of(Quota.CAMERAS), places)
+        files, quota = bool(launch.source.media_dir), quotas.of(Quota.CAMERAS)
+        cameras = Cameras(database, vault, clock, quota, places, files=files)
         heads = HeadFile(data)
         keys, where = AddressKeys(database, vault, clock), StreamPlaces()
         return cls(
@@ -114,7 +115,7 @@ class House:
             sites=Sites(database, clock, around),
             groups=CameraGroups(database, clock, around),
             cameras=cameras,
-            transfer=Transfer(database, vault, clock, quotas.of(Quota.CAMERAS), places),
+            transfer=Transfer(database, vault, clock, quota, places, files=files),
             history=CameraHistory(database, clock),
             audit=AuditTrail(database, vault, heads, clock),
             audit_export=AuditExport(database, vault, clock),

@@ -107,6 +107,23 @@ async def test_the_password_of_a_second_address_is_sealed_apart(
     assert "hidden" not in str(lines)
 
 
+async def test_a_file_is_played_where_there_is_a_folder_for_files(
+    cameras: Cameras, database: Database, clock: ManualClock, quota: FakeQuota, places: FakePlaces
+) -> None:
+    file = NewCamera(name="Demo", url="file:gate.mp4")
+    with pytest.raises(InvalidError, match="media_dir") as refused:
+        await cameras.create(SP, file)
+    assert (refused.value.code, refused.value.values) == ("camera_files_off", {"field": "url"})
+    made = await cameras.create(SP, new())
+    with pytest.raises(InvalidError, match="backup_url: the settings"):
+        await cameras.update(SP, made.id, None, Change(backup_url="file:still.mp4"))
+    with_folder = Cameras(database, VAULT, clock, quota, places, files=True)
+    kept = await with_folder.create(SP, file)
+    assert kept.addresses() == {StreamName.MAIN: "file:gate.mp4"}
+    # The folder was taken out of the settings: the camera can still be renamed.
+    assert (await cameras.update(SP, kept.id, None, Change(name="Hall"))).name == "Hall"
+
+
 async def test_a_change_names_the_version_it_saw(cameras: Cameras, clock: ManualClock) -> None:
     made = await cameras.create(SP, new())
     clock.advance(5)

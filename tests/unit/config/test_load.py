@@ -178,6 +178,8 @@ BAD = [
         "cameras[0].sub_url = 'ftp://h/': must begin with one of rtsp",
     ),
     ("cameras = 1", "cameras = 1: Input should be a valid tuple"),
+    ('[[cameras]]\nid = "gate"\nurl = "file:a.mp4"\n', "'gate' plays a file: name the folder"),
+    ('[source]\nmedia_dir = "videos"\n', "must be an absolute path"),
 ]
 
 
