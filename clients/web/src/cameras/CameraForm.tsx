@@ -10,7 +10,7 @@ import { Form, Refusal } from '../ui/Form'
 import { HomeFilter } from '../ui/HomeFilter'
 import { Panel } from '../ui/Page'
 import { createDraft, credentialsOf, sentOf } from './createDraft'
-import { SourceFields, type PartProps } from './SourceFields'
+import { BackupFields, SourceFields, type PartProps } from './SourceFields'
 
 export interface CameraFormProps {
   readonly camera: Camera | undefined
@@ -58,6 +58,7 @@ export function CameraForm(props: CameraFormProps): JSX.Element {
         <Show when={credentialsOf(draft) !== 'none'}>
           <Login draft={draft} set={setDraft} held={before?.has_password === true} />
         </Show>
+        <BackupFields draft={draft} set={setDraft} />
         <Place draft={draft} set={setDraft} city={city()} />
       </Form>
     </Panel>

@@ -34,7 +34,6 @@ export function SourceFields(props: PartProps): JSX.Element {
       <Show when={calls()} fallback={<Published draft={props.draft} set={props.set} />}>
         <Called draft={props.draft} set={props.set} />
       </Show>
-      <Backup draft={props.draft} set={props.set} />
     </>
   )
 }
@@ -153,7 +152,7 @@ function Called(props: PartProps): JSX.Element {
 }
 
 /** A second way to the same picture. */
-function Backup(props: PartProps): JSX.Element {
+export function BackupFields(props: PartProps): JSX.Element {
   const app = useApp()
   return (
     <>
