@@ -22,6 +22,7 @@ from vms.common import (
     StreamName,
     camera_id,
     credentials_of,
+    is_published,
     scheme_of,
     with_login,
 )
@@ -394,25 +395,38 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
 
     One that is not enabled is not called, so its passwords are not handed out.
     """
-    logins = secrets.logins(camera.user, camera.sub_user) if camera.enabled else {}
+    login: dict[StreamName, Login] = {}
+    second: Login | None = None
+    if camera.enabled:
+        login = secrets.logins(camera.user, camera.sub_user)
+        second = secrets.backup_login(camera.backup_user)
+    backups = camera.backups()
+    streams = {}
+    for stream, address in camera.addresses().items():
+        first, backup = login.get(stream), backups.get(stream)
+        streams[stream] = _stream_source(
+            with_login(address, first),
+            backup and with_login(backup, second or first),
+            camera.transport,
+        )
     return CameraWish(
         id=camera.id,
         city=camera.city,
         name=camera.name,
         enabled=camera.enabled,
         masked=camera.masked,
-        streams={
-            stream: StreamSource(
-                with_login(address, logins.get(stream)), _transport(address, camera.transport)
-            )
-            for stream, address in camera.addresses().items()
-        },
+        streams=streams,
     )
 
 
-def _transport(address: str, wanted: Transport | None) -> Transport | None:
-    """Return how RTP travels: a choice that no other protocol has."""
-    return wanted if scheme_of(address).name == "rtsp" else None
+def _stream_source(url: str, backup: str | None, transport: Transport | None) -> StreamSource:
+    """Return what the engine calls: how RTP travels is a choice that RTSP alone has.
+
+    The engine refuses a second address of what is waited for.
+    """
+    called = None if is_published(url) else backup
+    by_rtsp = "rtsp" in {scheme_of(one).name for one in (url, called) if one is not None}
+    return StreamSource(url, transport if by_rtsp else None, called)
 
 
 def desired_state(
@@ -425,15 +439,18 @@ def desired_state(
 
 def wish_of_entry(entry: CameraEntry) -> CameraWish:
     """Return the wish for a camera of the settings, where no database is asked (open mode)."""
-    addresses = {StreamName.MAIN: entry.url, StreamName.SUB: entry.sub_url}
+    addresses = {
+        StreamName.MAIN: (entry.url, entry.backup_url),
+        StreamName.SUB: (entry.sub_url, entry.backup_sub_url),
+    }
     return CameraWish(
         id=camera_id(entry.id),
         city=LOCAL_CITY,
         name=entry.name or entry.id,
         enabled=entry.enabled,
         streams={
-            stream: StreamSource(address, _transport(address, entry.transport))
-            for stream, address in addresses.items()
+            stream: _stream_source(address, backup, entry.transport)
+            for stream, (address, backup) in addresses.items()
             if address is not None
         },
     )

@@ -26,6 +26,7 @@ from vms.cameras.model import (
 from vms.common import (
     LEAST_PASSPHRASE,
     MOST_PASSPHRASE,
+    PUBLISHED,
     Credentials,
     InvalidError,
     Login,
@@ -77,7 +78,9 @@ def apply(draft: Draft, change: Change) -> Draft:
             cleared[user] = None
         if address in given and _kind(given[address]) is not _kind(getattr(draft, address)):
             cleared |= {user: None, f"{prefix}password": None}
-    if given.get("backup_url", UNSET) is None:
+    if given.get("backup_url", UNSET) is None or given.get("url") in PUBLISHED:
+        # Who calls us has no second address; a login goes with its address.
+        cleared |= {"backup_url": None}
         cleared |= dict.fromkeys(("backup_sub_url", "backup_user", "backup_password"))
     return msgspec.structs.replace(draft, **{**cleared, **given})
 
@@ -91,8 +94,9 @@ def _names_a_user(address: str | None) -> bool:
 
 
 def _kind(address: str | None) -> Credentials:
+    text = _blank(address)
     try:
-        return kind_of(address and check_address(address.strip()))
+        return kind_of(None if text is None else check_address(text))
     except InvalidError:
         return kind_of(None)
 
@@ -232,19 +236,32 @@ def _source(draft: Draft) -> Iterator[Problem]:
 
 
 def _backups(draft: Draft) -> Iterator[Problem]:
-    if draft.backup_url is None:
-        for name in ("backup_sub_url", "backup_user"):
-            if getattr(draft, name) is not None:
-                yield Problem(name, "camera_field_unused", "leave it empty without a backup_url")
     has_sub = draft.sub_url is not None if draft.maker == GENERIC else draft.sub_stream
-    if draft.backup_sub_url is not None and not has_sub:
-        yield Problem("backup_sub_url", "camera_field_unused", "leave it empty: no sub-stream")
-    for name, first in (("backup_url", draft.url), ("backup_sub_url", draft.sub_url)):
-        address = getattr(draft, name)
-        if address is not None and is_published(address):
-            yield Problem(name, "camera_url_invalid", "is called when needed, so not publish:")
-        elif address is not None and address == first:
-            yield Problem(name, "camera_url_invalid", "is the first address once more")
+    needed = {
+        "backup_sub_url": (
+            (draft.backup_url is not None, "without a backup_url"),
+            (has_sub, "without a sub-stream"),
+        ),
+        "backup_user": ((draft.backup_url is not None, "without a backup_url"),),
+    }
+    for name, conditions in needed.items():
+        for there, without in conditions:
+            if getattr(draft, name) is not None and not there:
+                yield Problem(name, "camera_field_unused", f"leave it empty {without}")
+    yield from _second("backup_url", draft.backup_url, draft.url)
+    yield from _second("backup_sub_url", draft.backup_sub_url, draft.sub_url)
+
+
+def _second(name: str, address: str | None, first: str | None) -> Iterator[Problem]:
+    """Tell what is wrong with a second address beside the first; a maker's is not given."""
+    if address is None:
+        return
+    if first is not None and is_published(first):
+        yield Problem(name, "camera_field_unused", "leave it empty: the camera calls us")
+    elif is_published(address):
+        yield Problem(name, "camera_url_invalid", "is called when needed, so not publish:")
+    elif address == first:
+        yield Problem(name, "camera_url_invalid", "is the first address once more")
 
 
 def _needless(draft: Draft, fields: _Empty, why: str) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from vms.common.addresses import (
     LEAST_PASSPHRASE,
     MOST_PASSPHRASE,
+    PUBLISHED,
     RTSP_PORT,
     SCHEMES,
     Credentials,
@@ -60,6 +61,7 @@ __all__ = [
     "MAX_PAGE",
     "MOST_PASSPHRASE",
     "OUTCOMES",
+    "PUBLISHED",
     "RESERVED_IDS",
     "RTSP_PORT",
     "SCHEMES",

@@ -12,6 +12,7 @@ import msgspec
 from vms.common import LOCAL_CITY, StreamName
 
 Values = dict[str, str | int | float]
+EventValues = dict[str, str | int | float | bool]
 
 
 class StreamState(StrEnum):
@@ -356,8 +357,8 @@ class Event(msgspec.Struct, frozen=True):
     # Of a stream's source.
     state: StreamState | None
     reason: Reason | None = None
-    # What else the kind says: a gap's times, a volume's name and state.
-    values: Values = {}
+    # What else the kind says: a gap's times, a volume's name and state, ``backup`` of a stream.
+    values: EventValues = {}
 
 
 class EventBatch(msgspec.Struct, frozen=True):

@@ -194,7 +194,8 @@ def description_from(message: pb.Description) -> model.Description:
 def _value_to(value: str | float) -> pb.Value:
     if isinstance(value, str):
         return pb.Value(text=value)
-    return pb.Value(whole=value) if isinstance(value, int) else pb.Value(real=value)
+    # True and false are told as 1 and 0.
+    return pb.Value(whole=int(value)) if isinstance(value, int) else pb.Value(real=value)
 
 
 def _value_from(value: pb.Value) -> str | int | float:

@@ -155,7 +155,11 @@ class StreamBoard:
             entry = self._entries.get((event.camera, event.stream))
             if entry is not None:
                 view = msgspec.structs.replace(
-                    entry.view, state=event.state, reason=event.reason, since_utc_us=event.utc_us
+                    entry.view,
+                    state=event.state,
+                    reason=event.reason,
+                    since_utc_us=event.utc_us,
+                    backup=bool(event.values.get("backup")),
                 )
                 self._set(view)
 

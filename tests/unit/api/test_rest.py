@@ -39,6 +39,7 @@ async def test_every_stream_is_listed_with_state_and_numbers(client: httpx.Async
         "readers": 0,
         "drops": 0,
         "reconnects": 0,
+        "backup": False,
         "clock_offset_ms": -3,
     }
 

@@ -1,5 +1,6 @@
 """From cameras, and from settings, to what the engine runs."""
 
+import msgspec
 import pytest
 
 from vms.cameras import (
@@ -116,6 +117,34 @@ def test_a_passphrase_is_put_back_for_the_engine_and_goes_into_no_other_address(
         _camera(user="ana", sub_url="srt://h:9001"), Secrets("p", sub_password="seven bicycles")
     )
     assert own.streams[StreamName.SUB].url == "srt://h:9001?passphrase=seven%20bicycles"
+
+
+def test_a_second_address_is_called_as_the_first_or_with_its_own_login() -> None:
+    fields = {"backup_url": "rtsp://h2/1", "backup_sub_url": "rtsp://h2/2"}
+    same = wish_of(_camera(user="ana", **fields), Secrets("p"))
+    assert {name: source.backup for name, source in same.streams.items()} == {
+        StreamName.MAIN: "rtsp://ana:p@h2/1",
+        StreamName.SUB: "rtsp://ana:p@h2/2",
+    }
+    own = wish_of(_camera(user="ana", backup_user="bruno", **fields), Secrets("p", None, "q"))
+    assert own.streams[StreamName.SUB].backup == "rtsp://bruno:q@h2/2"
+    srt = _camera(user="ana", backup_url="srt://h2:9000")
+    assert wish_of(srt, Secrets("p")).streams[StreamName.MAIN].backup == "srt://h2:9000"
+    sealed = wish_of(srt, Secrets("p", None, "seven bicycles")).streams[StreamName.MAIN]
+    assert sealed.backup == "srt://h2:9000?passphrase=seven%20bicycles"
+    off = wish_of(_camera(user="ana", enabled=False, **fields), Secrets("p", None, "q"))
+    assert off.streams[StreamName.MAIN].backup == "rtsp://h2/1"
+
+
+def test_what_is_waited_for_has_no_second_address() -> None:
+    """The engine would refuse the whole state."""
+    entry = CameraEntry(id="gate", url="publish:", backup_url=MAIN)
+    assert wish_of_entry(entry).streams[StreamName.MAIN].backup is None
+    called = CameraEntry(id="gate", url=SUB, backup_url=MAIN, sub_url=SUB)
+    wish = wish_of_entry(called)
+    assert wish.streams[StreamName.MAIN].backup == MAIN
+    encoded = msgspec.json.encode(wish.streams)
+    assert encoded.count(b"backup") == 1, "an older engine knows no such key"
 
 
 def test_how_rtp_travels_is_told_for_rtsp_alone() -> None:

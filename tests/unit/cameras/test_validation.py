@@ -52,6 +52,7 @@ REFUSED: list[tuple[Draft, str, str]] = [
         "camera_field_unused",
     ),
     (draft(backup_user="ana"), "backup_user", "camera_field_unused"),
+    (draft(url="publish:", backup_url=URL), "backup_url", "camera_field_unused"),
     (draft(backup_url="rtsp://h/", backup_password="x"), "backup_user", "camera_user_missing"),
     (draft(backup_url="srt://h:1?passphrase=x"), "backup_password", "camera_passphrase_invalid"),
     (
@@ -235,6 +236,8 @@ def test_a_second_address_that_goes_takes_its_login_along() -> None:
     )
     after = checked(apply(before, Change(backup_url=None)))
     assert (after.backup_sub_url, after.backup_user, after.backup_password) == (None, None, None)
+    waited = checked(apply(before, Change(url="publish:", sub_url="publish:")))
+    assert (waited.backup_url, waited.backup_sub_url, waited.backup_user) == (None, None, None)
     to_srt = checked(apply(before, Change(backup_url="srt://h2:1")))
     assert (to_srt.backup_user, to_srt.backup_password) == (None, None)
 
@@ -243,6 +246,17 @@ def test_a_passphrase_that_is_given_with_the_address_is_taken() -> None:
     before = checked(draft(user="ana"))
     after = checked(apply(before, Change(url="srt://h:9000", password="seven bicycles")))
     assert (after.user, after.password) == (None, "seven bicycles")
+
+
+@given(st.builds(Change, url=st.text() | st.none(), sub_url=st.text(), backup_url=st.text()))
+def test_any_change_makes_a_draft_that_is_kept_or_refused(change: Change) -> None:
+    before = checked(draft(user="ana", backup_url="rtsp://bruno:x@h2/"))
+    for one in (change, Change(url=""), Change(backup_url=" ")):
+        try:
+            tidy = checked(apply(before, one))
+        except InvalidError:
+            continue
+        assert checked(tidy) == tidy
 
 
 def test_search_knows_no_case_and_no_accents() -> None:

@@ -79,7 +79,8 @@ def test_the_status_of_a_stream(report: object) -> None:
 
 
 def test_a_batch_of_events() -> None:
-    batch = EventBatch("one", True, (event(3), event(4, reason=REASON)))
+    second = msgspec.structs.replace(event(5), values={"backup": True})
+    batch = EventBatch("one", True, (event(3), event(4, reason=REASON), second))
     assert wire.batch_from(wire.batch_to(batch)) == batch
 
 

@@ -1,5 +1,7 @@
 """The board: what is known of streams, and who hears of a change."""
 
+import msgspec
+
 from doubles import UTC_US, desired, event, status, wish
 from vms.common import StreamName
 from vms.engine import Reason, StreamState
@@ -53,6 +55,20 @@ def test_a_listener_hears_every_step_of_a_state() -> None:
         ("gate", StreamState.LIVE, None),
         ("gate", StreamState.CONNECTING, MEDIA_DOWN),
     ]
+
+
+def test_that_the_second_address_plays_is_a_change_and_told_by_report_and_event() -> None:
+    it = board()
+    it.replace([status("gate")])
+    version = it.version
+    live = event(1, "gate", StreamState.LIVE)
+    it.note([msgspec.structs.replace(live, values={"backup": True})])
+    assert [view.backup for view in it.changed_since(version)] == [True]
+    version = it.version
+    it.note([live])
+    assert [view.backup for view in it.changed_since(version)] == [False]
+    it.replace([msgspec.structs.replace(status("gate"), backup=True)])
+    assert it.views()[0].backup
 
 
 def test_a_new_state_is_a_change_and_new_numbers_are_not() -> None:
