@@ -58,7 +58,9 @@ export function CameraForm(props: CameraFormProps): JSX.Element {
         <Show when={credentialsOf(draft) !== 'none'}>
           <Login draft={draft} set={setDraft} held={before?.has_password === true} />
         </Show>
-        <BackupFields draft={draft} set={setDraft} />
+        <Show when={draft.direction === 'call'}>
+          <BackupFields draft={draft} set={setDraft} />
+        </Show>
         <Place draft={draft} set={setDraft} city={city()} />
       </Form>
     </Panel>

@@ -68,7 +68,7 @@ export function credentialsOf(draft: Draft): Credentials {
 
 /** Whether there is a small picture that may have a second address too. */
 export function hasSub(draft: Draft): boolean {
-  return draft.direction === 'call' && draft.maker === GENERIC ? draft.subUrl.trim() !== '' : draft.subStream
+  return draft.maker === GENERIC ? draft.subUrl.trim() !== '' : draft.subStream
 }
 
 function sourceOf(draft: Draft): CameraDraft {
@@ -89,7 +89,8 @@ function sourceOf(draft: Draft): CameraDraft {
 /** What is sent. A password that was not typed stays as it is. */
 export function sentOf(draft: Draft): CameraDraft {
   const credentials = credentialsOf(draft)
-  const backup = givenOf(draft.backupUrl)
+  // Who calls us has one way.
+  const backup = draft.direction === 'call' ? givenOf(draft.backupUrl) : null
   return {
     name: draft.name.trim(),
     ...sourceOf(draft),
