@@ -16,7 +16,7 @@ began=$(date +%s)
 # The product sees only what every system has.
 cat >"$place/vms" <<END
 #!/bin/sh
-exec env -i HOME="$place" PATH=/usr/bin:/bin VMS_API__PORT=0 VMS_RTSP__PORT=0 VMS_RTMP__PORT=0 VMS_WEBRTC__PORT=0 \
+exec env -i HOME="$place" PATH=/usr/bin:/bin VMS_API__PORT=0 VMS_RTSP__PORT=0 VMS_RTMP__PORT=0 VMS_SRT__PORT=0 VMS_WEBRTC__PORT=0 \
   VMS_WEBRTC__UDP_PORT=0 "$place/venv/bin/vms" "\$@"
 END
 chmod +x "$place/vms"

@@ -57,7 +57,14 @@ class Media:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        names = ("API__PORT", "RTSP__PORT", "RTMP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT")
+        names = (
+            "API__PORT",
+            "RTSP__PORT",
+            "RTMP__PORT",
+            "SRT__PORT",
+            "WEBRTC__PORT",
+            "WEBRTC__UDP_PORT",
+        )
         command = [sys.executable, "-m", "vms.cli", "run", "media", "--open"]
         with (self.data / "media.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -13,6 +13,7 @@ _FLAGS = {
     "port": "--port",
     "rtsp_port": "--rtsp-port",
     "rtmp_port": "--rtmp-port",
+    "srt_port": "--srt-port",
     "webrtc_port": "--webrtc-port",
     "webrtc_udp_port": "--webrtc-udp-port",
     "no_record": "--no-record",

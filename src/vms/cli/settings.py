@@ -18,6 +18,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None = None
     rtsp_port: int | None = None
     rtmp_port: int | None = None
+    srt_port: int | None = None
     webrtc_port: int | None = None
     webrtc_udp_port: int | None = None
     record: bool | None = None
@@ -30,6 +31,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
             ("api", "port"): self.port,
             ("rtsp", "port"): self.rtsp_port,
             ("rtmp", "port"): self.rtmp_port,
+            ("srt", "port"): self.srt_port,
             ("webrtc", "port"): self.webrtc_port,
             ("webrtc", "udp_port"): self.webrtc_udp_port,
             ("recording", "enabled"): self.record,

@@ -185,6 +185,20 @@ class Rtmp(Section):
     port: Port = Field(1935, description="TCP port of RTMP; 0 picks a free one.")
 
 
+class Srt(Section):
+    """SRT: the port that publishers call, and players for any stream."""
+
+    host: Address = Field("127.0.0.1", description="Address the SRT port listens on.")
+    port: Port = Field(8890, description="UDP port of SRT; 0 picks a free one.")
+    latency_ms: int = Field(
+        20,
+        ge=20,
+        le=8_000,
+        description="How long lost packets are waited for, milliseconds; who calls may want more. "
+        "Three or four times the round trip: 20 suits a local network, 120 the Internet.",
+    )
+
+
 class WebRtc(Section):
     """WebRTC: the players' own WHEP port and the UDP sockets all viewers share."""
 
@@ -451,6 +465,7 @@ class Settings(BaseSettings):
     rtsp: Rtsp = Field(default_factory=Rtsp)
     webrtc: WebRtc = Field(default_factory=WebRtc)
     rtmp: Rtmp = Field(default_factory=Rtmp)
+    srt: Srt = Field(default_factory=Srt)
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
     streams: Streams = Field(default_factory=Streams)
@@ -500,6 +515,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("tls", Tls),
     ("rtsp", Rtsp),
     ("rtmp", Rtmp),
+    ("srt", Srt),
     ("webrtc", WebRtc),
     ("source", Source),
     ("hub", HubMemory),

@@ -66,6 +66,14 @@ class RtmpConfig(msgspec.Struct, frozen=True):
     bind: str
 
 
+class SrtConfig(msgspec.Struct, frozen=True):
+    """Where publishers and players call by SRT."""
+
+    bind: str
+    # How long lost packets are waited for.
+    latency_ms: int
+
+
 class WebRtcConfig(msgspec.Struct, frozen=True):
     """The players' WHEP listener and the UDP sockets."""
 
@@ -145,6 +153,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     ring: RingConfig
     # None: no publisher is taken by RTMP.
     rtmp: RtmpConfig | None = None
+    # None: nobody is served by SRT.
+    srt: SrtConfig | None = None
     # CIDRs outside of which no camera is called; None: anywhere but metadata services.
     allowed_networks: tuple[str, ...] | None = None
     # Where workers that decode ask for frames; None: they get none.
@@ -177,6 +187,7 @@ class Addresses(msgspec.Struct, frozen=True):
     webrtc: str
     webrtc_udp: tuple[str, ...]
     rtmp: str = ""
+    srt: str = ""
 
 
 class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -63,6 +63,14 @@ class RtmpSettings(Message, frozen=True):
     port: int = 1935
 
 
+class SrtSettings(Message, frozen=True):
+    """The port that publishers and players call by SRT."""
+
+    host: str = "127.0.0.1"
+    port: int = 8890
+    latency_ms: int = 20
+
+
 class WebRtcSettings(Message, frozen=True):
     """The WHEP listener and the UDP sockets of all viewers."""
 
@@ -181,6 +189,7 @@ class Launch(Message, frozen=True):
     rtsp: RtspSettings = RtspSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     rtmp: RtmpSettings = RtmpSettings()
+    srt: SrtSettings = SrtSettings()
     source: SourceSettings = SourceSettings()
     hub: HubSettings = HubSettings()
     streams: StreamSettings = StreamSettings()
@@ -199,6 +208,7 @@ class Launch(Message, frozen=True):
             ("rtsp.host", self.rtsp.host),
             ("webrtc.host", self.webrtc.host),
             ("rtmp.host", self.rtmp.host),
+            ("srt.host", self.srt.host),
             *(("webrtc.udp_hosts", host) for host in self.webrtc.udp_hosts),
         ]
         for key, at in (

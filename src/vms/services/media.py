@@ -25,6 +25,7 @@ from vms.engine import (
     RtspConfig,
     S3Config,
     SnapshotStore,
+    SrtConfig,
     TierConfig,
     TlsConfig,
     VolumeConfig,
@@ -66,6 +67,7 @@ def engine_config(launch: Launch) -> EngineConfig:
             udp_bind=tuple(bind_text(host, udp_port) for host in webrtc.udp_hosts),
         ),
         rtmp=RtmpConfig(bind_text(launch.rtmp.host, launch.rtmp.port)),
+        srt=SrtConfig(bind_text(launch.srt.host, launch.srt.port), launch.srt.latency_ms),
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
@@ -214,6 +216,7 @@ async def run(launch: Launch, post: child.Post) -> None:
                 "webrtc": addresses.webrtc,
                 "webrtc_udp": ",".join(addresses.webrtc_udp),
                 "rtmp": addresses.rtmp,
+                "srt": addresses.srt,
             }
         )
         log.info("media_ready", front=addresses.front, rtsp=addresses.rtsp)

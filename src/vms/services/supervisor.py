@@ -69,6 +69,7 @@ def keep_ports(launch: Launch, ready: Ready) -> Launch:
         rtsp=replace(launch.rtsp, port=port["rtsp"]),
         webrtc=replace(launch.webrtc, port=port["webrtc"], udp_port=port["webrtc_udp"]),
         rtmp=replace(launch.rtmp, port=port["rtmp"]),
+        srt=replace(launch.srt, port=port["srt"]),
     )
 
 
@@ -83,6 +84,7 @@ def public_addresses(launch: Launch, ready: Ready) -> dict[str, str]:
         "rtsp": f"rtsp://{ready.addresses['rtsp']}",
         "webrtc": f"{tls.scheme(launch, launch.webrtc.host)}://{ready.addresses['webrtc']}",
         "rtmp": f"rtmp://{ready.addresses['rtmp']}",
+        "srt": f"srt://{ready.addresses['srt']}",
     }
 
 

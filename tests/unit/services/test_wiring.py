@@ -27,6 +27,7 @@ READY = Ready(
         "webrtc": "[::1]:1003",
         "webrtc_udp": "127.0.0.1:1004,[::1]:1004",
         "rtmp": "127.0.0.1:1005",
+        "srt": "127.0.0.1:1006",
     }
 )
 
@@ -43,6 +44,7 @@ def test_addresses_are_those_scripts_use() -> None:
         "rtsp": "rtsp://127.0.0.1:1002",
         "webrtc": "http://[::1]:1003",
         "rtmp": "rtmp://127.0.0.1:1005",
+        "srt": "srt://127.0.0.1:1006",
     }
     far = Launch(data="/data", webrtc=WebRtcSettings(host="::"))
     addresses = supervisor.public_addresses(far, READY)

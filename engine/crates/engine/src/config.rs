@@ -58,6 +58,9 @@ pub struct EngineConfig {
     /// Where publishers call by RTMP; absent: nowhere.
     #[serde(default)]
     pub rtmp: Option<RtmpSection>,
+    /// Where publishers and players call by SRT; absent: nowhere.
+    #[serde(default)]
+    pub srt: Option<SrtSection>,
     #[serde(default = "default_back_off")]
     pub backoff_ms: [u64; 2],
     #[serde(default = "default_no_video")]
@@ -122,6 +125,14 @@ pub struct RtmpSection {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct SrtSection {
+    pub bind: SocketAddr,
+    /// How long lost packets are waited for.
+    pub latency_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WebRtcSection {
     pub http_bind: SocketAddr,
     pub udp_bind: Vec<SocketAddr>,
@@ -161,7 +172,9 @@ impl EngineConfig {
         let bad = |message: String| Err(Error::new(Kind::Invalid, message));
         let listeners = [self.front.bind, self.rtsp.bind, self.webrtc.http_bind];
         let rtmp = self.rtmp.as_ref().map(|rtmp| &rtmp.bind);
-        let foreign = listeners.iter().chain(&self.webrtc.udp_bind).chain(rtmp).find(|a| !a.ip().is_loopback());
+        let srt = self.srt.as_ref().map(|srt| &srt.bind);
+        let foreign =
+            listeners.iter().chain(&self.webrtc.udp_bind).chain(rtmp).chain(srt).find(|a| !a.ip().is_loopback());
         match foreign {
             Some(address) if self.front.open => {
                 return bad(format!("an open server binds to loopback only, not to {address}"));

@@ -16,6 +16,7 @@ use vms_recording::io::RealDisk;
 use vms_recording::{Means, Recording, StartError};
 use vms_sinks::rtsp::{Handshake, RtspServer, Secured};
 use vms_sinks::sound::Sounds;
+use vms_sinks::srt::{SrtConfig, SrtMeans, SrtServer};
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 use vms_sources::{
     Arrivals, BackOff, Dialer, Policy, Reception, RtmpServer, ServerClock, Shared, Source, SourceConfig, SourceStatus,
@@ -46,6 +47,8 @@ pub struct Addresses {
     pub webrtc_udp: Vec<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtmp: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub srt: Option<SocketAddr>,
 }
 
 /// What a new wished state changed.
@@ -74,6 +77,7 @@ struct Inner {
     sounds: Sounds,
     rtsp: RtspServer,
     rtmp: Option<RtmpServer>,
+    srt: Option<SrtServer>,
     slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
     generation: Mutex<u64>,
     process: ProcessMeter,
@@ -133,6 +137,7 @@ impl Engine {
             let _inside = runtime.enter();
             start_rtmp(config, &access, &sources)?
         };
+        let srt = start_srt(config, &access, &sources)?;
         let inner = Arc::new(Inner {
             recordings,
             sources,
@@ -143,6 +148,7 @@ impl Engine {
             sounds,
             rtsp,
             rtmp,
+            srt,
             slots: Mutex::default(),
             generation: Mutex::new(0),
             process: ProcessMeter::default(),
@@ -158,6 +164,7 @@ impl Engine {
             webrtc: front.players_address(),
             webrtc_udp: webrtc.local_addrs(),
             rtmp: inner.rtmp.as_ref().map(RtmpServer::address),
+            srt: inner.srt.as_ref().map(SrtServer::address),
         };
         Ok(Self { inner, front, runtime: Some(runtime), addresses })
     }
@@ -241,6 +248,9 @@ impl Engine {
         self.front.stop();
         self.inner.rtsp.stop();
         self.inner.webrtc.stop();
+        if let Some(srt) = &self.inner.srt {
+            srt.stop();
+        }
         runtime.shutdown_timeout(Duration::from_millis(500));
     }
 }
@@ -294,6 +304,19 @@ fn start_rtmp(config: &EngineConfig, access: &Access, sources: &Shared) -> Resul
     let reception =
         Reception { access: access.clone(), arrivals: sources.arrivals.clone(), clock: sources.clock.clone() };
     RtmpServer::start(rtmp.bind, reception).map(Some).map_err(cannot_bind("RTMP", rtmp.bind))
+}
+
+/// The port of publishers and players by SRT, on a thread of its own.
+fn start_srt(config: &EngineConfig, access: &Access, sources: &Shared) -> Result<Option<SrtServer>, Error> {
+    let Some(srt) = &config.srt else { return Ok(None) };
+    let means = SrtMeans {
+        hub: sources.hub.clone(),
+        access: access.clone(),
+        arrivals: sources.arrivals.clone(),
+        clock: sources.clock.clone(),
+    };
+    let settings = SrtConfig { bind: srt.bind, latency: Duration::from_millis(srt.latency_ms) };
+    SrtServer::start(&settings, means).map(Some).map_err(cannot_bind("SRT (UDP)", srt.bind))
 }
 
 /// What all sources of this engine share.
@@ -370,6 +393,9 @@ impl Inner {
             if let Some((key, slot)) = slots.remove(&name) {
                 end(slot, runtime);
                 self.webrtc.end_stream(&key);
+                if let Some(srt) = &self.srt {
+                    srt.end_stream(&key);
+                }
                 self.sources.hub.remove(&key);
                 applied.stopped.push(name);
             }
@@ -442,6 +468,7 @@ impl Inner {
             streams: &self.streams(),
             rtsp: self.rtsp.metrics(),
             rtmp: self.rtmp.as_ref().map(RtmpServer::metrics),
+            srt: self.srt.as_ref().map(SrtServer::metrics),
             webrtc: &self.webrtc.metrics(),
             sounds: &self.sounds.reports(),
             hub_bytes: self.sources.hub.held_bytes(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use vms_recording::{Recording, VolumeReport};
 use vms_sinks::rtsp::RtspMetrics;
 use vms_sinks::sound::SoundReport;
+use vms_sinks::srt::SrtMetrics;
 use vms_sinks::webrtc::WebRtcMetrics;
 use vms_sources::{RtmpMetrics, State};
 
@@ -17,6 +18,8 @@ pub struct Figures<'a> {
     pub rtsp: &'a RtspMetrics,
     /// Absent where nobody may call.
     pub rtmp: Option<&'a RtmpMetrics>,
+    /// Absent where nobody may call.
+    pub srt: Option<&'a SrtMetrics>,
     pub webrtc: &'a WebRtcMetrics,
     pub sounds: &'a [SoundReport],
     pub hub_bytes: usize,
@@ -65,6 +68,9 @@ pub fn text(figures: &Figures<'_>) -> String {
     rtsp(&mut page, figures.rtsp);
     if let Some(rtmp) = figures.rtmp {
         publishers(&mut page, rtmp);
+    }
+    if let Some(figures) = figures.srt {
+        srt(&mut page, figures);
     }
     webrtc(&mut page, figures.webrtc);
     sounds(&mut page, figures.sounds);
@@ -119,6 +125,23 @@ fn publishers(page: &mut Page, rtmp: &RtmpMetrics) {
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     page.one("vms_rtmp_connections_total", "counter", "RTMP connections that came.", count(&rtmp.connections));
     page.one("vms_rtmp_refused_total", "counter", "RTMP connections that were not taken.", count(&rtmp.refused));
+}
+
+fn srt(page: &mut Page, srt: &SrtMetrics) {
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    page.one("vms_srt_readers", "gauge", "Players by SRT.", srt.readers.load(Ordering::Relaxed));
+    page.one("vms_srt_publishers", "gauge", "Publishers by SRT.", srt.publishers.load(Ordering::Relaxed));
+    page.one("vms_srt_refused_total", "counter", "Callers of SRT that were refused.", count(&srt.refused));
+    page.one(
+        "vms_srt_too_slow_total",
+        "counter",
+        "Players by SRT let go, for they took too little.",
+        count(&srt.too_slow),
+    );
+    page.one("vms_srt_sent_bytes_total", "counter", "Bytes sent to players by SRT.", count(&srt.sent_bytes));
+    page.one("vms_srt_received_bytes_total", "counter", "Bytes of publishers by SRT.", count(&srt.received_bytes));
+    page.one("vms_srt_resent_packets_total", "counter", "Packets sent again.", count(&srt.resent_packets));
+    page.one("vms_srt_dropped_packets_total", "counter", "Packets that were too late.", count(&srt.dropped_packets));
 }
 
 fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
