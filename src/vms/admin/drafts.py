@@ -159,6 +159,10 @@ class StreamKeyDraft(_Draft, frozen=True):
     audio: Annotated[
         bool, Meta(description="Whether one hears by it; a key that publishes never does.")
     ] = False
+    playback: Annotated[
+        bool,
+        Meta(description="Whether recordings are played by it too; never by one that publishes."),
+    ] = False
     publish: Annotated[
         bool,
         Meta(description="True: cameras send their pictures by it, and nobody views by it."),

@@ -60,8 +60,10 @@ class StreamKeys:
         scope = Scope.parse(draft.scope)
         guard.require_known(who, scope)
         groups = self._places.groups_of(unit, scope)
+        # A key that publishes views nothing, now or later.
         audio = draft.audio and not draft.publish
-        functions = functions_of(audio=audio, publish=draft.publish)
+        playback = draft.playback and not draft.publish
+        functions = functions_of(audio=audio, playback=playback, publish=draft.publish)
         if not who.holds(Held(functions, scope), groups):
             raise exceeds()
         home = who.home if who.kind is CallerKind.USER else scope.city or PLATFORM_HOME
@@ -74,6 +76,7 @@ class StreamKeys:
             user=who.user,
             scope=str(scope),
             audio=audio,
+            playback=playback,
             publish=draft.publish,
             created_us=now_us,
             expires_us=now_us + days * DAY_US,
@@ -122,6 +125,7 @@ class StreamKeys:
                 secret=self._vault.open(row.secret, _where(row.key.id)).decode(),
                 scope=row.key.scope,
                 audio=row.key.audio,
+                playback=row.key.playback,
                 publish=row.key.publish,
                 expires_us=row.key.expires_us,
             )
@@ -141,7 +145,7 @@ class StreamKeys:
             owner = present_principal(unit, key.user)
         except (NotFoundError, ForbiddenError, UnauthenticatedError):
             return False
-        functions = functions_of(audio=key.audio, publish=key.publish)
+        functions = functions_of(audio=key.audio, playback=key.playback, publish=key.publish)
         return owner.holds(Held(functions, scope), groups)
 
     def _note(self, unit: Unit, who: Principal, action: str, key: StreamKey) -> None:
@@ -150,15 +154,15 @@ class StreamKeys:
         self._trace.stream_key_changed(unit, key.home, key.id)
 
 
-def functions_of(*, audio: bool, publish: bool) -> frozenset[Function]:
+def functions_of(*, audio: bool, playback: bool, publish: bool) -> frozenset[Function]:
     """Return what one must hold to have such a stream key.
 
     Whoever publishes decides what a camera shows, as who changes its address does.
     """
     if publish:
         return frozenset({Function.CAMERA_MANAGE})
-    live = frozenset({Function.LIVE_VIEW})
-    return live | {Function.AUDIO_LISTEN} if audio else live
+    wanted = {Function.AUDIO_LISTEN: audio, Function.PLAYBACK_VIEW: playback}
+    return frozenset({Function.LIVE_VIEW, *(one for one, is_wanted in wanted.items() if is_wanted)})
 
 
 def _where(key_id: str) -> tuple[str, ...]:

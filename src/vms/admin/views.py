@@ -199,6 +199,8 @@ class StreamKey(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     scope: str
     audio: bool
+    # Recordings are played by it too.
+    playback: bool
     # Cameras send their pictures by it; else players view by it.
     publish: bool
     created_us: int
@@ -219,5 +221,6 @@ class OpenStreamKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     scope: str
     audio: bool
+    playback: bool
     publish: bool
     expires_us: int

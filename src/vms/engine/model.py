@@ -301,6 +301,8 @@ class AccessRules(msgspec.Struct, frozen=True):
     node: str = ""
     keys: tuple[VerifyKey, ...] = ()
     stream_keys: tuple[StreamKeyRule, ...] = ()
+    # Ids of those that play recordings too.
+    playback_keys: tuple[str, ...] = ()
     limits: StreamLimits = StreamLimits()
     city_limits: dict[str, int] = {}
 

@@ -84,6 +84,7 @@ def _access_to(rules: model.AccessRules) -> pb.Access:
             )
             for key in rules.stream_keys
         ],
+        playback_keys=rules.playback_keys,
         limits=pb.Limits(**msgspec.structs.asdict(rules.limits)),
         city_limits=rules.city_limits,
     )
@@ -106,6 +107,7 @@ def _access_from(access: pb.Access) -> model.AccessRules:
             )
             for key in access.stream_keys
         ),
+        playback_keys=tuple(access.playback_keys),
         limits=model.StreamLimits(limits.stream, limits.viewer, limits.city, limits.machine),
         city_limits=dict(access.city_limits),
     )

@@ -47,6 +47,7 @@ class PlayerKeys:
                 secret=key.secret,
                 scope=Scope.parse(key.scope),
                 audio=key.audio,
+                playback=key.playback,
                 publish=key.publish,
                 expires_us=key.expires_us,
             )

@@ -50,6 +50,7 @@ class PlayerKey:
     secret: str
     scope: Scope
     audio: bool
+    playback: bool
     publish: bool
     expires_us: int
 

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind
@@ -277,10 +277,11 @@ class EngineAccess:
             lambda unit: self._rules(unit, players), PLATFORM, read=True
         )
 
-    def _rules(self, unit: Unit, players: Iterable[PlayerKey]) -> AccessRules:
+    def _rules(self, unit: Unit, players: Collection[PlayerKey]) -> AccessRules:
         return AccessRules(
             keys=self._keys.verify_keys(unit),
             stream_keys=tuple(self._rule(unit, key) for key in players),
+            playback_keys=tuple(key.id for key in players if key.playback),
             limits=self._limits,
             city_limits=dict(self._quotas.concurrent_streams(unit)),
         )

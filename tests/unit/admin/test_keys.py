@@ -272,6 +272,20 @@ async def test_a_key_publishes_for_who_manages_the_camera_and_views_nothing(
     assert [key.id for key in await streams.open_keys()] == [view.key.id]
 
 
+async def test_a_key_plays_recordings_for_who_may_see_them(town: TownHall, ana: Principal) -> None:
+    streams = town.people.stream_keys
+    draft = StreamKeyDraft(name="vlc", scope="camera:sp/gate", playback=True)
+    made = await streams.create(ana, draft)
+    assert made.key.playback
+    assert [key.playback for key in await streams.open_keys()] == [True]
+    await town.user("carla", "visualizador", "city:sp")
+    with pytest.raises(ForbiddenError):
+        await streams.create(await town.who("carla"), draft)
+    await town.user("bruno", "gestor", "city:sp")
+    send = StreamKeyDraft(name="e", scope="camera:sp/gate", publish=True, playback=True)
+    assert not (await streams.create(await town.who("bruno"), send)).key.playback
+
+
 async def test_a_stream_key_without_an_owner_lasts_on_its_own(town: TownHall) -> None:
     made = await town.people.stream_keys.create(SYSTEM, StreamKeyDraft(name="s", scope="city:sp"))
     assert (made.key.home, made.key.user) == ("sp", None)

@@ -127,9 +127,10 @@ def test_stream_keys_of_before_view_and_publish_nothing(
     upgrade(database)
     require_current(database)
     found = database.run_sync(
-        lambda unit: unit.rows("SELECT id, name, audio, publish FROM stream_keys"), PLATFORM
+        lambda unit: unit.rows("SELECT id, name, audio, publish, playback FROM stream_keys"),
+        PLATFORM,
     )
-    assert [tuple(row) for row in found] == [("k1", "vlc", True, False)]
+    assert [tuple(row) for row in found] == [("k1", "vlc", True, False, False)]
 
 
 def test_steps_are_one_chain_named_by_number() -> None:

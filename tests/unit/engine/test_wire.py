@@ -46,6 +46,7 @@ def test_who_may_open_streams() -> None:
             StreamKeyRule("none", "s", cameras=()),
             StreamKeyRule("encoder", "s", city="sp", cameras=("gate",), publish=True),
         ),
+        playback_keys=("city", "named"),
         limits=StreamLimits(stream=1, viewer=2, city=3, machine=4),
         city_limits={"sp": 16},
     )

@@ -209,19 +209,20 @@ class Quotas:
 
 
 async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: House) -> None:
-    def key(name: str, scope: str, *, publish: bool = False) -> PlayerKey:
+    def key(name: str, scope: str, *, publish: bool = False, playback: bool = False) -> PlayerKey:
         return PlayerKey(
             name,
             "secret",
             Scope.parse(scope),
             audio=True,
             publish=publish,
+            playback=playback,
             expires_us=1_700_000_000_000_001,
         )
 
     players = Players(
         key("all", "platform"),
-        key("city", "city:sp"),
+        key("city", "city:sp", playback=True),
         key("group", "group:sp/north"),
         key("camera", "camera:rj/pier"),
         key("empty", "group:sp/none"),
@@ -231,6 +232,7 @@ async def test_the_engine_is_told_keys_limits_and_what_each_player_may(house: Ho
     access = EngineAccess(house.database, house.keys, FakeCameras(), players, Quotas(), limits)
     rules = await access.rules()
     assert len(rules.keys) == 1
+    assert rules.playback_keys == ("city",)
     assert (rules.limits, rules.city_limits) == (limits, {"sp": 16})
 
     def rule(

@@ -19,6 +19,7 @@ export function StreamKeys(): JSX.Element {
   const [name, setName] = createSignal('')
   const [days, setDays] = createSignal('365')
   const [audio, setAudio] = createSignal(false)
+  const [playback, setPlayback] = createSignal(false)
   const [purpose, setPurpose] = createSignal<Purpose>('view')
   const [made, setMade] = createSignal<NewStreamKey>()
   const list = createData(
@@ -29,7 +30,8 @@ export function StreamKeys(): JSX.Element {
     const where = scope.scope()
     if (where === undefined) return
     const publish = purpose() === 'publish'
-    const body = { name: name().trim(), scope: where, days: Number(days()), audio: audio() && !publish, publish }
+    const view = publish ? { audio: false, playback: false } : { audio: audio(), playback: playback() }
+    const body = { name: name().trim(), scope: where, days: Number(days()), ...view, publish }
     setMade(await streamKeys.create(app.client, body))
     setName('')
     list.reload()
@@ -82,6 +84,7 @@ export function StreamKeys(): JSX.Element {
         </div>
         <Show when={purpose() === 'view'} fallback={<p>{app.text('keys.publish.hint')}</p>}>
           <Check label={app.text('keys.audio')} checked={audio()} onChange={setAudio} />
+          <Check label={app.text('keys.playback')} checked={playback()} onChange={setPlayback} />
         </Show>
       </Form>
     </Panel>

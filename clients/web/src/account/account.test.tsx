@@ -130,6 +130,7 @@ describe('my account', () => {
     await text(keys, 'player')
     type(keys, 'Name', 'encoder')
     control(keys, 'With sound').click()
+    control(keys, 'With recordings').click()
     type(keys, 'For', 'publish')
     await text(keys, 'Who uses it decides what the camera shows')
     expect(keys.textContent).not.toContain('With sound')
@@ -138,7 +139,7 @@ describe('my account', () => {
     await text(keys, address)
     expect(keys.textContent).toContain('Address for the encoder (SRT, Main), shown only now')
     await text(keys, 'publishes')
-    expect(server.last('POST /stream-keys')?.body).toMatchObject({ name: 'encoder', audio: false, publish: true })
+    expect(server.last('POST /stream-keys')?.body).toMatchObject({ name: 'encoder', audio: false, playback: false, publish: true })
   })
 
   it('makes and withdraws stream keys', async () => {
@@ -156,7 +157,8 @@ describe('my account', () => {
     control(keys, 'With sound').click()
     submit(keys)
     await text(keys, 'hush')
-    expect(server.last('POST /stream-keys')?.body).toEqual({ name: 'desk', scope: 'camera:sp/c1', days: 365, audio: true, publish: false })
+    const desk = { name: 'desk', scope: 'camera:sp/c1', days: 365, audio: true, playback: false, publish: false }
+    expect(server.last('POST /stream-keys')?.body).toEqual(desk)
     press(keys, 'Withdraw')
     keys.querySelector<HTMLButtonElement>('dialog button')?.click()
     await sent('DELETE /stream-keys/k2')

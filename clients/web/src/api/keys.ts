@@ -15,6 +15,8 @@ export interface StreamKey {
   readonly name: string
   readonly scope: string
   readonly audio: boolean
+  /** Recordings are played by it too. */
+  readonly playback: boolean
   /** Cameras send by it; else players view by it. */
   readonly publish: boolean
   readonly expires_us: number
@@ -39,6 +41,12 @@ interface KeyDraft {
   readonly days: number
 }
 
+interface StreamKeyDraft extends KeyDraft {
+  readonly audio: boolean
+  readonly playback: boolean
+  readonly publish: boolean
+}
+
 export const apiKeys = {
   own: (client: Client) => client.all<ApiKey>('/api-keys'),
   create: (client: Client, body: KeyDraft & { readonly role: string }) =>
@@ -49,7 +57,7 @@ export const apiKeys = {
 
 export const streamKeys = {
   own: (client: Client) => client.all<StreamKey>('/stream-keys'),
-  create: (client: Client, body: KeyDraft & { readonly audio: boolean; readonly publish: boolean }) =>
+  create: (client: Client, body: StreamKeyDraft) =>
     client.change<NewStreamKey>('/stream-keys', { method: 'POST', body }),
   withdraw: (client: Client, id: string) =>
     client.change<undefined>(`/stream-keys/${encodeURIComponent(id)}`, { method: 'DELETE' }),

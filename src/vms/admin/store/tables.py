@@ -255,6 +255,7 @@ stream_keys = Table(
     Column("user_id", _ID, nullable=False),
     Column("scope", String(200), nullable=False),
     Column("audio", Boolean, nullable=False),
+    Column("playback", Boolean, nullable=False),
     # Cameras send by it; else players view by it.
     Column("publish", Boolean, nullable=False),
     Column("created_us", BigInteger, nullable=False),

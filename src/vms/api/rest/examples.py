@@ -122,6 +122,7 @@ STREAM_KEY = StreamKey(
     user=OTHER_ID,
     scope="camera:sp/gate",
     audio=False,
+    playback=False,
     publish=False,
     created_us=US,
     expires_us=US,

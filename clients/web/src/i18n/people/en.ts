@@ -136,6 +136,7 @@ export const en = {
   'keys.until': 'until {time}',
   'keys.days': 'Days',
   'keys.audio': 'With sound',
+  'keys.playback': 'With recordings',
   'keys.create': 'Create a key',
   'keys.withdraw.ask': 'Whoever uses this key is cut off at once.',
 } as const

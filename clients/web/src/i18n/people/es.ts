@@ -137,6 +137,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'keys.until': 'hasta {time}',
   'keys.days': 'Días',
   'keys.audio': 'Con sonido',
+  'keys.playback': 'Con grabaciones',
   'keys.create': 'Crear una clave',
   'keys.withdraw.ask': 'Quien use esta clave queda cortado al instante.',
 }

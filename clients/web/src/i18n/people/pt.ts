@@ -137,6 +137,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'keys.until': 'até {time}',
   'keys.days': 'Dias',
   'keys.audio': 'Com som',
+  'keys.playback': 'Com gravações',
   'keys.create': 'Criar uma chave',
   'keys.withdraw.ask': 'Quem usa esta chave é cortado na hora.',
 }
