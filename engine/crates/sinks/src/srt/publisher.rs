@@ -17,6 +17,8 @@ pub struct Publisher {
     arrivals: Arrivals,
     intake: Intake,
     giver: Option<Giver>,
+    /// The source stood still, and lost something that it was not told of yet.
+    missed: bool,
     since: Instant,
 }
 
@@ -32,7 +34,7 @@ pub enum Published {
 impl Publisher {
     #[must_use]
     pub fn new(key: StreamKey, arrivals: Arrivals, clock: Arc<ServerClock>, now: Instant) -> Self {
-        Self { key, arrivals, intake: Intake::new(clock), giver: None, since: now }
+        Self { key, arrivals, intake: Intake::new(clock), giver: None, missed: false, since: now }
     }
 
     /// Hands on what has come.
@@ -57,10 +59,8 @@ impl Publisher {
         }
         let Some(giver) = &self.giver else { return Published::Goes };
         while let Some(item) = self.intake.pop() {
-            if !giver.give(item) && giver.is_wanted() {
-                // The source stands still: what it cannot take is told as lost, when it can.
-                giver.give(Item::Lost(DropReason::TooManyPackets));
-            }
+            self.missed = self.missed && !giver.give(Item::Lost(DropReason::TooManyPackets));
+            self.missed |= !giver.give(item);
         }
         if giver.is_wanted() { Published::Goes } else { Published::NotWanted }
     }

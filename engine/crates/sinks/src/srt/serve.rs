@@ -351,6 +351,10 @@ impl Session {
             Role::Viewer(viewer) => match viewer.pump(&mut self.connection, now) {
                 Pumped::Goes => true,
                 Pumped::Ended => false,
+                Pumped::NotCarried => {
+                    tracing::info!(stream = %self.key, "the stream's video cannot be carried by SRT: it is no H.264 or H.265");
+                    false
+                }
                 Pumped::TooSlow => {
                     tracing::info!(stream = %self.key, "a viewer by SRT takes too little and is let go");
                     metrics.too_slow.fetch_add(1, Ordering::Relaxed);

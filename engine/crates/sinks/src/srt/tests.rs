@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use vms_access::{Access, Now, Rules, StreamKeyRule};
 use vms_hub::{Hub, HubConfig, Publisher, StreamKey};
-use vms_media::{Codec, Frame, Timing, Track, TrackKind, TsDemuxer, TsItem, TsMuxer};
+use vms_media::{Codec, Frame, Timing, Track, TrackKind, TsDemuxer, TsItem};
 use vms_sources::Arrivals;
-use vms_srt::{Connection, End, Identity, LIVE_PAYLOAD, Passphrase, Reject, Settings};
+use vms_srt::{Connection, End, Identity, Passphrase, Reject, Settings};
 
 use super::{SrtConfig, SrtMeans, SrtServer};
 
@@ -226,42 +226,4 @@ fn a_viewer_that_takes_nothing_slows_nobody() {
         good.turn();
         while good.connection.take(Instant::now()).is_some() {}
     }
-}
-
-fn stream_of(count: i64) -> Vec<Vec<u8>> {
-    let mut muxer = TsMuxer::new(&[track()], false).expect("there is video");
-    (0..count)
-        .map(|n| {
-            let mut out = Vec::new();
-            let frame = picture(n, 3_000);
-            muxer.write(0, true, frame.pts, frame.dts, &frame.data, &mut out);
-            out
-        })
-        .collect()
-}
-
-/// A publisher that nobody waits for, and bytes that are no MPEG-TS.
-#[test]
-fn ten_thousand_calls_and_random_bytes_leave_nothing_behind() {
-    use rand::{Rng, SeedableRng};
-    let bench = bench(false);
-    bench.hub.ensure(&key());
-    let mut random = rand::rngs::StdRng::seed_from_u64(2);
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.connect(bench.server.address()).expect("an address");
-    for _ in 0..10_000 {
-        let length = random.random_range(1..1_400);
-        let noise: Vec<u8> = (0..length).map(|_| random.random()).collect();
-        socket.send(&noise).expect("sent");
-        // A first question, never followed by a second.
-        let mut question = Vec::new();
-        let mut caller = Connection::call(Settings::default(), Identity::random(), Instant::now());
-        assert!(caller.poll_output(&mut question, Instant::now()));
-        socket.send(&question).expect("sent");
-    }
-    let viewer = Caller::new(&bench, "read:gate:viewer", Some(SECRET)).answered();
-    assert!(viewer.is_ok(), "who may is let in all the same");
-    assert_eq!(bench.access.sessions(), 1);
-    assert_eq!(bench.server.metrics().readers.load(Ordering::Relaxed), 1);
-    assert_eq!(stream_of(1)[0].len() % LIVE_PAYLOAD % 188, 0);
 }

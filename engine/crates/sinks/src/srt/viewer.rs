@@ -34,6 +34,8 @@ pub enum Pumped {
     Goes,
     Ended,
     TooSlow,
+    /// MPEG-TS carries none of its video.
+    NotCarried,
 }
 
 impl Viewer {
@@ -58,6 +60,9 @@ impl Viewer {
                 }
                 Next::Closed(_) => return Pumped::Ended,
             }
+        }
+        if self.muxer.is_none() && !self.tracks.is_empty() {
+            return Pumped::NotCarried;
         }
         if self.is_too_slow(connection.stats().dropped_to_send, now) { Pumped::TooSlow } else { Pumped::Goes }
     }
