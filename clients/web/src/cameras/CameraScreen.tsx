@@ -77,7 +77,7 @@ function Status(props: { readonly camera: Camera }): JSX.Element {
   return (
     <Panel>
       <div class="status">
-        <StatusTag status={props.camera.status} />
+        <StatusTag status={props.camera.status} />{' '}
         <a href={`/cameras/${props.camera.id}/history`}>{app.text('history.open')}</a>
       </div>
       <Refusal error={now.error()} />
