@@ -65,7 +65,7 @@ export const en = {
   'cameras.publish.replace.hint': 'Else it is refused while the first one sends.',
   'cameras.publish.sub': 'It also sends a small picture for walls',
   'cameras.publish.key': 'What to type into the encoder comes with a key that publishes:',
-  'cameras.address.hint': 'RTSP, SRT, RTMP, HTTP, or file:NAME',
+  'cameras.address.hint': 'RTSP, SRT or RTMP',
   'cameras.address.file': "A file or folder in the server's media folder",
   'cameras.address.begin': 'Begin with one of {schemes}',
   'cameras.backup': 'Second address',

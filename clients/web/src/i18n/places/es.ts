@@ -66,7 +66,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'cameras.publish.replace.hint': 'Si no, se lo rechaza mientras el primero envía.',
   'cameras.publish.sub': 'También envía una imagen pequeña para mosaicos',
   'cameras.publish.key': 'Lo que hay que escribir en el codificador viene con una clave que publica:',
-  'cameras.address.hint': 'RTSP, SRT, RTMP, HTTP o file:NOMBRE',
+  'cameras.address.hint': 'RTSP, SRT o RTMP',
   'cameras.address.file': 'Un archivo o carpeta en la carpeta de medios del servidor',
   'cameras.address.begin': 'Empiece con uno de estos: {schemes}',
   'cameras.backup': 'Segunda dirección',

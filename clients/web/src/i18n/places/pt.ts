@@ -66,7 +66,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'cameras.publish.replace.hint': 'Senão é recusado enquanto o primeiro envia.',
   'cameras.publish.sub': 'Também envia uma imagem pequena para mosaicos',
   'cameras.publish.key': 'O que digitar no codificador vem com uma chave que publica:',
-  'cameras.address.hint': 'RTSP, SRT, RTMP, HTTP ou file:NOME',
+  'cameras.address.hint': 'RTSP, SRT ou RTMP',
   'cameras.address.file': 'Um arquivo ou pasta na pasta de mídia do servidor',
   'cameras.address.begin': 'Comece com um destes: {schemes}',
   'cameras.backup': 'Segundo endereço',
