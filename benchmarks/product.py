@@ -21,7 +21,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 PATIENCE_S = 120.0
 
 # Every listener of the product.
-PORTS = ("port", "rtsp-port", "rtmp-port", "srt-port", "webrtc-port", "webrtc-udp-port")
+PORTS = ("port", "rtsp-port", "rtmp-port", "srt-port", "webrtc-port", "webrtc-udp-port", "hls-port")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ began=$(date +%s)
 cat >"$place/vms" <<END
 #!/bin/sh
 exec env -i HOME="$place" PATH=/usr/bin:/bin VMS_API__PORT=0 VMS_RTSP__PORT=0 VMS_RTMP__PORT=0 VMS_SRT__PORT=0 VMS_WEBRTC__PORT=0 \
+  VMS_HLS__PORT=0 \
   VMS_WEBRTC__UDP_PORT=0 "$place/venv/bin/vms" "\$@"
 END
 chmod +x "$place/vms"

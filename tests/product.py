@@ -23,7 +23,7 @@ SUB = SceneSpec(width=320, height=180, bitrate=150_000, seconds=4)
 START_LIMIT_S = 60.0
 
 # Every listener of the product.
-PORTS = ("port", "rtsp-port", "rtmp-port", "srt-port", "webrtc-port", "webrtc-udp-port")
+PORTS = ("port", "rtsp-port", "rtmp-port", "srt-port", "webrtc-port", "webrtc-udp-port", "hls-port")
 
 
 def wait_for(what: Callable[[], Any], limit_s: float, every_s: float = 0.02) -> Any:  # noqa: ANN401

@@ -9,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const VMS = process.env.PRODUCT ?? join(ROOT, '.venv/bin/vms')
-const FREE_PORTS = { VMS_API__PORT: '0', VMS_RTSP__PORT: '0', VMS_RTMP__PORT: '0', VMS_SRT__PORT: '0', VMS_WEBRTC__PORT: '0', VMS_WEBRTC__UDP_PORT: '0' }
+const PORTS = ['API__PORT', 'RTSP__PORT', 'RTMP__PORT', 'SRT__PORT', 'WEBRTC__PORT', 'WEBRTC__UDP_PORT', 'HLS__PORT']
+const FREE_PORTS = Object.fromEntries(PORTS.map((name) => [`VMS_${name}`, '0']))
 /** The first start on a machine also makes the simulated scenes. */
 const START_LIMIT_MS = 120_000
 /** SIGTERM stops everything within 5 s; a machine that is busy with tests gets more. */

@@ -64,6 +64,7 @@ class Media:
             "SRT__PORT",
             "WEBRTC__PORT",
             "WEBRTC__UDP_PORT",
+            "HLS__PORT",
         )
         command = [sys.executable, "-m", "vms.cli", "run", "media", "--open"]
         with (self.data / "media.log").open("ab") as log:

@@ -81,7 +81,7 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Control
 
 
 def media(data: Path, port: int) -> "subprocess.Popen[str]":
-    names = ("API__PORT", "RTSP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT")
+    names = ("API__PORT", "RTSP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT", "HLS__PORT")
     environment = {**os.environ, **{f"VMS_{name}": "0" for name in names}}
     return subprocess.Popen(
         [sys.executable, "-m", "vms.cli", "run", "media", "--data", str(data),

@@ -24,7 +24,7 @@ def ends(process: subprocess.Popen[str]) -> int:
 def test_a_role_runs_alone_until_it_is_told_to_stop(
     tmp_path: Path, role: str, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("API__PORT", "RTSP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT"):
+    for name in ("API__PORT", "RTSP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT", "HLS__PORT"):
         monkeypatch.setenv(f"VMS_{name}", "0")
     command = [sys.executable, "-m", "vms.cli", "run", role, "--open", "--data", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -103,7 +103,7 @@ async def test_no_camera_leads_out_of_the_networks_of_the_settings(
 
 async def _reason(media: Any, data: Path, networks: list[str], url: str) -> Reason:  # noqa: ANN401
     """Start an engine as the settings say, and return why it does not call a camera."""
-    ports: dict[str, Any] = {name: {"port": 0} for name in ("api", "rtsp", "webrtc")}
+    ports: dict[str, Any] = {name: {"port": 0} for name in ("api", "rtsp", "webrtc", "hls")}
     ports["webrtc"]["udp_port"] = 0
     settings = load(data, {**ports, "source": {"allowed_networks": networks}})
     launch = orders_of(settings, data, open_=False)

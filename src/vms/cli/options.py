@@ -16,6 +16,7 @@ _FLAGS = {
     "srt_port": "--srt-port",
     "webrtc_port": "--webrtc-port",
     "webrtc_udp_port": "--webrtc-udp-port",
+    "hls_port": "--hls-port",
     "no_record": "--no-record",
     "log_level": "--log-level",
     "log_format": "--log-format",

@@ -21,6 +21,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     srt_port: int | None = None
     webrtc_port: int | None = None
     webrtc_udp_port: int | None = None
+    hls_port: int | None = None
     record: bool | None = None
     log_level: str | None = None
     log_format: str | None = None
@@ -34,6 +35,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
             ("srt", "port"): self.srt_port,
             ("webrtc", "port"): self.webrtc_port,
             ("webrtc", "udp_port"): self.webrtc_udp_port,
+            ("hls", "port"): self.hls_port,
             ("recording", "enabled"): self.record,
             ("log", "level"): self.log_level,
             ("log", "format"): self.log_format,

@@ -48,6 +48,7 @@ EN: Mapping[str, str] = {
     "option.srt_port": "UDP port of SRT; 0 picks a free one.",
     "option.webrtc_port": "TCP port of WHEP; 0 picks a free one.",
     "option.webrtc_udp_port": "UDP port of WebRTC; 0 picks a free one.",
+    "option.hls_port": "TCP port of HLS; 0 picks a free one.",
     "option.log_level": "The least that is logged: debug, info, warning or error.",
     "option.log_format": "auto, human or json.",
     "option.json": "Print data as JSON.",
@@ -71,6 +72,7 @@ EN: Mapping[str, str] = {
         "  Page    {api}\n"
         "  RTSP    {rtsp}/CAMERA[/sub]\n"
         "  WHEP    {webrtc}/CAMERA[/sub]/whep\n"
+        "  HLS     {hls}/CAMERA[/sub]/index.m3u8\n"
         "  Data    {data}\n"
         "Ctrl-C stops it."
     ),
@@ -159,6 +161,7 @@ PT: Mapping[str, str] = {
     "option.srt_port": "Porta UDP do SRT; 0 escolhe uma livre.",
     "option.webrtc_port": "Porta TCP do WHEP; 0 escolhe uma livre.",
     "option.webrtc_udp_port": "Porta UDP do WebRTC; 0 escolhe uma livre.",
+    "option.hls_port": "Porta TCP do HLS; 0 escolhe uma livre.",
     "option.log_level": "O mínimo que vai para o log: debug, info, warning ou error.",
     "option.log_format": "auto, human ou json.",
     "option.json": "Mostra os dados como JSON.",
@@ -183,6 +186,7 @@ PT: Mapping[str, str] = {
         "  Página  {api}\n"
         "  RTSP    {rtsp}/CÂMERA[/sub]\n"
         "  WHEP    {webrtc}/CÂMERA[/sub]/whep\n"
+        "  HLS     {hls}/CÂMERA[/sub]/index.m3u8\n"
         "  Dados   {data}\n"
         "Ctrl-C encerra."
     ),
@@ -272,6 +276,7 @@ ES: Mapping[str, str] = {
     "option.srt_port": "Puerto UDP de SRT; 0 elige uno libre.",
     "option.webrtc_port": "Puerto TCP de WHEP; 0 elige uno libre.",
     "option.webrtc_udp_port": "Puerto UDP de WebRTC; 0 elige uno libre.",
+    "option.hls_port": "Puerto TCP de HLS; 0 elige uno libre.",
     "option.log_level": "Lo mínimo que se registra: debug, info, warning o error.",
     "option.log_format": "auto, human o json.",
     "option.json": "Muestra los datos como JSON.",
@@ -296,6 +301,7 @@ ES: Mapping[str, str] = {
         "  Página  {api}\n"
         "  RTSP    {rtsp}/CÁMARA[/sub]\n"
         "  WHEP    {webrtc}/CÁMARA[/sub]/whep\n"
+        "  HLS     {hls}/CÁMARA[/sub]/index.m3u8\n"
         "  Datos   {data}\n"
         "Ctrl-C lo detiene."
     ),

@@ -213,6 +213,13 @@ class WebRtc(Section):
     udp_port: Port = Field(8189, description="UDP port of all viewers; 0 picks a free one.")
 
 
+class Hls(Section):
+    """HLS: the port of players that know nothing but HTTP."""
+
+    host: Address = Field("127.0.0.1", description="Address the HLS port listens on.")
+    port: Port = Field(8888, description="TCP port for HLS; 0 picks a free one.")
+
+
 class Source(Section):
     """Where cameras may be, and how one that went away is called again."""
 
@@ -466,6 +473,7 @@ class Settings(BaseSettings):
     webrtc: WebRtc = Field(default_factory=WebRtc)
     rtmp: Rtmp = Field(default_factory=Rtmp)
     srt: Srt = Field(default_factory=Srt)
+    hls: Hls = Field(default_factory=Hls)
     source: Source = Field(default_factory=Source)
     hub: HubMemory = Field(default_factory=HubMemory)
     streams: Streams = Field(default_factory=Streams)
@@ -500,7 +508,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _nothing_in_the_open(self) -> "Settings":
         if self.tls.mode == "off" and not self.tls.behind_proxy:
-            for key, host in (("api.host", self.api.host), ("webrtc.host", self.webrtc.host)):
+            for key, host in (
+                ("api.host", self.api.host),
+                ("webrtc.host", self.webrtc.host),
+                ("hls.host", self.hls.host),
+            ):
                 if not ip_address(host).is_loopback:
                     raise ValueError(
                         f"tls.mode = off with {key} = {host}: passwords and tokens would cross the "
@@ -517,6 +529,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("rtmp", Rtmp),
     ("srt", Srt),
     ("webrtc", WebRtc),
+    ("hls", Hls),
     ("source", Source),
     ("hub", HubMemory),
     ("streams", Streams),

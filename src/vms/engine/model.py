@@ -33,12 +33,13 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class TlsConfig(msgspec.Struct, frozen=True):
-    """TLS of the front and of the WHEP port: PEM files, and which of the two speak it."""
+    """TLS of the front and of the ports of WHEP and HLS: PEM files, and which speak it."""
 
     certificate: str
     key: str
     origin: bool
     players: bool
+    hls: bool
     # Browsers are told to come by TLS alone from now on.
     strict_transport: bool
 
@@ -79,6 +80,12 @@ class WebRtcConfig(msgspec.Struct, frozen=True):
 
     http_bind: str
     udp_bind: tuple[str, ...]
+
+
+class HlsConfig(msgspec.Struct, frozen=True):
+    """The HLS listener."""
+
+    bind: str
 
 
 class RingConfig(msgspec.Struct, frozen=True):
@@ -148,6 +155,7 @@ class EngineConfig(msgspec.Struct, frozen=True):
     front: FrontConfig
     rtsp: RtspConfig
     webrtc: WebRtcConfig
+    hls: HlsConfig
     backoff_ms: tuple[int, int]
     no_video_ms: int
     ring: RingConfig
@@ -188,6 +196,7 @@ class Addresses(msgspec.Struct, frozen=True):
     webrtc_udp: tuple[str, ...]
     rtmp: str = ""
     srt: str = ""
+    hls: str = ""
 
 
 class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -187,7 +187,7 @@ def description_from(message: pb.Description) -> model.Description:
         generation=message.generation,
         digest=message.digest,
         addresses=model.Addresses(
-            at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp), at.rtmp, at.srt
+            at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp), at.rtmp, at.srt, at.hls
         ),
         cursor=message.cursor,
     )

@@ -41,7 +41,7 @@ class ApiSettings(Message, frozen=True):
 
 
 class TlsSettings(Message, frozen=True):
-    """TLS of the front and of the WHEP port."""
+    """TLS of the front and of the ports of WHEP and HLS."""
 
     mode: Literal["auto", "on", "off"] = "auto"
     certificate: str = ""
@@ -78,6 +78,13 @@ class WebRtcSettings(Message, frozen=True):
     port: int = 8889
     udp_hosts: tuple[str, ...] = ("127.0.0.1",)
     udp_port: int = 8189
+
+
+class HlsSettings(Message, frozen=True):
+    """The HLS listener."""
+
+    host: str = "127.0.0.1"
+    port: int = 8888
 
 
 class SourceSettings(Message, frozen=True):
@@ -190,6 +197,7 @@ class Launch(Message, frozen=True):
     webrtc: WebRtcSettings = WebRtcSettings()
     rtmp: RtmpSettings = RtmpSettings()
     srt: SrtSettings = SrtSettings()
+    hls: HlsSettings = HlsSettings()
     source: SourceSettings = SourceSettings()
     hub: HubSettings = HubSettings()
     streams: StreamSettings = StreamSettings()
@@ -210,6 +218,7 @@ class Launch(Message, frozen=True):
             ("rtmp.host", self.rtmp.host),
             ("srt.host", self.srt.host),
             *(("webrtc.udp_hosts", host) for host in self.webrtc.udp_hosts),
+            ("hls.host", self.hls.host),
         ]
         for key, at in (
             ("nodes.listen", self.nodes.listen),

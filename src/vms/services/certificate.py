@@ -55,7 +55,7 @@ def names_of(launch: Launch) -> Names:
     host = socket.gethostname()
     if host.isascii() and host:
         names.add(host)
-    addresses = ("127.0.0.1", "::1", launch.api.host, launch.webrtc.host)
+    addresses = ("127.0.0.1", "::1", launch.api.host, launch.webrtc.host, launch.hls.host)
     names.update(a for a in map(ip_address, addresses) if not a.is_unspecified)
     return frozenset(names)
 

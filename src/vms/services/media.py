@@ -17,6 +17,7 @@ from vms.engine import (
     EncryptConfig,
     EngineConfig,
     FrontConfig,
+    HlsConfig,
     Journal,
     MediaService,
     RecordingConfig,
@@ -68,6 +69,7 @@ def engine_config(launch: Launch) -> EngineConfig:
         ),
         rtmp=RtmpConfig(bind_text(launch.rtmp.host, launch.rtmp.port)),
         srt=SrtConfig(bind_text(launch.srt.host, launch.srt.port), launch.srt.latency_ms),
+        hls=HlsConfig(bind_text(launch.hls.host, launch.hls.port)),
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
@@ -141,6 +143,7 @@ def tls_config(launch: Launch) -> TlsConfig | None:
         key=str(pair.key),
         origin=speaks_tls(launch.tls, launch.api.host),
         players=speaks_tls(launch.tls, launch.webrtc.host),
+        hls=speaks_tls(launch.tls, launch.hls.host),
         # A browser would keep people from going on past its warning.
         strict_transport=not pair.self_made,
     )
@@ -214,6 +217,7 @@ async def run(launch: Launch, post: child.Post) -> None:
                 "front": addresses.front,
                 "rtsp": addresses.rtsp,
                 "webrtc": addresses.webrtc,
+                "hls": addresses.hls,
                 "webrtc_udp": ",".join(addresses.webrtc_udp),
                 "rtmp": addresses.rtmp,
                 "srt": addresses.srt,

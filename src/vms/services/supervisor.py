@@ -70,6 +70,7 @@ def keep_ports(launch: Launch, ready: Ready) -> Launch:
         webrtc=replace(launch.webrtc, port=port["webrtc"], udp_port=port["webrtc_udp"]),
         rtmp=replace(launch.rtmp, port=port["rtmp"]),
         srt=replace(launch.srt, port=port["srt"]),
+        hls=replace(launch.hls, port=port["hls"]),
     )
 
 
@@ -85,6 +86,7 @@ def public_addresses(launch: Launch, ready: Ready) -> dict[str, str]:
         "webrtc": f"{tls.scheme(launch, launch.webrtc.host)}://{ready.addresses['webrtc']}",
         "rtmp": f"rtmp://{ready.addresses['rtmp']}",
         "srt": f"srt://{ready.addresses['srt']}",
+        "hls": f"{tls.scheme(launch, launch.hls.host)}://{ready.addresses['hls']}",
     }
 
 

@@ -22,7 +22,7 @@ class Pair:
 
 def pair_of(launch: Launch) -> Pair | None:
     """Return the pair that is served, or nothing where no listener speaks TLS."""
-    hosts = (launch.api.host, launch.webrtc.host)
+    hosts = (launch.api.host, launch.webrtc.host, launch.hls.host)
     if not any(speaks_tls(launch.tls, host) for host in hosts):
         return None
     if launch.tls.certificate:

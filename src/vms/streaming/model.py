@@ -30,6 +30,8 @@ class AddressKind(StrEnum):
     RTSP = "rtsp"
     HLS = "hls"
     PLAYBACK = "playback"
+    # Many cameras on one WebSocket.
+    SOCKET = "socket"
 
 
 class View(StrEnum):

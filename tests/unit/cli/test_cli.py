@@ -89,7 +89,7 @@ def test_up_becomes_the_supervisor_with_what_the_flags_say(
         ("yard", "yard", None),
     ]
     assert orders.simulator is None
-    words = orders.announcement.text.format(api="A", rtsp="R", webrtc="W", data="D")
+    words = orders.announcement.text.format(api="A", rtsp="R", webrtc="W", hls="H", data="D")
     assert "A" in words
 
 
@@ -196,7 +196,7 @@ def test_the_demo_is_up_with_a_farm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (orders.launch.open, orders.demo) == (False, True)
     assert orders.launch.log.level == "warning"
     assert orders.announcement.json
-    names = dict.fromkeys(("api", "rtsp", "webrtc", "data", "enter"), "")
+    names = dict.fromkeys(("api", "rtsp", "webrtc", "hls", "data", "enter"), "")
     words = orders.announcement.text.format(**names, simulator="rtsp://h:9")
     assert "vms simulate fault rtsp://h:9/cam1 stall" in words
 

@@ -114,7 +114,7 @@ BAD = [
     ("[api]\nprot = 1", "api.prot: unknown key; allowed: host, port, trusted_proxies, workers"),
     (
         "[apis]\nport = 1",
-        "apis: unknown key; allowed: api, cameras, database, hub, log, nodes, recording, rtmp,",
+        "apis: unknown key; allowed: api, cameras, database, hls, hub, log, nodes, recording,",
     ),
     *(
         (f"[nodes]\nlisten = '{bad}'", "nodes.listen")

@@ -10,6 +10,7 @@ from vms.common import InternalError, UnavailableError, VmsError
 from vms.engine import EngineConfig
 from vms.proto import (
     Failed,
+    HlsSettings,
     Launch,
     Ready,
     SimulatorLaunch,
@@ -28,6 +29,7 @@ READY = Ready(
         "webrtc_udp": "127.0.0.1:1004,[::1]:1004",
         "rtmp": "127.0.0.1:1005",
         "srt": "127.0.0.1:1006",
+        "hls": "127.0.0.1:1007",
     }
 )
 
@@ -35,7 +37,7 @@ READY = Ready(
 def test_ports_that_were_picked_are_kept() -> None:
     launch = supervisor.keep_ports(Launch(data="/data"), READY)
     assert (launch.api.port, launch.rtsp.port) == (1001, 1002)
-    assert (launch.webrtc.port, launch.webrtc.udp_port) == (1003, 1004)
+    assert (launch.webrtc.port, launch.webrtc.udp_port, launch.hls.port) == (1003, 1004, 1007)
 
 
 def test_addresses_are_those_scripts_use() -> None:
@@ -45,6 +47,7 @@ def test_addresses_are_those_scripts_use() -> None:
         "webrtc": "http://[::1]:1003",
         "rtmp": "rtmp://127.0.0.1:1005",
         "srt": "srt://127.0.0.1:1006",
+        "hls": "http://127.0.0.1:1007",
     }
     far = Launch(data="/data", webrtc=WebRtcSettings(host="::"))
     addresses = supervisor.public_addresses(far, READY)
@@ -107,6 +110,9 @@ def test_each_listener_speaks_tls_for_itself(tmp_path: Path) -> None:
     far = WebRtcSettings(host="192.0.2.7")
     made = media.tls_config(Launch(data=data, webrtc=far))
     assert (made.origin, made.players, made.strict_transport) == (False, True, False)
+    assert not made.hls
+    near = media.tls_config(Launch(data=data, hls=HlsSettings(host="192.0.2.7")))
+    assert (near.origin, near.players, near.hls) == (False, False, True)
     assert made.key == str(tmp_path / "tls" / "key.pem")
     settings = TlsSettings(mode="on", certificate="/c.pem", key="/k.pem", behind_proxy=True)
     launch = Launch(data=data, webrtc=far, tls=settings)

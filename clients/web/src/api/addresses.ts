@@ -15,6 +15,7 @@ interface Wish {
   readonly camera: string
   readonly stream: StreamName
   readonly renew: boolean
+  readonly kind: AddressKind
   resolve(address: string): void
   reject(error: unknown): void
 }
@@ -22,8 +23,11 @@ interface Wish {
 /** The server signs no more at once. */
 const MOST_AT_ONCE = 128
 
+/** By which way a stream is to be opened. */
+export type AddressKind = 'webrtc' | 'socket'
+
 export interface Addresses {
-  of(camera: string, stream: StreamName): Authorize
+  of(camera: string, stream: StreamName, kind?: AddressKind): Authorize
 }
 
 /**
@@ -42,16 +46,18 @@ export function makeAddresses(client: Client): Addresses {
   function flush(): void {
     const all = waiting
     waiting = []
-    for (const renew of [false, true]) {
-      const alike = all.filter((wish) => wish.renew === renew)
-      for (let at = 0; at < alike.length; at += MOST_AT_ONCE) void sign(alike.slice(at, at + MOST_AT_ONCE), renew)
+    for (const kind of ['webrtc', 'socket'] as const) {
+      for (const renew of [false, true]) {
+        const alike = all.filter((wish) => wish.renew === renew && wish.kind === kind)
+        for (let at = 0; at < alike.length; at += MOST_AT_ONCE) void sign(alike.slice(at, at + MOST_AT_ONCE), kind, renew)
+      }
     }
   }
 
-  async function sign(wishes: readonly Wish[], renew: boolean): Promise<void> {
+  async function sign(wishes: readonly Wish[], kind: AddressKind, renew: boolean): Promise<void> {
     try {
       const streams = wishes.map(({ camera, stream }) => ({ camera, stream }))
-      const body = { streams, kind: 'webrtc', renew }
+      const body = { streams, kind, renew }
       const { items }: Pick<Page<SignedAddress>, 'items'> = await client.change('/streams/addresses', {
         method: 'POST',
         body,
@@ -63,16 +69,16 @@ export function makeAddresses(client: Client): Addresses {
       // All or none are signed: one that is refused must not take the others with it.
       const alone = wishes.length > 1 && error instanceof Problem && (error.status === 403 || error.status === 404)
       for (const wish of wishes) {
-        if (alone) void sign([wish], renew)
+        if (alone) void sign([wish], kind, renew)
         else wish.reject(error)
       }
     }
   }
 
   return {
-    of: (camera, stream) => (renew) =>
+    of: (camera, stream, kind = 'webrtc') => (renew) =>
       new Promise((resolve, reject) => {
-        collect({ camera, stream, renew, resolve, reject })
+        collect({ camera, stream, renew, kind, resolve, reject })
       }),
   }
 }

@@ -3,12 +3,15 @@ import type { Authorize } from '../api/addresses'
 import { IDLE, makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
 import { register } from './registry'
 import type { PlayerStats } from './stats'
+import { ways } from './way'
 
 export interface CreatePlayerOptions {
   readonly camera: string
   readonly stream: string
   readonly audio: boolean
   readonly authorize?: Authorize | undefined
+  /** Of the media socket, where pictures come by it. */
+  readonly authorizeSocket?: Authorize | undefined
   /** Whether there should be a picture now. */
   readonly wanted: Accessor<boolean>
   /** Changes with the stream (its state, its codec): a refused player then tries again. */
@@ -34,6 +37,7 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
     url: `/api/v1/streams/${encodeURIComponent(camera)}/${stream}/whep`,
     audio: options.audio,
     authorize: options.authorize,
+    open: ways().of({ camera, stream, authorize: options.authorizeSocket }),
     onState: setState,
     onStats: setStats,
   })

@@ -148,7 +148,7 @@ export function makePlayer(options: PlayerOptions): Player {
         lastFrame = now()
         patience = PATIENCE.frames
       }
-      options.onStats?.(compare(current, before))
+      options.onStats?.({ ...compare(current, before), way: session?.way ?? 'webrtc' })
       before = current
     }
     const moving = state.phase === 'playing' && now() - lastFrame < MOVING

@@ -31,6 +31,8 @@ export interface PlayerStats {
   readonly bitrate: number
   readonly jitterBufferDelay: number | null
   readonly roundTrip: number | null
+  /** How the pictures come. */
+  readonly way?: 'webrtc' | 'socket'
   /** From the server to the decoded picture: half a round trip, then waiting and decoding. */
   readonly latency: number | null
 }

@@ -18,7 +18,10 @@ export interface WhepOptions {
 }
 
 export interface WhepSession {
-  readonly peer: RTCPeerConnection
+  /** How its pictures come; WebRTC where nothing is said. */
+  readonly way?: 'webrtc' | 'socket'
+  /** Counts what came. */
+  readonly peer: { getStats(): Promise<Iterable<readonly [string, unknown]>> }
   /** Settles once the server has answered; rejects with a Problem. */
   readonly opened: Promise<void>
   /** `leaving`: the page itself is closing, nothing can be waited for. */

@@ -26,6 +26,9 @@ export function Details(props: DetailsProps): JSX.Element {
       <Show when={props.backup}>
         <b>{t().text('details.backup')}</b>
       </Show>
+      <Show when={props.stats.way === 'socket'}>
+        <span title={t().text('details.socket.title')}>{t().text('details.socket')}</span>
+      </Show>
       <Show when={props.full}>
         <span>{t().text('details.size', { width: props.stats.width, height: props.stats.height })}</span>
         <span>{props.stats.codec}</span>

@@ -31,6 +31,7 @@ export function Picture(props: PictureProps): JSX.Element {
     stream,
     audio,
     authorize: addresses?.of(camera, stream),
+    authorizeSocket: addresses?.of(camera, stream, 'socket'),
     wanted: () => props.status?.state === 'live',
     changes: () => `${props.status?.state} ${props.status?.codec}`,
     returns: () => props.returns(),

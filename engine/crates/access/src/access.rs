@@ -14,6 +14,7 @@ use crate::digest::{Challenge, Digest};
 use crate::nonces::Nonces;
 use crate::places::{Places, Seat};
 use crate::rules::{Limits, Rules, StreamKeyRule};
+use crate::watches::Watches;
 
 /// Who plays recorded video goes on without a fresh address as long as he asks
 /// again within this time: players that only know one address stay in.
@@ -122,12 +123,13 @@ struct Play {
 }
 
 #[derive(Default)]
-struct Doors {
+pub struct Doors {
     plays: HashMap<String, Play>,
+    pub watches: Watches,
     rules: Rules,
-    keys: Keys,
+    pub keys: Keys,
     nonces: Nonces,
-    places: Places,
+    pub places: Places,
     holders: HashMap<u64, Holder>,
     /// With the second of UTC at which each was withdrawn.
     revoked: Vec<(Revocation, u64)>,
@@ -239,6 +241,19 @@ impl Access {
         self.inner.doors.lock().play(key, address, (from_us, to_us), now).map(|_| ())
     }
 
+    /// Whether a request for live HLS is answered, and whether with sound. An
+    /// address of this kind opens one session of many requests, which takes one
+    /// place and goes on while it is used.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn may_watch(&self, key: &StreamKey, address: Option<&str>, now: Now) -> Result<bool, Denied> {
+        if self.inner.open {
+            return Ok(true);
+        }
+        self.inner.doors.lock().watch(key, address.ok_or(Denied::Missing)?, now)
+    }
+
     /// Lets a viewer in who has recorded video played to him, from an instant
     /// on; answers from when to when he may see, an end of 0 being none. His
     /// place counts like any; he is let out when he is revoked.
@@ -315,14 +330,16 @@ impl Access {
         if !revocation.names_something() {
             return 0;
         }
-        let ends = {
+        let (ends, watched) = {
             let mut doors = self.inner.doors.lock();
             let ends = doors.end_where(|holder| revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera));
             doors.plays.retain(|_, play| !revocation.hits(&play.viewer, &play.session, &play.camera));
+            let hit = |address: &Address| revocation.hits(&address.viewer, &address.session, &address.camera);
+            let watched = doors.end_watches(hit);
             doors.revoked.push((revocation, now.utc_s));
-            ends
+            (ends, watched)
         };
-        let count = ends.len();
+        let count = ends.len() + watched;
         call(ends);
         count
     }
@@ -333,6 +350,7 @@ impl Access {
             let mut doors = self.inner.doors.lock();
             doors.nonces.sweep(now.utc_s);
             doors.plays.retain(|_, play| now.at.duration_since(play.last) < PLAY_LEASE);
+            doors.sweep_watches(now);
             doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
             let mut ends = doors.end_where(|holder| holder.until.is_some_and(|until| until <= now.at));
             ends.extend(doors.end_where_key_is_gone(now));
@@ -344,7 +362,8 @@ impl Access {
     /// How many sessions hold a place.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.inner.doors.lock().holders.len()
+        let doors = self.inner.doors.lock();
+        doors.holders.len() + doors.watches.len()
     }
 }
 
@@ -395,7 +414,7 @@ impl Doors {
         self.rules.cities.get(camera).map_or("", String::as_str)
     }
 
-    fn limits_of(&self, city: &str, viewer: u32) -> Limits {
+    pub fn limits_of(&self, city: &str, viewer: u32) -> Limits {
         let mut limits = self.rules.limits;
         if let Some(limit) = self.rules.city_limits.get(city) {
             limits.city = *limit;
@@ -435,10 +454,15 @@ impl Doors {
     }
 
     /// All but whether it was used before.
-    fn hold_good(&self, address: &Address, now: Now) -> Result<(), Denied> {
+    pub fn hold_good(&self, address: &Address, now: Now) -> Result<(), Denied> {
         if address.expires_s < now.utc_s {
             return Err(Denied::Expired);
         }
+        self.stand(address)
+    }
+
+    /// All that can end it before or after its time.
+    pub fn stand(&self, address: &Address) -> Result<(), Denied> {
         if !address.node.is_empty() && address.node != self.rules.node {
             return Err(Denied::Foreign("node"));
         }
@@ -575,7 +599,7 @@ fn same(right: &str, shown: &str) -> bool {
     verify_slices_are_equal(right.as_bytes(), shown.as_bytes()).is_ok()
 }
 
-fn seat_stream(camera: &str, stream: StreamName) -> String {
+pub fn seat_stream(camera: &str, stream: StreamName) -> String {
     format!("{camera}/{}", stream.as_str())
 }
 

@@ -13,6 +13,7 @@ mod digest;
 mod nonces;
 mod places;
 mod rules;
+mod watches;
 
 pub use access::{Access, Now, Proof, Revocation, Ticket, Wish};
 pub use address::{Address, Kind, ViewName};

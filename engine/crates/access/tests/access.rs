@@ -295,6 +295,41 @@ fn a_playback_takes_a_place_within_its_times_and_ends_when_it_is_revoked() {
 }
 
 #[test]
+fn many_requests_with_one_address_are_one_session_of_hls() {
+    let house = House::new(Rules { limits: Limits { viewer: 1, ..Limits::default() }, ..rules() });
+    let gate = StreamKey::parse("gate").expect("a good name");
+    let (first, second) = (with("1", "k", json!("hls")), with("2", "k", json!("hls")));
+    let watch = |text: &str, seconds| house.access.may_watch(&gate, Some(text), house.at(seconds));
+    assert_eq!(house.access.may_watch(&gate, None, house.at(0)), Err(Denied::Missing));
+    assert_eq!(watch(&address("3"), 0), Err(Denied::Foreign("kind of stream")));
+    assert_eq!(watch(&first, 301), Err(Denied::Expired), "it opens nothing after its time");
+    for seconds in [0, 20, 40] {
+        assert_eq!(watch(&first, seconds), Ok(true));
+    }
+    assert_eq!(house.access.sessions(), 1);
+    let yard = StreamKey::parse("yard").expect("a good name");
+    assert_eq!(house.access.may_watch(&yard, Some(&first), house.at(40)), Err(Denied::Foreign("stream")));
+    assert_eq!(watch(&second, 40), Err(Denied::Limit { of: "the viewer", limit: 1 }));
+    assert_eq!(watch(&second, 70), Ok(true), "the first has not asked for 30 s");
+    for seconds in (90..400).step_by(20) {
+        assert_eq!(watch(&second, seconds), Ok(true), "who goes on asking stays in");
+    }
+    assert_eq!(house.access.revoke(revoke(Some("ana"), None, None), house.at(400)), 1);
+    assert_eq!(watch(&second, 401), Err(Denied::Expired));
+    assert_eq!(house.access.sessions(), 0);
+}
+
+#[test]
+fn a_camera_that_is_masked_meanwhile_goes_dark_for_players_of_hls() {
+    let house = House::new(rules());
+    let gate = StreamKey::parse("gate").expect("a good name");
+    let right = with("1", "k", json!("hls"));
+    assert_eq!(house.access.may_watch(&gate, Some(&right), house.at(0)), Ok(true));
+    house.access.apply(Rules { masked: BTreeSet::from(["gate".to_owned()]), ..rules() }, house.at(1));
+    assert_eq!(house.access.may_watch(&gate, Some(&right), house.at(2)), Err(Denied::Dark));
+}
+
+#[test]
 fn a_revocation_that_names_nothing_ends_nothing() {
     let house = House::new(rules());
     let (_ticket, ended) = house.watched("w1", &address("1"));

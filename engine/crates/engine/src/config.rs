@@ -61,6 +61,9 @@ pub struct EngineConfig {
     /// Where publishers and players call by SRT; absent: nowhere.
     #[serde(default)]
     pub srt: Option<SrtSection>,
+    /// Absent: HLS is at the origin alone.
+    #[serde(default)]
+    pub hls: Option<HlsSection>,
     #[serde(default = "default_back_off")]
     pub backoff_ms: [u64; 2],
     #[serde(default = "default_no_video")]
@@ -107,6 +110,8 @@ pub struct TlsSection {
     /// Which listeners speak it.
     pub origin: bool,
     pub players: bool,
+    #[serde(default)]
+    pub hls: bool,
     /// Browsers are told to come by TLS alone from now on.
     pub strict_transport: bool,
 }
@@ -129,6 +134,12 @@ pub struct SrtSection {
     pub bind: SocketAddr,
     /// How long lost packets are waited for.
     pub latency_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HlsSection {
+    pub bind: SocketAddr,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -173,8 +184,9 @@ impl EngineConfig {
         let listeners = [self.front.bind, self.rtsp.bind, self.webrtc.http_bind];
         let rtmp = self.rtmp.as_ref().map(|rtmp| &rtmp.bind);
         let srt = self.srt.as_ref().map(|srt| &srt.bind);
-        let foreign =
-            listeners.iter().chain(&self.webrtc.udp_bind).chain(rtmp).chain(srt).find(|a| !a.ip().is_loopback());
+        let hls = self.hls.as_ref().map(|hls| &hls.bind);
+        let mut all = listeners.iter().chain(&self.webrtc.udp_bind).chain(rtmp).chain(srt).chain(hls);
+        let foreign = all.find(|a| !a.ip().is_loopback());
         match foreign {
             Some(address) if self.front.open => {
                 return bad(format!("an open server binds to loopback only, not to {address}"));

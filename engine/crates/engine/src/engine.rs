@@ -10,11 +10,13 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use vms_access::{Access, Now, Revocation};
-use vms_front::{Front, FrontConfig, FrontError, Tls, TlsConfig, TlsFiles};
+use vms_front::{Front, FrontConfig, FrontError, Media, Tls, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_recording::io::RealDisk;
 use vms_recording::{Means, Recording, StartError};
+use vms_sinks::hls::Hls;
 use vms_sinks::rtsp::{Handshake, RtspServer, Secured};
+use vms_sinks::socket::Sockets;
 use vms_sinks::sound::Sounds;
 use vms_sinks::srt::{SrtConfig, SrtMeans, SrtServer};
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
@@ -44,6 +46,7 @@ pub struct Addresses {
     pub front: SocketAddr,
     pub rtsp: SocketAddr,
     pub webrtc: SocketAddr,
+    pub hls: Option<SocketAddr>,
     pub webrtc_udp: Vec<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtmp: Option<SocketAddr>,
@@ -74,6 +77,8 @@ struct Inner {
     access: Access,
     journal: Arc<Journal>,
     webrtc: WebRtc,
+    hls: Hls,
+    sockets: Sockets,
     sounds: Sounds,
     rtsp: RtspServer,
     rtmp: Option<RtmpServer>,
@@ -131,6 +136,8 @@ impl Engine {
         let journal = Arc::new(journal);
         let clock = Arc::new(ServerClock::default());
         let recording = start_recording(config, &hub, &clock, &journal)?;
+        let hls = Hls::new(hub.clone(), runtime.handle().clone());
+        let sockets = Sockets::new(hub.clone(), access.clone());
         let recordings = Recordings::of(recording.as_ref(), &hub)?;
         let sources = shared(config, hub, clock, journal.clone(), recording.clone());
         let rtmp = {
@@ -145,6 +152,8 @@ impl Engine {
             access,
             journal,
             webrtc: webrtc.clone(),
+            hls,
+            sockets,
             sounds,
             rtsp,
             rtmp,
@@ -162,6 +171,7 @@ impl Engine {
             front: front.address(),
             rtsp: inner.rtsp.address(),
             webrtc: front.players_address(),
+            hls: front.hls_address(),
             webrtc_udp: webrtc.local_addrs(),
             rtmp: inner.rtmp.as_ref().map(RtmpServer::address),
             srt: inner.srt.as_ref().map(SrtServer::address),
@@ -361,11 +371,13 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
     let front = FrontConfig {
         bind: config.front.bind,
         players_bind: config.webrtc.http_bind,
+        hls_bind: config.hls.as_ref().map(|hls| hls.bind),
         api_socket: config.front.api_socket.clone(),
         tls: config.front.tls.as_ref().map(|tls| TlsConfig {
             files: TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() },
             origin: tls.origin,
             players: tls.players,
+            hls: tls.hls,
             strict_transport: tls.strict_transport,
         }),
         behind_proxy: config.front.behind_proxy,
@@ -374,12 +386,19 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         let inner = Arc::downgrade(inner);
         Arc::new(move || inner.upgrade().map(|inner| inner.metrics()).unwrap_or_default())
     };
-    let (bind, players) = (front.bind, front.players_bind);
-    let recordings = inner.recordings.for_players();
-    let started = Front::start(front, inner.webrtc.clone(), inner.access.clone(), metrics, recordings);
-    started.map_err(|error| match error {
+    let listeners = [Some(front.bind), Some(front.players_bind), front.hls_bind].into_iter().flatten();
+    let listeners: Vec<String> = listeners.map(|address| address.to_string()).collect();
+    let media = Media {
+        webrtc: inner.webrtc.clone(),
+        hls: inner.hls.clone(),
+        sockets: inner.sockets.clone(),
+        access: inner.access.clone(),
+        metrics,
+        recordings: inner.recordings.for_players(),
+    };
+    Front::start(front, media).map_err(|error| match error {
         FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),
-        FrontError::Listen(error) => cannot_bind("HTTP", format!("{bind} or {players}"))(error),
+        FrontError::Listen(error) => cannot_bind("HTTP", listeners.join(" or "))(error),
     })
 }
 
@@ -396,6 +415,7 @@ impl Inner {
                 if let Some(srt) = &self.srt {
                     srt.end_stream(&key);
                 }
+                self.hls.end_stream(&key);
                 self.sources.hub.remove(&key);
                 applied.stopped.push(name);
             }
@@ -470,6 +490,8 @@ impl Inner {
             rtmp: self.rtmp.as_ref().map(RtmpServer::metrics),
             srt: self.srt.as_ref().map(SrtServer::metrics),
             webrtc: &self.webrtc.metrics(),
+            hls: self.hls.metrics(),
+            sockets: self.sockets.metrics(),
             sounds: &self.sounds.reports(),
             hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),

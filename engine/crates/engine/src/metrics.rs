@@ -4,7 +4,9 @@ use std::fmt::{Display, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vms_recording::{Recording, VolumeReport};
+use vms_sinks::hls::HlsMetrics;
 use vms_sinks::rtsp::RtspMetrics;
+use vms_sinks::socket::SocketMetrics;
 use vms_sinks::sound::SoundReport;
 use vms_sinks::srt::SrtMetrics;
 use vms_sinks::webrtc::WebRtcMetrics;
@@ -21,6 +23,8 @@ pub struct Figures<'a> {
     /// Absent where nobody may call.
     pub srt: Option<&'a SrtMetrics>,
     pub webrtc: &'a WebRtcMetrics,
+    pub hls: HlsMetrics,
+    pub sockets: &'a SocketMetrics,
     pub sounds: &'a [SoundReport],
     pub hub_bytes: usize,
     pub process: Option<ProcessUsage>,
@@ -73,6 +77,8 @@ pub fn text(figures: &Figures<'_>) -> String {
         srt(&mut page, figures);
     }
     webrtc(&mut page, figures.webrtc);
+    hls(&mut page, figures.hls);
+    sockets(&mut page, figures.sockets);
     sounds(&mut page, figures.sounds);
     if let Some(recording) = figures.recording {
         recordings(&mut page, recording);
@@ -159,6 +165,22 @@ fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
     page.one("vms_webrtc_sent_bytes_total", "counter", "Bytes sent.", figures.bytes_sent);
     page.one("vms_webrtc_unsent_packets_total", "counter", "Packets the system refused.", figures.packets_unsent);
     histogram(page, "vms_webrtc_rtt_ms", "Round trip to viewers in milliseconds.", &figures.rtt_ms);
+}
+
+fn hls(page: &mut Page, figures: HlsMetrics) {
+    page.one("vms_hls_streams", "gauge", "Streams that are packaged for HLS.", figures.streams);
+    page.one("vms_hls_bytes", "gauge", "Bytes of parts held for players of HLS.", figures.held_bytes);
+    page.one("vms_hls_requests_total", "counter", "Requests for playlists and media.", figures.requests);
+    page.one("vms_hls_sent_bytes_total", "counter", "Bytes of the answers to them.", figures.sent_bytes);
+}
+
+fn sockets(page: &mut Page, figures: &SocketMetrics) {
+    let [sockets, tiles] = [&figures.sockets, &figures.tiles].map(|figure| figure.load(Ordering::Relaxed));
+    page.one("vms_media_sockets", "gauge", "Open media sockets.", sockets);
+    page.one("vms_media_socket_tiles", "gauge", "Streams that are open on them.", tiles);
+    let [frames, bytes] = [&figures.frames, &figures.sent_bytes].map(|figure| figure.load(Ordering::Relaxed));
+    page.one("vms_media_socket_frames_total", "counter", "Frames sent on them.", frames);
+    page.one("vms_media_socket_sent_bytes_total", "counter", "Bytes sent on them.", bytes);
 }
 
 /// Sound that workers make into Opus.

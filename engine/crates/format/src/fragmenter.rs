@@ -40,6 +40,7 @@ pub struct Fragmenter {
     origin_us: Option<i64>,
     held: Vec<Held>,
     most_us: i64,
+    closes_at_keys: bool,
 }
 
 #[derive(Debug)]
@@ -95,7 +96,13 @@ impl Fragmenter {
             origin_us: None,
             held: Vec::new(),
             most_us: most_us.min(FRAGMENT_US),
+            closes_at_keys: true,
         }
+    }
+
+    /// Whether the next key frame begins a fragment, as in recordings each does.
+    pub fn set_closes_at_keys(&mut self, closes: bool) {
+        self.closes_at_keys = closes;
     }
 
     /// For a part that goes on in the middle of a group of pictures: its first
@@ -159,7 +166,7 @@ impl Fragmenter {
     /// True where a sample of `track` at `dts` belongs to the next fragment.
     fn closes(&self, track: usize, key: bool, dts: i64) -> bool {
         let state = &self.tracks[track];
-        if state.is_video && key {
+        if state.is_video && key && self.closes_at_keys {
             return !self.held.is_empty();
         }
         let Some(first) = self.held.iter().find(|held| held.track == track) else {

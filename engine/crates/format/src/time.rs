@@ -81,6 +81,15 @@ impl std::fmt::Display for Day {
     }
 }
 
+/// ISO 8601 with milliseconds, in UTC.
+#[must_use]
+pub fn iso(utc_us: i64) -> String {
+    let day = Day::of_hour(hour_of(utc_us));
+    let of_day = utc_us.rem_euclid(24 * HOUR_US) / 1000;
+    let (ms, s, m, h) = (of_day % 1000, of_day / 1000 % 60, of_day / 60_000 % 60, of_day / 3_600_000);
+    format!("{day}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

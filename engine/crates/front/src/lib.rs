@@ -3,7 +3,7 @@
 //!
 //! Data flow: `listen` takes connections, `tls` shakes hands, `shape` gives
 //! every request one form, `guard` refuses what may not come in, `route` names what a
-//! request asks for, `whep` answers for the media, `proxy` passes the rest to
+//! request asks for, `whep` and `hls` answer for the media, `proxy` passes the rest to
 //! the API workers over their Unix socket. Runs on threads of its own, so that
 //! neither packets nor API load disturb it.
 
@@ -11,7 +11,10 @@
 
 mod credential;
 mod guard;
+mod hls;
 mod listen;
+mod media;
+mod patient;
 mod playing;
 mod problem;
 mod proxy;
@@ -24,5 +27,5 @@ mod tls;
 mod whep;
 
 pub use recorded::{Find, NotRecorded, Recorded, Recordings, Wanted};
-pub use serve::{Front, FrontConfig, FrontError, MetricsText, TlsConfig};
+pub use serve::{Front, FrontConfig, FrontError, Media, MetricsText, TlsConfig};
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::patient::Patient;
 use crate::problem::{Body, Problem, full};
 use crate::route::Door;
 use crate::serve::{Caller, Shared};
@@ -26,6 +27,8 @@ use crate::tls::{HANDSHAKE_LIMIT, HTTP2, Tls};
 /// Open connections of a listener; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 8192;
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
+/// Of a request's head by HTTP/1; a longer one is refused with 431.
+const HEAD_BYTES: usize = 64 * 1024;
 /// The first byte of a TLS record that holds a handshake (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 22;
 /// A year, as browsers' own lists ask.
@@ -144,7 +147,7 @@ async fn shakes_hands(socket: &TcpStream) -> io::Result<bool> {
 
 fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT).max_buf_size(HEAD_BYTES);
     builder
 }
 
@@ -156,7 +159,7 @@ where
         let (listener, shared) = (listener.clone(), shared.clone());
         async move { Ok::<_, Infallible>(listener.answer(peer, request, &shared).await) }
     });
-    let served = http1_builder().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let served = http1_builder().serve_connection(TokioIo::new(Patient::new(stream)), service).with_upgrades();
     Ok(served.await?)
 }
 
@@ -173,7 +176,7 @@ where
             Ok::<_, Infallible>(response.map(|body| stream.answer(body)))
         }
     });
-    let served = http2_builder().serve_connection(TokioIo::new(stream), service);
+    let served = http2_builder().serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut served = std::pin::pin!(served);
     let end = tokio::select! {
         done = &mut served => return Ok(done?),

@@ -154,7 +154,7 @@ async fn splice(client: hyper::upgrade::OnUpgrade, api: hyper::upgrade::OnUpgrad
     }
 }
 
-fn is_upgrade(headers: &HeaderMap) -> bool {
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
     let wants = |value: &HeaderValue| {
         value.to_str().is_ok_and(|text| text.split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade")))
     };

@@ -10,6 +10,8 @@ pub enum Door {
     Front,
     /// The players' port of WebRTC.
     Players,
+    /// The port of HLS.
+    Hls,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,16 @@ pub enum Route {
     Play(StreamKey),
     /// Look at such a session, steer it or end it.
     PlaySession(String),
+    /// A file of live video by HLS, with the signed address in its path, if any.
+    Hls {
+        key: StreamKey,
+        address: Option<String>,
+        file: String,
+    },
+    /// Many cameras on one WebSocket.
+    Media,
+    /// A page of another origin asks whether it may ask.
+    Preflight,
     Live,
     MediaMetrics,
     /// Everything else of the origin: the API workers.
@@ -38,6 +50,8 @@ pub fn route(door: Door, method: &Method, path: &str) -> Route {
     match door {
         Door::Front => front(method, path),
         Door::Players => players(method, path),
+        Door::Hls if path == "/health/live" => Route::Live,
+        Door::Hls => on_hls(method, path.strip_prefix('/').unwrap_or(path)),
     }
 }
 
@@ -45,10 +59,15 @@ fn front(method: &Method, path: &str) -> Route {
     match path {
         "/health/live" => return Route::Live,
         "/metrics/media" => return Route::MediaMetrics,
+        "/media" if method == Method::GET => return Route::Media,
+        "/media" => return Route::MethodNotAllowed("GET"),
         _ => {}
     }
     if let Some(session) = path.strip_prefix("/api/v1/whep/") {
         return on_session(method, session);
+    }
+    if let Some(live) = path.strip_prefix("/live/") {
+        return on_hls(method, live);
     }
     if let Some(recorded) = path.strip_prefix("/playback/") {
         return on_recorded(method, recorded);
@@ -105,6 +124,20 @@ fn on_recorded(method: &Method, recorded: &str) -> Route {
     }
 }
 
+/// `[t/ADDRESS/]CAMERA[/STREAM]/FILE`. A camera may be called `t`, but no
+/// stream of it like an address.
+fn on_hls(method: &Method, path: &str) -> Route {
+    let signed = path.strip_prefix("t/").and_then(|rest| rest.split_once('/')).filter(|(text, _)| text.contains('.'));
+    let (address, stream) = signed.map_or((None, path), |(address, rest)| (Some(address.to_owned()), rest));
+    let named = stream.rsplit_once('/').and_then(|(stream, file)| Some((StreamKey::parse(stream)?, file.to_owned())));
+    match (method, named) {
+        (&Method::GET | &Method::HEAD, Some((key, file))) => Route::Hls { key, address, file },
+        (&Method::GET | &Method::HEAD, None) => Route::NoStream,
+        (&Method::OPTIONS, _) => Route::Preflight,
+        _ => Route::MethodNotAllowed("GET, HEAD"),
+    }
+}
+
 fn on_session(method: &Method, session: &str) -> Route {
     match *method {
         Method::DELETE | Method::PATCH => Route::Session(session.to_owned()),
@@ -119,6 +152,11 @@ mod tests {
     #[test]
     fn each_path_has_its_answer() {
         let key = |path| Route::Offer(StreamKey::parse(path).expect("a good name"));
+        let hls = |path, address: Option<&str>, file: &str| Route::Hls {
+            key: StreamKey::parse(path).expect("a good name"),
+            address: address.map(str::to_owned),
+            file: file.to_owned(),
+        };
         let recorded =
             |path, what: &str| Route::Playback(StreamKey::parse(path).expect("a good name"), what.to_owned());
         let table = [
@@ -149,6 +187,24 @@ mod tests {
                 Route::PlaySession("0123456789abcdef0123456789abcdef".into()),
             ),
             (Door::Front, "GET", "/playback/sessions/init.mp4", recorded("sessions", "init.mp4")),
+            (Door::Front, "GET", "/live/gate/sub/index.m3u8", hls("gate/sub", None, "index.m3u8")),
+            (Door::Front, "GET", "/live/gate/main/7.0.m4s", hls("gate", None, "7.0.m4s")),
+            (Door::Front, "GET", "/live", Route::Api),
+            (Door::Front, "GET", "/media", Route::Media),
+            (Door::Front, "POST", "/media", Route::MethodNotAllowed("GET")),
+            (Door::Hls, "GET", "/media", Route::NoStream),
+            (Door::Front, "POST", "/live/gate/main/7.0.m4s", Route::MethodNotAllowed("GET, HEAD")),
+            (Door::Hls, "GET", "/gate/index.m3u8", hls("gate", None, "index.m3u8")),
+            (Door::Hls, "HEAD", "/gate/sub/7.m4s", hls("gate/sub", None, "7.m4s")),
+            (Door::Hls, "GET", "/t/v1.k.p.s/gate/sub/index.m3u8", hls("gate/sub", Some("v1.k.p.s"), "index.m3u8")),
+            (Door::Hls, "GET", "/t/index.m3u8", hls("t", None, "index.m3u8")),
+            (Door::Hls, "GET", "/t/sub/index.m3u8", hls("t/sub", None, "index.m3u8")),
+            (Door::Hls, "GET", "/gate", Route::NoStream),
+            (Door::Hls, "GET", "/", Route::NoStream),
+            (Door::Hls, "GET", "/../gate/index.m3u8", Route::NoStream),
+            (Door::Hls, "OPTIONS", "/gate/index.m3u8", Route::Preflight),
+            (Door::Hls, "GET", "/health/live", Route::Live),
+            (Door::Hls, "POST", "/gate/whep", Route::MethodNotAllowed("GET, HEAD")),
             (Door::Front, "GET", "/playback", Route::Api),
             (Door::Front, "GET", "/health/live", Route::Live),
             (Door::Front, "GET", "/health/ready", Route::Api),

@@ -12,11 +12,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
+use vms_sinks::hls::Hls;
+use vms_sinks::socket::Sockets;
 use vms_sinks::webrtc::WebRtc;
 
 use crate::credential::{self, Refused, Use};
 use crate::guard;
+use crate::hls::{self, Ask};
 use crate::listen::{Listener, accept};
+use crate::media;
 use crate::playing::{self, Playing};
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
@@ -32,6 +36,8 @@ const THREADS: usize = 2;
 pub struct FrontConfig {
     pub bind: SocketAddr,
     pub players_bind: SocketAddr,
+    /// Unset: HLS is at the origin alone.
+    pub hls_bind: Option<SocketAddr>,
     pub api_socket: PathBuf,
     pub tls: Option<TlsConfig>,
     /// A proxy of the operator's stands in front and speaks TLS to clients.
@@ -44,6 +50,7 @@ pub struct TlsConfig {
     /// The listeners that speak TLS.
     pub origin: bool,
     pub players: bool,
+    pub hls: bool,
     /// The certificate is one that browsers trust: they are told to come by
     /// TLS alone from now on (RFC 6797).
     pub strict_transport: bool,
@@ -60,9 +67,20 @@ pub enum FrontError {
 /// Gives the process's metrics as Prometheus text.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// What the front serves of the engine's.
+pub struct Media {
+    pub webrtc: WebRtc,
+    pub hls: Hls,
+    pub sockets: Sockets,
+    pub access: Access,
+    pub metrics: MetricsText,
+    /// Absent where nothing is recorded.
+    pub recordings: Option<Recordings>,
+}
+
 /// The running front, on threads of its own.
 pub struct Front {
-    addresses: [SocketAddr; 2],
+    addresses: Vec<SocketAddr>,
     cancel: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -77,6 +95,8 @@ pub struct Caller {
 
 pub struct Shared {
     webrtc: WebRtc,
+    hls: Hls,
+    sockets: Sockets,
     access: Access,
     metrics: MetricsText,
     recordings: Option<(Find, Playing)>,
@@ -84,15 +104,18 @@ pub struct Shared {
 }
 
 impl FrontConfig {
-    /// Of the origin and of the players' port.
-    fn listeners(&self, tls: Option<&Arc<Tls>>) -> [Listener; 2] {
+    /// Of the origin, of the players' port and of that of HLS.
+    fn listeners(&self, tls: Option<&Arc<Tls>>) -> Vec<(SocketAddr, Listener)> {
         let wants = |door| {
             self.tls.as_ref().is_some_and(|tls| match door {
                 Door::Front => tls.origin,
                 Door::Players => tls.players,
+                Door::Hls => tls.hls,
             })
         };
-        [Door::Front, Door::Players].map(|door| {
+        let doors =
+            [(Door::Front, Some(self.bind)), (Door::Players, Some(self.players_bind)), (Door::Hls, self.hls_bind)];
+        let listener = |door| {
             let tls = tls.filter(|_| wants(door)).cloned();
             Listener {
                 door,
@@ -100,18 +123,13 @@ impl FrontConfig {
                 strict_transport: tls.is_some() && self.tls.as_ref().is_some_and(|tls| tls.strict_transport),
                 tls,
             }
-        })
+        };
+        doors.into_iter().filter_map(|(door, bind)| Some((bind?, listener(door)))).collect()
     }
 }
 
 impl Front {
-    pub fn start(
-        config: FrontConfig,
-        webrtc: WebRtc,
-        access: Access,
-        metrics: MetricsText,
-        recordings: Option<Recordings>,
-    ) -> Result<Self, FrontError> {
+    pub fn start(config: FrontConfig, media: Media) -> Result<Self, FrontError> {
         let tls = config.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?.map(Arc::new);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -122,13 +140,15 @@ impl Front {
         if let Some(tls) = tls.clone() {
             runtime.spawn(async move { tls.follow().await });
         }
-        let mut addresses = [config.bind, config.players_bind];
+        let mut addresses = Vec::new();
         let listeners = config.listeners(tls.as_ref());
+        let Media { webrtc, hls, sockets, access, metrics, recordings } = media;
         let recordings = recordings.map(|recordings| (recordings.find, Playing::new(recordings.player)));
-        let shared = Arc::new(Shared { webrtc, access, metrics, recordings, proxy: Proxy::new(config.api_socket) });
-        for (address, listener) in addresses.iter_mut().zip(listeners) {
-            let socket = runtime.block_on(TcpListener::bind(*address))?;
-            *address = socket.local_addr()?;
+        let proxy = Proxy::new(config.api_socket);
+        let shared = Arc::new(Shared { webrtc, hls, sockets, access, metrics, recordings, proxy });
+        for (address, listener) in listeners {
+            let socket = runtime.block_on(TcpListener::bind(address))?;
+            addresses.push(socket.local_addr()?);
             runtime.spawn(accept(socket, Arc::new(listener), shared.clone(), cancel.clone()));
         }
         Ok(Self { addresses, cancel, runtime: Some(runtime) })
@@ -144,6 +164,12 @@ impl Front {
     #[must_use]
     pub fn players_address(&self) -> SocketAddr {
         self.addresses[1]
+    }
+
+    /// Of the port of HLS.
+    #[must_use]
+    pub fn hls_address(&self) -> Option<SocketAddr> {
+        self.addresses.get(2).copied()
     }
 
     pub fn stop(&mut self) {
@@ -162,11 +188,15 @@ impl Drop for Front {
 
 impl Shared {
     pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response<Body> {
-        match self.try_answer(caller, request).await {
+        let mut response = match self.try_answer(caller, request).await {
             Ok(response) => response,
             Err(Refused::Problem(problem)) => problem.response(),
             Err(Refused::Answer(response)) => *response,
+        };
+        if caller.door == Door::Hls && !self.access.is_open() {
+            hls::allow_origins(response.headers_mut());
         }
+        response
     }
 
     /// Lets a viewer in, or says why not.
@@ -211,6 +241,13 @@ impl Shared {
                 let (_, playing) = self.recordings.as_ref().ok_or_else(playing::records_nothing)?;
                 Ok(playing.session(&self.webrtc, &self.access, &id, request).await?)
             }
+            Route::Hls { key, address, file } => {
+                let (headers, query) = (request.headers(), request.uri().query());
+                let ask = Ask { key: &key, address: address.as_deref(), file: &file, headers, query };
+                Ok(hls::answer(&self.hls, &self.access, ask).await?)
+            }
+            Route::Media => Ok(media::open(&self.sockets, request)?),
+            Route::Preflight => Ok(hls::preflight()),
             Route::Live => Ok(text("application/json", r#"{"status":"ok"}"#.to_owned())),
             Route::MediaMetrics => Ok(text("text/plain; version=0.0.4", (self.metrics)())),
             Route::Api => Ok(self.proxy.pass(request).await?),

@@ -29,7 +29,7 @@ pub async fn offer(
     let answer = webrtc.offer(key, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
     let prefix = match door {
         Door::Front => "/api/v1/whep",
-        Door::Players => "/whep",
+        Door::Players | Door::Hls => "/whep",
     };
     created(prefix, answer)
 }

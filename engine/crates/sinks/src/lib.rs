@@ -1,8 +1,10 @@
-//! WebRTC (WHEP) and RTSP servers over the hub, and frames for workers that decode
+//! WebRTC (WHEP), RTSP and HLS servers over the hub, and frames for workers that decode
 //! or transcode.
 
 pub mod frames;
+pub mod hls;
 pub mod rtsp;
+pub mod socket;
 pub mod sound;
 pub mod srt;
 pub mod webrtc;

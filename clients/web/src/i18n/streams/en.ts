@@ -25,6 +25,8 @@ export const en = {
   'details.frames': '{fps} fps',
   'details.latency': '{ms} ms',
   'details.latency.title': 'From the server to the decoded picture',
+  'details.socket': 'by WebSocket',
+  'details.socket.title': 'WebRTC is not possible with this browser or network',
   'details.size': '{width} × {height}',
   'details.rate': '{mbit} Mbit/s',
   'details.buffer': 'buffer {ms} ms',

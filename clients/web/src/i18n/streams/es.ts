@@ -26,6 +26,8 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'details.frames': '{fps} fps',
   'details.latency': '{ms} ms',
   'details.latency.title': 'Del servidor a la imagen decodificada',
+  'details.socket': 'por WebSocket',
+  'details.socket.title': 'WebRTC no es posible con este navegador o esta red',
   'details.size': '{width} × {height}',
   'details.rate': '{mbit} Mbit/s',
   'details.buffer': 'búfer {ms} ms',

@@ -26,6 +26,8 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'details.frames': '{fps} fps',
   'details.latency': '{ms} ms',
   'details.latency.title': 'Do servidor até a imagem decodificada',
+  'details.socket': 'por WebSocket',
+  'details.socket.title': 'WebRTC não é possível com este navegador ou esta rede',
   'details.size': '{width} × {height}',
   'details.rate': '{mbit} Mbit/s',
   'details.buffer': 'buffer {ms} ms',

@@ -7,9 +7,31 @@ use super::{boxed, full, uuid, uuid_box};
 use crate::track::TrackConfig;
 use crate::wire::Put;
 
+/// Where the parameter sets of video stand (ISO/IEC 14496-15, 5.4.2.1 and 8.4.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sets {
+    /// In the samples, and they may change with each key frame.
+    InSamples,
+    /// Here, all of them: what players of HLS take.
+    InEntry,
+}
+
 /// The beginning of a video file; `header` is the HEADER record of its index.
 #[must_use]
 pub fn init(tracks: &[TrackConfig], header: &[u8]) -> Vec<u8> {
+    movie(tracks, Sets::InSamples, |out| {
+        boxed(out, b"udta", |out| out.put(&uuid_box(&uuid::HEADER, header)));
+    })
+}
+
+/// What a player of live video must know before the first fragment. It holds
+/// until the parameter sets change.
+#[must_use]
+pub fn live(tracks: &[TrackConfig]) -> Vec<u8> {
+    movie(tracks, Sets::InEntry, |_| {})
+}
+
+fn movie(tracks: &[TrackConfig], sets: Sets, rest: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     boxed(&mut out, b"ftyp", |out| {
         out.put(b"iso6");
@@ -18,9 +40,9 @@ pub fn init(tracks: &[TrackConfig], header: &[u8]) -> Vec<u8> {
     });
     boxed(&mut out, b"moov", |out| {
         movie_header(out, tracks);
-        tracks.iter().for_each(|track| track_box(out, track));
+        tracks.iter().for_each(|track| track_box(out, track, sets));
         boxed(out, b"mvex", |out| tracks.iter().for_each(|track| extends(out, track)));
-        boxed(out, b"udta", |out| out.put(&uuid_box(&uuid::HEADER, header)));
+        rest(out);
     });
     out
 }
@@ -49,7 +71,7 @@ fn movie_header(out: &mut Vec<u8>, tracks: &[TrackConfig]) {
     });
 }
 
-fn track_box(out: &mut Vec<u8>, track: &TrackConfig) {
+fn track_box(out: &mut Vec<u8>, track: &TrackConfig, sets: Sets) {
     boxed(out, b"trak", |out| {
         full(out, b"tkhd", 0, 3, |out| {
             zeros(out, 8);
@@ -62,11 +84,11 @@ fn track_box(out: &mut Vec<u8>, track: &TrackConfig) {
             out.put_u32(u32::from(track.width) << 16);
             out.put_u32(u32::from(track.height) << 16);
         });
-        boxed(out, b"mdia", |out| media(out, track));
+        boxed(out, b"mdia", |out| media(out, track, sets));
     });
 }
 
-fn media(out: &mut Vec<u8>, track: &TrackConfig) {
+fn media(out: &mut Vec<u8>, track: &TrackConfig, sets: Sets) {
     full(out, b"mdhd", 0, 0, |out| {
         zeros(out, 8);
         out.put_u32(track.timescale);
@@ -92,17 +114,21 @@ fn media(out: &mut Vec<u8>, track: &TrackConfig) {
                 full(out, b"url ", 0, 1, |_| {});
             });
         });
-        boxed(out, b"stbl", |out| sample_table(out, track));
+        boxed(out, b"stbl", |out| sample_table(out, track, sets));
     });
 }
 
 /// A description; the counts of samples stay empty, they are in fragments.
-fn sample_table(out: &mut Vec<u8>, track: &TrackConfig) {
+fn sample_table(out: &mut Vec<u8>, track: &TrackConfig, sets: Sets) {
     full(out, b"stsd", 0, 0, |out| {
         out.put_u32(1);
         match track.codec {
+            Codec::H264 if sets == Sets::InEntry => visual(out, b"avc1", track, avc_config),
             Codec::H264 => visual(out, b"avc3", track, avc_config),
-            Codec::H265 => visual(out, b"hev1", track, hevc_config),
+            Codec::H265 if sets == Sets::InEntry => visual(out, b"hvc1", track, |out, track| {
+                hevc_config(out, track, ALL_SETS);
+            }),
+            Codec::H265 => visual(out, b"hev1", track, |out, track| hevc_config(out, track, 0)),
             Codec::Aac => audible(out, b"mp4a", track, elementary_stream),
             Codec::Opus => audible(out, b"Opus", track, opus_config),
             Codec::Pcma => audible(out, b"alaw", track, |_, _| {}),
@@ -244,6 +270,19 @@ impl HevcSet {
     }
 }
 
+impl HevcSet {
+    fn name(&self) -> String {
+        let [first, compatible @ .., level] = &self.general;
+        let (compatible, constraints) = compatible.split_at(4);
+        let space = ["", "A", "B", "C"][usize::from(first >> 6)];
+        let tier = if first & 0x20 == 0 { "L" } else { "H" };
+        let flags = u32::from_be_bytes([compatible[0], compatible[1], compatible[2], compatible[3]]).reverse_bits();
+        let last = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        let constraints: String = constraints[..last].iter().map(|byte| format!(".{byte:X}")).collect();
+        format!("hvc1.{space}{}.{flags:X}.{tier}{level}{constraints}", first & 0x1f)
+    }
+}
+
 fn skip_sub_layers(bits: &mut BitReader<'_>, count: usize) -> Option<()> {
     let mut present = [(false, false); 8];
     for flags in present.iter_mut().take(count) {
@@ -258,8 +297,11 @@ fn skip_sub_layers(bits: &mut BitReader<'_>, count: usize) -> Option<()> {
     Some(())
 }
 
-/// ISO/IEC 14496-15, 8.3.3.1.
-fn hevc_config(out: &mut Vec<u8>, track: &TrackConfig) {
+/// No set of this kind is in the samples only.
+const ALL_SETS: u8 = 0x80;
+
+/// ISO/IEC 14496-15, 8.3.3.1; `complete` is 0 or [`ALL_SETS`].
+fn hevc_config(out: &mut Vec<u8>, track: &TrackConfig, complete: u8) {
     let unknown =
         HevcSet { layers: 1, nested: false, general: [1, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 93], sampling: EIGHT_BIT };
     let set = track.sets.sps.as_deref().and_then(HevcSet::parse).unwrap_or(unknown);
@@ -278,11 +320,40 @@ fn hevc_config(out: &mut Vec<u8>, track: &TrackConfig) {
         let sets: Vec<_> = sets.into_iter().filter(|(_, set)| set.len() <= 0xffff).collect();
         out.put_u8(sets.len() as u8);
         for (kind, set) in sets {
-            out.put_u8(kind);
+            out.put_u8(complete | kind);
             out.put_u16(1);
             put_set(out, Some(set));
         }
     });
+}
+
+/// The record that sets a decoder up: what `avcC` or `hvcC` holds.
+#[must_use]
+pub fn decoder_config(track: &TrackConfig) -> Vec<u8> {
+    let mut out = Vec::new();
+    match track.codec {
+        Codec::H264 => avc_config(&mut out, track),
+        Codec::H265 => hevc_config(&mut out, track, ALL_SETS),
+        _ => return track.audio_config.to_vec(),
+    }
+    // Without the head of the box.
+    out.split_off(8)
+}
+
+/// The codec by the name that browsers and playlists use (RFC 6381; ISO/IEC
+/// 14496-15, annex E). Nothing where it has none, or is not known yet.
+#[must_use]
+pub fn codec_name(track: &TrackConfig) -> Option<String> {
+    match track.codec {
+        Codec::H264 => {
+            let sps = track.sets.sps.as_deref().filter(|sps| sps.len() >= 4)?;
+            Some(format!("avc1.{:02x}{:02x}{:02x}", sps[1], sps[2], sps[3]))
+        }
+        Codec::H265 => track.sets.sps.as_deref().and_then(HevcSet::parse).map(|set| set.name()),
+        Codec::Aac => Some("mp4a.40.2".to_owned()),
+        Codec::Opus => Some("opus".to_owned()),
+        _ => None,
+    }
 }
 
 /// ISO/IEC 14496-1, 7.2.6.5: descriptors in one another, lengths of one byte.
@@ -308,4 +379,17 @@ fn opus_config(out: &mut Vec<u8>, track: &TrackConfig) {
         out.put_u16(0);
         out.put_u8(0);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_of_h265_is_named_as_in_the_annex() {
+        let named = |general| HevcSet { layers: 1, nested: false, general, sampling: EIGHT_BIT }.name();
+        // The annex's own example, and Main 10 at a high tier.
+        assert_eq!(named([1, 0x60, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 93]), "hvc1.1.6.L93.B0");
+        assert_eq!(named([0x22, 0x20, 0, 0, 0, 0x90, 0, 0, 0, 0, 1, 120]), "hvc1.2.4.H120.90.0.0.0.0.1");
+    }
 }

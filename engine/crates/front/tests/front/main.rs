@@ -1,6 +1,7 @@
 //! The front over real sockets.
 
 mod cost;
+mod hls;
 mod plain;
 mod rig;
 mod tls;

@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use crate::rig::{Rig, Wish, read_head};
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpStream::connect(address).expect("the front listens");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
     socket
 }
 
-fn ask(address: SocketAddr, request: &str) -> String {
+pub fn ask(address: SocketAddr, request: &str) -> String {
     let mut socket = connect(address);
     let request = request.replace("HOST", &address.to_string()).replace('\n', "\r\n");
     socket.write_all(request.as_bytes()).expect("the front reads");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("an answer");
-    answer
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn status(answer: &str) -> &str {
+pub fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or_default()
 }
 
@@ -71,7 +71,8 @@ fn without_the_api_the_front_says_so_and_is_alive() {
 #[test]
 fn foreign_requests_are_refused_at_both_doors() {
     let rig = Rig::start("guard", Wish::default());
-    for address in [rig.front.address(), rig.front.players_address()] {
+    let hls = rig.front.hls_address().expect("it listens");
+    for address in [rig.front.address(), rig.front.players_address(), hls] {
         for request in [
             "GET / HTTP/1.1\nHost: evil.example\nConnection: close\n\n",
             "GET / HTTP/1.1\nHost: HOST\nOrigin: http://evil.example\nConnection: close\n\n",

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vms_access::Access;
-use vms_front::{Front, FrontConfig, TlsConfig};
+use vms_front::{Front, FrontConfig, Media, TlsConfig};
 use vms_hub::{Hub, HubConfig};
+use vms_sinks::hls::Hls;
+use vms_sinks::socket::Sockets;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
 
 pub struct Rig {
@@ -18,10 +20,14 @@ pub struct Rig {
     /// Connections to the API that are open now.
     pub to_api: Arc<AtomicUsize>,
     folder: PathBuf,
+    packets: Option<tokio::runtime::Runtime>,
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
+        if let Some(packets) = self.packets.take() {
+            packets.shutdown_background();
+        }
         // The system clears its temporary folder should this fail.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -65,13 +71,24 @@ impl Rig {
         let config = FrontConfig {
             bind: loopback(),
             players_bind: loopback(),
+            hls_bind: Some(loopback()),
             api_socket: socket,
             tls: wish.tls,
             behind_proxy: wish.behind_proxy,
         };
-        let front = Front::start(config, webrtc, Access::new(true), Arc::new(|| "vms_hub_bytes 0\n".to_owned()), None)
-            .expect("free ports");
-        Self { front, hub, to_api, folder }
+        let packets =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
+        let access = Access::new(true);
+        let media = Media {
+            webrtc,
+            hls: Hls::new(hub.clone(), packets.handle().clone()),
+            sockets: Sockets::new(hub.clone(), access.clone()),
+            access,
+            metrics: Arc::new(|| "vms_hub_bytes 0\n".to_owned()),
+            recordings: None,
+        };
+        let front = Front::start(config, media).expect("free ports");
+        Self { front, hub, to_api, folder, packets: Some(packets) }
     }
 }
 

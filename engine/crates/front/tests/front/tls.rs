@@ -51,7 +51,7 @@ impl Secure {
         let folder = folder_of(&format!("tls-{name}"));
         let certificate = write_pair(&folder);
         let files = TlsFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
-        let tls = TlsConfig { files, origin: true, players: true, strict_transport };
+        let tls = TlsConfig { files, origin: true, players: true, hls: true, strict_transport };
         let rig = Rig::start(name, Wish { tls: Some(tls), ..Wish::default() });
         Self { rig, certificate, folder }
     }

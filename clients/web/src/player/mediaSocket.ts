@@ -1,0 +1,162 @@
+/** How a decoder is set up; docs/reference/media-socket.md is the contract. */
+export interface TileConfig {
+  readonly codec: string
+  readonly width: number
+  readonly height: number
+  /** The `avcC` or `hvcC` record. */
+  readonly description: Uint8Array<ArrayBuffer>
+}
+
+export interface TileFrame {
+  readonly key: boolean
+  /** Frames before it were left out: the decoder begins anew with it. */
+  readonly breaks: boolean
+  /** To be decoded and not shown. */
+  readonly catchesUp: boolean
+  /** When it is shown, and when it was taken, microseconds. */
+  readonly shown: number
+  readonly taken: number
+  readonly data: Uint8Array<ArrayBuffer>
+}
+
+/** What a tile is told. */
+export interface TileEvents {
+  onSubscribed(): void
+  onConfig(config: TileConfig): void
+  onFrame(frame: TileFrame): void
+  /** It was not let in, or it was ended: `code` says why. */
+  onRefused(code: string): void
+  /** The socket is gone; it takes the tile with it. */
+  onLost(): void
+}
+
+export interface Tile {
+  renew(address: string): void
+  close(): void
+}
+
+export interface MediaSocket {
+  /** Opens a stream; `address` proves that it may be, where that is wanted. */
+  open(camera: string, stream: string, address: string | undefined, events: TileEvents): Tile
+}
+
+export interface MediaSocketOptions {
+  readonly url: string
+  readonly connect?: (url: string) => WebSocket
+  readonly page?: Pick<Document, 'hidden' | 'addEventListener'>
+}
+
+const HEAD = 24
+const [KEY, BREAK, CATCH_UP] = [1, 2, 4]
+const FRAME = 1
+const IDS = 65_536
+
+interface Word {
+  readonly type?: unknown
+  readonly id?: unknown
+  readonly code?: unknown
+}
+
+/** One WebSocket for all tiles of a page: open while there are any, quiet while nobody looks. */
+export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
+  const connect = options.connect ?? ((url: string) => new WebSocket(url))
+  const page = options.page ?? document
+  const tiles = new Map<number, TileEvents>()
+  let socket: WebSocket | undefined
+  let waiting: string[] = []
+  let next = 0
+
+  function send(message: object): void {
+    const text = JSON.stringify(message)
+    if (socket?.readyState === 1) socket.send(text)
+    else waiting.push(text)
+  }
+
+  function start(): void {
+    const mine = connect(options.url)
+    socket = mine
+    mine.binaryType = 'arraybuffer'
+    mine.onopen = () => {
+      for (const text of waiting) mine.send(text)
+      waiting = []
+    }
+    mine.onmessage = (event: MessageEvent<unknown>) => {
+      if (typeof event.data === 'string') heard(JSON.parse(event.data) as Word)
+      else if (event.data instanceof ArrayBuffer) seen(event.data)
+    }
+    mine.onclose = lost
+  }
+
+  function lost(): void {
+    socket = undefined
+    waiting = []
+    const all = [...tiles.values()]
+    tiles.clear()
+    for (const tile of all) tile.onLost()
+  }
+
+  function heard(word: Word): void {
+    const id = Number(word.id)
+    const tile = tiles.get(id)
+    if (word.type === 'subscribed') tile?.onSubscribed()
+    if (word.type !== 'refused' && word.type !== 'ended') return
+    tiles.delete(id)
+    tile?.onRefused(typeof word.code === 'string' ? word.code : 'refused')
+  }
+
+  function seen(data: ArrayBuffer): void {
+    const view = new DataView(data)
+    const tile = tiles.get(view.getUint16(2))
+    if (tile === undefined) return
+    const body = new Uint8Array(data, HEAD)
+    if (view.getUint8(0) !== FRAME) {
+      tile.onConfig(configOf(new TextDecoder().decode(body)))
+      return
+    }
+    const flags = view.getUint8(1)
+    tile.onFrame({
+      key: (flags & KEY) !== 0,
+      breaks: (flags & BREAK) !== 0,
+      catchesUp: (flags & CATCH_UP) !== 0,
+      // Exact for three centuries.
+      shown: Number(view.getBigInt64(8)),
+      taken: Number(view.getBigInt64(16)),
+      data: body,
+    })
+  }
+
+  page.addEventListener('visibilitychange', () => {
+    for (const id of tiles.keys()) send({ type: page.hidden ? 'pause' : 'resume', id })
+  })
+
+  return {
+    open(camera, stream, address, events) {
+      while (tiles.has(next)) next = (next + 1) % IDS
+      const id = next
+      next = (next + 1) % IDS
+      tiles.set(id, events)
+      if (socket === undefined) start()
+      send({ type: 'subscribe', id, camera, stream, ...(address === undefined ? {} : { address }) })
+      return {
+        renew(fresh) {
+          if (tiles.has(id)) send({ type: 'renew', id, address: fresh })
+        },
+        close() {
+          if (!tiles.delete(id)) return
+          send({ type: 'unsubscribe', id })
+          if (tiles.size > 0 || socket === undefined) return
+          const gone = socket
+          socket = undefined
+          waiting = []
+          gone.onclose = null
+          gone.close()
+        },
+      }
+    },
+  }
+}
+
+function configOf(text: string): TileConfig {
+  const told = JSON.parse(text) as Omit<TileConfig, 'description'> & { readonly description: string }
+  return { ...told, description: Uint8Array.from(atob(told.description), (letter) => letter.charCodeAt(0)) }
+}

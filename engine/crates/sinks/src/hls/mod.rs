@@ -1,0 +1,284 @@
+//! Live video by HLS: plain, and with low latency (parts, blocking reload,
+//! delta playlists, preload hints).
+//!
+//! Data flow: the first player of a stream starts its packaging ([`segment`],
+//! fed by a reader of the hub), which fills a window of parts ([`playlist`]);
+//! players ask for files ([`ask`]) and may wait for one that is not there yet.
+//! Packaging ends some seconds after the last player asked. Who may hear and
+//! who may not are served from two windows.
+
+pub mod ask;
+mod part;
+mod playlist;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use vms_hub::{Hub, Next, Reader, ReaderKind, Stream, StreamKey};
+
+use ask::Wanted;
+use playlist::Reached;
+use segment::Packager;
+
+/// Packaging ends when nobody asked for so long.
+const IDLE: Duration = Duration::from_secs(15);
+/// A request waits at most so long for what it asks for: 3 target durations of
+/// the longest (6.2.5.2).
+const WAIT: Duration = Duration::from_secs(18);
+/// Frames that wait for the packaging, bytes.
+const QUEUE_BYTES: usize = 16 << 20;
+/// What all windows hold together; over it no stream more is packaged.
+const MOST_BYTES: usize = 2 << 30;
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `blocking`: it was asked for by what it holds, and is the same for all.
+    Playlist { text: Bytes, blocking: bool, target_s: i64 },
+    /// Bytes one behind the other; they never change.
+    Media(Vec<Bytes>),
+}
+
+/// Why nothing is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No such stream.
+    Stream,
+    /// No such file, or no more.
+    File,
+    /// A directive names what nobody can know of yet.
+    Directive,
+    /// The camera gives nothing that could be sent.
+    NoVideo,
+    /// Too much is packaged already.
+    Full,
+}
+
+/// A stream as one kind of viewer gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Name {
+    key: StreamKey,
+    audio: bool,
+}
+
+/// A stream that is being packaged.
+struct Live {
+    packager: Mutex<Packager>,
+    /// Counts what was added, to wake who waits.
+    version: watch::Sender<u64>,
+    asked: Mutex<Instant>,
+}
+
+struct Inner {
+    hub: Hub,
+    runtime: Handle,
+    live: Mutex<HashMap<Name, Arc<Live>>>,
+    held_bytes: AtomicUsize,
+    sent_bytes: AtomicU64,
+    requests: AtomicU64,
+}
+
+/// All streams that are packaged.
+#[derive(Clone)]
+pub struct Hls {
+    inner: Arc<Inner>,
+}
+
+/// Figures of the moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HlsMetrics {
+    pub streams: usize,
+    pub held_bytes: usize,
+    pub requests: u64,
+    pub sent_bytes: u64,
+}
+
+impl Hls {
+    /// Packages on `runtime`.
+    #[must_use]
+    pub fn new(hub: Hub, runtime: Handle) -> Self {
+        let inner = Inner {
+            hub,
+            runtime,
+            live: Mutex::default(),
+            held_bytes: AtomicUsize::new(0),
+            sent_bytes: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What a player asked for, once it is there. `query` goes behind the
+    /// addresses in a playlist.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub async fn ask(&self, key: &StreamKey, audio: bool, wanted: Wanted, query: &str) -> Result<Answer, Missing> {
+        self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        let live = self.live(&Name { key: key.clone(), audio })?;
+        let mut versions = live.version.subscribe();
+        let waited = tokio::time::timeout(WAIT, async {
+            loop {
+                versions.borrow_and_update();
+                if let Some(answer) = live.look(wanted, query) {
+                    return answer;
+                }
+                if versions.changed().await.is_err() {
+                    return Err(Missing::File);
+                }
+            }
+        });
+        let answer = waited.await.unwrap_or(Err(Missing::NoVideo))?;
+        self.inner.sent_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Forgets a stream that is no more configured.
+    pub fn end_stream(&self, key: &StreamKey) {
+        self.inner.live.lock().retain(|name, _| name.key != *key);
+    }
+
+    #[must_use]
+    pub fn metrics(&self) -> HlsMetrics {
+        HlsMetrics {
+            streams: self.inner.live.lock().len(),
+            held_bytes: self.inner.held_bytes.load(Ordering::Relaxed),
+            requests: self.inner.requests.load(Ordering::Relaxed),
+            sent_bytes: self.inner.sent_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The stream's packaging, begun if need be.
+    fn live(&self, name: &Name) -> Result<Arc<Live>, Missing> {
+        let mut all = self.inner.live.lock();
+        if let Some(live) = all.get(name) {
+            *live.asked.lock() = Instant::now();
+            return Ok(live.clone());
+        }
+        let stream = self.inner.hub.stream(&name.key).ok_or(Missing::Stream)?;
+        if self.inner.held_bytes.load(Ordering::Relaxed) > MOST_BYTES {
+            return Err(Missing::Full);
+        }
+        let live = Arc::new(Live {
+            packager: Mutex::new(Packager::new(name.audio, first_number())),
+            version: watch::Sender::new(0),
+            asked: Mutex::new(Instant::now()),
+        });
+        all.insert(name.clone(), live.clone());
+        self.inner.runtime.spawn(package(Arc::downgrade(&self.inner), name.clone(), live.clone(), stream));
+        Ok(live)
+    }
+}
+
+/// Seconds since 1970: no segment is as short as a second, so that a stream
+/// that is packaged anew never gives a number for the second time.
+fn first_number() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl Answer {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Playlist { text, .. } => text.len(),
+            Self::Media(pieces) => pieces.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Live {
+    /// The answer, or nothing while it is to be waited for.
+    fn look(&self, wanted: Wanted, query: &str) -> Option<Result<Answer, Missing>> {
+        let window = &mut self.packager.lock().window;
+        let media = |bytes: Option<Bytes>| bytes.map(|bytes| Answer::Media(vec![bytes])).ok_or(Missing::File);
+        match wanted {
+            Wanted::Playlist(reload) => {
+                let target_s = window.promise()?.target_s;
+                match reload.until.map_or(Reached::Yes, |until| window.reached(until)) {
+                    Reached::Never => return Some(Err(Missing::Directive)),
+                    Reached::NotYet => return None,
+                    Reached::Yes => {}
+                }
+                let text = window.playlist(reload, query)?;
+                Some(Ok(Answer::Playlist { text, blocking: reload.until.is_some(), target_s }))
+            }
+            // What was hinted at comes.
+            Wanted::Part(segment, part) if window.next() == (segment, part) => None,
+            Wanted::Part(segment, part) => Some(media(window.part(segment, part))),
+            Wanted::Segment(segment) => Some(window.whole(segment).map(Answer::Media).ok_or(Missing::File)),
+            Wanted::Init(number) => Some(media(window.init(number))),
+        }
+    }
+
+    /// Whether nobody has asked for long, and nobody waits.
+    fn is_idle(&self) -> bool {
+        self.version.receiver_count() == 0 && self.asked.lock().elapsed() >= IDLE
+    }
+}
+
+/// Packages until nobody asks any more.
+async fn package(of: Weak<Inner>, name: Name, live: Arc<Live>, stream: Arc<Stream>) {
+    let wake = Arc::new(Notify::new());
+    let mut reader = stream.subscribe(ReaderKind::Recorder { max_bytes: QUEUE_BYTES }, wake.clone());
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    let mut held = 0;
+    loop {
+        let bytes = fill(&live, &mut reader, &stream);
+        let Some(inner) = of.upgrade() else { return };
+        inner.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+        inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
+        held = bytes;
+        if inner.is_over(&name, &live) {
+            inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
+            return;
+        }
+        drop(inner);
+        tokio::select! {
+            () = wake.notified() => {}
+            _ = looks.tick() => {}
+        }
+    }
+}
+
+/// Packages what waits; answers how many bytes the window holds.
+fn fill(live: &Live, reader: &mut Reader, stream: &Stream) -> usize {
+    let mut added = false;
+    let mut packager = live.packager.lock();
+    while let Next::Frame(delivery) = reader.next() {
+        added |= packager.push(&delivery.frame, || stream.tracks());
+    }
+    let bytes = packager.window.bytes();
+    drop(packager);
+    if added {
+        live.version.send_modify(|version| *version += 1);
+    }
+    bytes
+}
+
+impl Inner {
+    /// Whether a packaging is to end: idle, or its stream was forgotten.
+    fn is_over(&self, name: &Name, live: &Arc<Live>) -> bool {
+        let mut all = self.live.lock();
+        let ours = all.get(name).is_some_and(|running| Arc::ptr_eq(running, live));
+        let idle = live.is_idle();
+        if ours && idle {
+            all.remove(name);
+        }
+        idle || !ours
+    }
+}

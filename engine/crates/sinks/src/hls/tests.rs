@@ -1,0 +1,327 @@
+//! What players are promised, over streams of every kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use vms_hub::{Hub, HubConfig, StreamKey};
+use vms_media::{Codec, Frame, Timing, Track, TrackKind};
+
+use super::ask::{Reload, Wanted};
+use super::part::Segment;
+use super::playlist::Reached;
+use super::segment::Packager;
+use super::{Answer, Hls, Missing};
+
+const FIRST: u64 = 100;
+
+fn tracks() -> Arc<[Track]> {
+    let video = Track {
+        id: 0,
+        kind: TrackKind::Video,
+        codec: Codec::H264,
+        clock_rate: 90_000,
+        channels: 0,
+        fmtp: String::new(),
+    };
+    let sound =
+        Track { id: 1, kind: TrackKind::Audio, codec: Codec::Aac, clock_rate: 48_000, channels: 1, ..video.clone() };
+    Arc::new([video, sound])
+}
+
+/// A picture at `ms` after the start of an epoch.
+fn picture(epoch: u64, ms: i64, key: bool) -> Frame {
+    let kind = if key { 0x65 } else { 0x41 };
+    Frame {
+        track: 0,
+        kind: TrackKind::Video,
+        codec: Codec::H264,
+        epoch,
+        number: 0,
+        key,
+        discontinuity: false,
+        dts: ms * 90,
+        pts: ms * 90,
+        timing: Timing { utc_us: 1_700_000_000_000_000 + ms * 1_000, error_us: None },
+        data: Bytes::from(vec![0, 0, 0, 2, kind, 7]),
+    }
+}
+
+fn sound(ms: i64) -> Frame {
+    let data = Bytes::from_static(&[9; 40]);
+    Frame {
+        track: 1,
+        kind: TrackKind::Audio,
+        codec: Codec::Aac,
+        dts: ms * 48,
+        pts: ms * 48,
+        data,
+        ..picture(1, ms, true)
+    }
+}
+
+/// Pictures from `from_ms` on, each `every_ms`, keys each `group_ms`.
+fn play(packager: &mut Packager, epoch: u64, from_ms: i64, to_ms: i64, every_ms: i64, group_ms: i64) {
+    for ms in (from_ms..to_ms).step_by(every_ms as usize) {
+        packager.push(&picture(epoch, ms, (ms - from_ms) % group_ms == 0), tracks);
+    }
+}
+
+fn text(packager: &mut Packager, skip: bool) -> String {
+    let bytes = packager.window.playlist(Reload { until: None, skip }, "").expect("a promise");
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// The lines of a playlist that begin so, without their beginning.
+fn lines<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    text.lines().filter_map(|line| line.strip_prefix(name)).collect()
+}
+
+fn number(text: &str) -> f64 {
+    text.split([',', ';']).next().expect("a first").parse().expect("a number")
+}
+
+#[test]
+fn parts_are_whole_frames_within_the_promise_and_segments_begin_with_keys() {
+    for (every_ms, group_ms) in
+        [(40, 2_000), (33, 1_980), (100, 1_000), (66, 3_300), (125, 2_500), (500, 2_000), (16, 2_000)]
+    {
+        let mut packager = Packager::new(false, FIRST);
+        play(&mut packager, 1, 0, 40_000, every_ms, group_ms);
+        let text = text(&mut packager, false);
+        let target = number(lines(&text, "#EXT-X-TARGETDURATION:")[0]);
+        let longest = number(lines(&text, "#EXT-X-PART-INF:PART-TARGET=")[0]);
+        if every_ms <= 125 {
+            assert!((0.2..=0.37).contains(&longest), "{every_ms} ms: parts of {longest} s");
+        }
+        let lengths = lines(&text, "#EXTINF:");
+        assert!(lengths.len() >= 6, "{text}");
+        for length in lengths {
+            assert!(
+                number(length).round() <= target && number(length) >= 1.9,
+                "{length} s where {target} s is promised"
+            );
+        }
+        let parts: Vec<(f64, bool)> = lines(&text, "#EXT-X-PART:DURATION=")
+            .iter()
+            .map(|line| (number(line), line.contains("INDEPENDENT=YES")))
+            .collect();
+        for (at, (length, _)) in parts.iter().enumerate() {
+            let last = parts.get(at + 1).is_none_or(|(_, independent)| *independent);
+            assert!(*length <= longest, "{every_ms} ms: a part of {length} s where {longest} s is promised");
+            assert!(last || *length >= longest * 0.85, "{every_ms} ms: a part of {length} s of {longest} s");
+        }
+        assert!(text.contains(".0.m4s\",INDEPENDENT=YES"), "{text}");
+    }
+}
+
+#[test]
+fn a_key_frame_that_comes_soon_begins_no_segment_and_closes_no_part() {
+    let mut packager = Packager::new(false, FIRST);
+    play(&mut packager, 1, 0, 10_000, 40, 400);
+    let text = text(&mut packager, false);
+    assert!(lines(&text, "#EXTINF:").iter().all(|length| number(length) == 2.0), "{text}");
+}
+
+#[test]
+fn a_segment_is_its_parts_and_files_have_one_meaning() {
+    let mut packager = Packager::new(true, FIRST);
+    for ms in (0..9_000).step_by(40) {
+        packager.push(&picture(1, ms, ms % 2_000 == 0), tracks);
+        packager.push(&sound(ms), tracks);
+    }
+    let window = &packager.window;
+    let whole = window.whole(FIRST + 1).expect("a complete segment").concat();
+    let mut parts = Vec::new();
+    for part in 0.. {
+        let Some(bytes) = window.part(FIRST + 1, part) else { break };
+        parts.extend_from_slice(&bytes);
+    }
+    assert_eq!(whole, parts);
+    assert_eq!(&whole[4..8], b"moof");
+    let init = window.init(FIRST).expect("of the first run");
+    assert_eq!(&init[4..8], b"ftyp");
+    for name in [&b"avc1"[..], b"mp4a"] {
+        assert!(init.windows(4).any(|four| four == name), "{name:?}");
+    }
+    assert_eq!(window.whole(FIRST + 4), None, "it still grows");
+    assert_eq!((window.part(FIRST, 99), window.init(FIRST + 1), window.whole(7)), (None, None, None));
+}
+
+#[test]
+fn who_may_not_hear_gets_no_sound() {
+    let mut packager = Packager::new(false, FIRST);
+    for ms in (0..5_000).step_by(40) {
+        packager.push(&sound(ms), tracks);
+        packager.push(&picture(1, ms, ms % 2_000 == 0), tracks);
+    }
+    let init = packager.window.init(FIRST).expect("pictures came");
+    assert!(!init.windows(4).any(|four| four == b"mp4a"));
+    let whole = packager.window.whole(FIRST).expect("a segment").concat();
+    assert!(!whole.windows(8).any(|eight| eight == [9; 8]), "a sample of sound");
+}
+
+#[test]
+fn a_camera_that_comes_back_begins_anew_and_is_said_to() {
+    let mut packager = Packager::new(false, FIRST);
+    play(&mut packager, 1, 0, 5_000, 40, 2_000);
+    play(&mut packager, 2, 700_000, 705_000, 40, 2_000);
+    let text = text(&mut packager, false);
+    assert_eq!(lines(&text, "#EXT-X-DISCONTINUITY\n").len() + text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
+    assert_eq!(lines(&text, "#EXT-X-MAP:URI=").len(), 2, "{text}");
+    let before = text.split("#EXT-X-DISCONTINUITY\n").next().expect("a part");
+    assert!(before.ends_with("\n102.m4s\n"), "what was begun is ended: {text}");
+}
+
+#[test]
+fn a_pause_breaks_the_times_and_a_stutter_does_not() {
+    let with_gap = |gap_ms: i64| {
+        let mut packager = Packager::new(false, FIRST);
+        for ms in (0..8_000).step_by(40) {
+            let late = if ms >= 3_000 { gap_ms } else { 0 };
+            packager.push(&picture(1, ms + late, ms % 1_000 == 0), tracks);
+        }
+        text(&mut packager, false).matches("#EXT-X-DISCONTINUITY\n").count()
+    };
+    assert_eq!((with_gap(0), with_gap(400), with_gap(3_000)), (0, 0, 1));
+}
+
+#[test]
+fn without_keys_segments_end_all_the_same() {
+    let mut packager = Packager::new(false, FIRST);
+    play(&mut packager, 1, 0, 30_000, 40, 60_000);
+    let text = text(&mut packager, false);
+    assert_eq!(lines(&text, "#EXT-X-TARGETDURATION:"), ["6"]);
+    assert!(lines(&text, "#EXTINF:").iter().all(|length| number(length) <= 6.4), "{text}");
+    assert_eq!(text.matches("INDEPENDENT=YES").count(), 0, "only the first part of all was, and is not listed");
+}
+
+#[test]
+fn a_delta_leaves_out_what_is_old_and_nothing_else() {
+    let mut packager = Packager::new(false, FIRST);
+    play(&mut packager, 1, 0, 60_300, 40, 2_000);
+    let (all, delta) = (text(&mut packager, false), text(&mut packager, true));
+    let skipped: usize = lines(&delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=")[0].parse().expect("a number");
+    assert!(skipped >= 1);
+    let (all_lengths, delta_lengths) = (lines(&all, "#EXTINF:"), lines(&delta, "#EXTINF:"));
+    assert_eq!(all_lengths.len(), skipped + delta_lengths.len());
+    assert_eq!(lines(&all, "#EXT-X-PART:"), lines(&delta, "#EXT-X-PART:"));
+    assert!(!delta.contains("#EXT-X-MAP"), "it holds for what was left out: {delta}");
+    assert!(delta_lengths.len() >= 6, "within the skip boundary of 12 s nothing is left out");
+}
+
+#[test]
+fn what_is_no_more_listed_can_be_had_for_a_while_and_memory_is_bounded() {
+    let mut packager = Packager::new(false, FIRST);
+    play(&mut packager, 1, 0, 30_000, 40, 2_000);
+    let first: u64 = lines(&text(&mut packager, false), "#EXT-X-MEDIA-SEQUENCE:")[0].parse().expect("a number");
+    assert!(first > FIRST);
+    assert!(packager.window.whole(first - 1).is_some(), "a playlist that lists it is still in use");
+    let held = packager.window.bytes();
+    play(&mut packager, 1, 30_000, 300_000, 40, 2_000);
+    assert!(packager.window.bytes() <= held + held / 4, "{} where {held} were", packager.window.bytes());
+    assert!(packager.window.whole(FIRST).is_none());
+    assert!(packager.window.init(FIRST).is_some(), "it is in use");
+}
+
+#[test]
+fn what_a_directive_names_is_there_or_not_yet_or_never() {
+    let mut packager = Packager::new(false, FIRST);
+    // Segments of 2 s in 8 parts each of 240 ms and one of 80; then 3 parts.
+    play(&mut packager, 1, 0, 2_800, 40, 2_000);
+    let window = &packager.window;
+    assert_eq!(window.next(), (FIRST + 1, 3));
+    for (asked, expected) in [
+        ((FIRST, None), Reached::Yes),
+        ((FIRST + 1, None), Reached::NotYet),
+        ((FIRST + 1, Some(2)), Reached::Yes),
+        ((FIRST + 1, Some(3)), Reached::NotYet),
+        ((FIRST, Some(8)), Reached::Yes),
+        ((FIRST, Some(99)), Reached::Yes),
+        ((FIRST + 2, Some(0)), Reached::NotYet),
+        ((FIRST + 3, None), Reached::Never),
+        ((3, None), Reached::Yes),
+    ] {
+        assert_eq!(window.reached(asked), expected, "{asked:?}");
+    }
+}
+
+#[test]
+fn the_hint_is_always_what_comes_next() {
+    let mut packager = Packager::new(false, FIRST);
+    let mut hinted = None;
+    for ms in (0..20_000).step_by(40) {
+        let grew = packager.push(&picture(1, ms, ms % 1_640 == 0), tracks);
+        if grew && let Some((segment, part)) = hinted {
+            assert!(packager.window.part(segment, part).is_some(), "part {segment}.{part} was hinted at");
+        }
+        hinted = Some(packager.window.next());
+    }
+    let segments: Vec<Option<f64>> =
+        (FIRST..FIRST + 3).map(|number| packager.window.whole(number).map(|bytes| bytes.len() as f64)).collect();
+    assert!(segments.iter().any(Option::is_some));
+}
+
+#[test]
+fn a_segment_counts_its_parts() {
+    let part = |duration_us| super::part::Part { duration_us, independent: false, data: Bytes::from_static(b"abc") };
+    let segment = Segment {
+        number: 1,
+        utc_us: 0,
+        init: 1,
+        discontinuity: false,
+        parts: vec![part(240_000), part(80_000)],
+        complete: true,
+    };
+    assert_eq!((segment.duration_us(), segment.bytes(), segment.data().len()), (320_000, 6, 2));
+}
+
+#[tokio::test]
+async fn players_wait_for_what_comes_and_packaging_ends_with_them() {
+    let hub = Hub::new(HubConfig::default());
+    let key = StreamKey::parse("gate").expect("a good name");
+    let hls = Hls::new(hub.clone(), tokio::runtime::Handle::current());
+    let playlist = Wanted::Playlist(Reload::default());
+    assert_eq!(hls.ask(&key, true, playlist, "").await, Err(Missing::Stream));
+    let mut publisher = hub.publish(&key, tracks().to_vec());
+    let waits = tokio::spawn({
+        let (hls, key) = (hls.clone(), key.clone());
+        async move { hls.ask(&key, true, playlist, "token=a").await }
+    });
+    for ms in (0..2_400).step_by(40) {
+        publisher.push(picture(0, ms, ms % 2_000 == 0));
+        tokio::task::yield_now().await;
+    }
+    assert!(waits.await.expect("no panic").is_ok());
+    // All that was published is packaged before the next request is answered.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let answer = hls.ask(&key, true, playlist, "token=a").await;
+    let Ok(Answer::Playlist { text, target_s: 2, blocking: false }) = answer else { panic!("{answer:?}") };
+    let text = String::from_utf8(text.to_vec()).expect("text");
+    assert!(text.contains(".m4s?token=a\n") && text.contains(".mp4?token=a\""), "{text}");
+    let hint = lines(&text, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")[0];
+    let name = hint.split('?').next().expect("a name");
+    let wanted = super::ask::wanted(name, None).expect("a name of ours");
+    let waits = tokio::spawn({
+        let (hls, key) = (hls.clone(), key.clone());
+        async move { hls.ask(&key, true, wanted, "").await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!waits.is_finished(), "the part is not there yet");
+    for ms in (2_400..3_000).step_by(40) {
+        publisher.push(picture(0, ms, false));
+    }
+    let Ok(Answer::Media(pieces)) = waits.await.expect("no panic") else { panic!("no media") };
+    assert_eq!(&pieces[0][4..8], b"moof");
+    assert_eq!(hls.metrics().streams, 1);
+    assert!(hls.metrics().held_bytes > 0);
+    hls.end_stream(&key);
+    for _ in 0..200 {
+        if hls.metrics().held_bytes == 0 {
+            return;
+        }
+        publisher.push(picture(0, 9_000, false));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{} bytes are held for nobody", hls.metrics().held_bytes);
+}
