@@ -36,7 +36,7 @@ def test_ready_means_that_everything_answers(product: Product) -> None:
     run = product.run
     assert set(run) == {"pids", "addresses"}
     assert set(run["pids"]) == {"media", "api"}
-    assert set(run["addresses"]) == {"api", "rtsp", "webrtc", "hls"}
+    assert set(run["addresses"]) == {"api", "rtsp", "rtmp", "srt", "webrtc", "hls"}
     assert alive(run["pids"]["media"])
     assert [alive(pid) for pid in run["pids"]["api"]] == [True]
     for address in run["addresses"].values():

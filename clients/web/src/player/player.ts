@@ -141,6 +141,10 @@ export function makePlayer(options: PlayerOptions): Player {
     return session === mine ? readCounters(report) : undefined
   }
 
+  function since(current: Counters): PlayerStats {
+    return { ...compare(current, before), way: session?.way ?? 'webrtc' }
+  }
+
   async function sample(): Promise<void> {
     const current = await counters()
     if (current !== undefined) {
@@ -148,7 +152,7 @@ export function makePlayer(options: PlayerOptions): Player {
         lastFrame = now()
         patience = PATIENCE.frames
       }
-      options.onStats?.({ ...compare(current, before), way: session?.way ?? 'webrtc' })
+      options.onStats?.(since(current))
       before = current
     }
     const moving = state.phase === 'playing' && now() - lastFrame < MOVING
@@ -186,7 +190,7 @@ export function makePlayer(options: PlayerOptions): Player {
 
   async function stats(): Promise<PlayerStats | undefined> {
     const current = await counters()
-    return current === undefined ? undefined : compare(current, before)
+    return current === undefined ? undefined : since(current)
   }
 
   function close(leaving = false): void {
