@@ -117,6 +117,8 @@ pub struct Connection {
     receiver: Receiver,
     keys_out: Option<OutKeys>,
     keys_in: Option<Keys>,
+    /// Number of the key of the newest packet.
+    key_in: u8,
     /// The key message that was read last, and our answer.
     last_key_request: Option<(Vec<u8>, Vec<u8>)>,
     round_trip: RoundTrip,
@@ -165,6 +167,7 @@ impl Connection {
             receiver: Receiver::new(first, settings.latency, settings.delivery, now),
             keys_out: None,
             keys_in: None,
+            key_in: 0,
             last_key_request: None,
             round_trip: RoundTrip::new(),
             acks: Acks { number: 0, open: VecDeque::new(), confirmed: first, sent: None, due: None, packets: 0 },
@@ -281,6 +284,9 @@ impl Connection {
             self.stats.undecrypted += 1;
             return;
         };
+        if !data.resent && data.key != std::mem::replace(&mut self.key_in, data.key) {
+            self.stats.key_changes += 1;
+        }
         self.receiver.put(data.seq, time, payload, &mut self.stats);
         self.acks.due.get_or_insert(now + ACK_AFTER);
         self.acks.packets += 1;

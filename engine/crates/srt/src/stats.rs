@@ -21,6 +21,8 @@ pub struct Stats {
     pub dropped_packets: u64,
     /// Could not be decrypted.
     pub undecrypted: u64,
+    /// Packets that came under another key than the one before them.
+    pub key_changes: u64,
     pub rtt: Duration,
     /// As both sides agreed.
     pub latency: Duration,

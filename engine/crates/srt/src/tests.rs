@@ -113,6 +113,8 @@ fn keys_are_renewed_without_a_break() {
     net.pass(ms(500));
     let stats = net.accepted.as_ref().expect("accepted").stats();
     assert_eq!((net.delivered.len(), stats.undecrypted), (2_000, 0));
+    // The first key, and one more for each 300 packets, when the peer has said that it knows it.
+    assert!((5..=7).contains(&stats.key_changes), "{stats:?}");
 }
 
 #[test]
