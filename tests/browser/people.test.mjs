@@ -129,7 +129,7 @@ describe('people', () => {
     await admin.getByRole('link', { name: 'New camera' }).click()
     await admin.getByLabel('Name', { exact: true }).fill('Town hall')
     await admin.getByLabel('City', { exact: true }).selectOption('sp')
-    await admin.getByLabel('Address of the main stream').fill('rtsp://127.0.0.1:1/townhall')
+    await admin.getByLabel('Address of the main stream', { exact: true }).fill('rtsp://127.0.0.1:1/townhall')
     await admin.getByLabel('User name').fill('viewer')
     await admin.getByLabel('Password', { exact: true }).fill('camera secret')
     await keep(admin, 'new-camera')

@@ -229,9 +229,9 @@ function Screen(props: PlaybackProps): JSX.Element {
 
   function onKey(event: KeyboardEvent): void {
     const target = event.target
-    // Not `open()`: the browser tells of a dialog's end only after it is gone.
+    // The browser tells of a dialog's end, and moves the focus out of it, only after it is gone.
     const busy = document.querySelector('dialog[open]') !== null || event.defaultPrevented
-    if (busy || (target instanceof Element && target.closest('input, select, textarea, dialog, header') !== null)) return
+    if (busy || (target instanceof Element && target.closest('input, select, textarea, dialog[open], header') !== null)) return
     const act = actOf(event)
     if (act === undefined) return
     // A button that has the focus keeps the keys that press it.
