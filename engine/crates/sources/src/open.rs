@@ -10,6 +10,7 @@ use crate::arrivals::Second;
 use crate::clock::ServerClock;
 use crate::dial::Dialer;
 use crate::feed::Feed;
+use crate::http;
 use crate::reason::Reason;
 use crate::rtmp;
 use crate::rtsp::Habit;
@@ -68,6 +69,7 @@ pub(crate) async fn open(
             "rtsp" | "rtsps" | "rtsp+http" | "rtsp+https" => {
                 Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>)
             }
+            "http" | "https" => Ok(Box::new(http::open(address, means).await?) as Box<dyn Feed>),
             "rtmp" | "rtmps" => Ok(Box::new(rtmp::open(address, means).await?) as Box<dyn Feed>),
             "srt" => Ok(Box::new(SrtCall::open(address, means).await?) as Box<dyn Feed>),
             "" => Err(Reason::BadUrl { detail: "it names no protocol".into() }),

@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 
-use super::feed::{RtmpFeed, Side, Wire};
+use super::feed::{RtmpFeed, Side};
 use super::protocol::{self, Event, Server};
 use crate::arrivals::{Arrivals, NotTaken};
 use crate::clock::ServerClock;
 use crate::flv::FlvFrames;
+use crate::wire::Wire;
 
 /// Connections that have not been let in yet; more wait in the system's queue.
 const MAX_HALF_OPEN: usize = 256;

@@ -1,20 +1,21 @@
 //! Streams that we pull: the address, the connection, the first words.
 
-use super::feed::{RtmpFeed, Side, Socket, Wire};
+use url::form_urlencoded;
+
+use super::feed::{RtmpFeed, Side};
 use super::protocol::Client;
 use crate::flv::FlvFrames;
 use crate::open::Means;
+use crate::place::Place;
 use crate::reason::Reason;
-use crate::rtsp::Trust;
 use crate::tls;
+use crate::wire::{Socket, Wire};
 
-const PORT: u16 = 1935;
-const TLS_PORT: u16 = 443;
+/// With the usual ports.
+const SCHEMES: &[(&str, u16)] = &[("rtmp", 1935), ("rtmps", 443)];
 
 struct Target {
-    host: String,
-    port: u16,
-    tls: Option<Trust>,
+    place: Place,
     app: String,
     /// The address as far as the application.
     url: String,
@@ -24,44 +25,31 @@ struct Target {
 
 impl Target {
     fn parse(address: &str) -> Result<Self, Reason> {
-        let bad = |detail: String| Reason::BadUrl { detail };
-        let mut url = url::Url::parse(address.trim()).map_err(|error| bad(error.to_string()))?;
-        let trust = Trust::take(&mut url).map_err(|error| bad(error.to_string()))?;
-        let is_tls = url.scheme() == "rtmps";
-        let host = match url.host() {
-            Some(url::Host::Ipv6(ip)) => ip.to_string(),
-            Some(host) => host.to_string(),
-            None => return Err(bad("no host".to_owned())),
-        };
-        let port = url.port().unwrap_or(if is_tls { TLS_PORT } else { PORT });
-        let path = url.path().trim_start_matches('/');
+        let place = Place::parse(address, SCHEMES)?;
+        let (path, query) = place.path.split_once('?').unwrap_or((&place.path, ""));
+        let path = path.trim_start_matches('/');
         let (app, name) = path.split_once('/').unwrap_or((path, ""));
-        let mut query = url.query().map(str::to_owned).unwrap_or_default();
-        if !url.username().is_empty() {
+        let mut query = query.to_owned();
+        if let Some(login) = &place.credentials {
             // As cameras want them: RTMP itself has no such place.
-            let login = format!("user={}&password={}", url.username(), url.password().unwrap_or_default());
+            let login = [("user", &login.name), ("password", &login.password)];
+            let login = form_urlencoded::Serializer::new(String::new()).extend_pairs(login).finish();
             query = if query.is_empty() { login } else { format!("{query}&{login}") };
         }
         let name = if query.is_empty() { name.to_owned() } else { format!("{name}?{query}") };
-        let shown = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        Ok(Self {
-            url: format!("{}://{shown}:{port}/{app}", url.scheme()),
-            app: app.to_owned(),
-            name,
-            host,
-            port,
-            tls: is_tls.then_some(trust),
-        })
+        let url = format!("{}://{}/{app}", place.scheme, place.authority());
+        Ok(Self { url, app: app.to_owned(), name, place })
     }
 }
 
 /// Connects and asks for the stream; whether it comes is told by its feed.
 pub async fn open(address: &str, means: &Means) -> Result<RtmpFeed, Reason> {
     let target = Target::parse(address)?;
-    let socket = means.dialer.connect(&target.host, target.port).await?;
-    let socket: Box<dyn Socket> = match target.tls {
-        Some(trust) => Box::new(tls::shake_hands(socket, &target.host, trust).await?),
-        None => Box::new(socket),
+    let place = &target.place;
+    let socket = means.dialer.connect(&place.host, place.port).await?;
+    let socket: Box<dyn Socket> = match place.tls {
+        true => Box::new(tls::shake_hands(socket, &place.host, place.trust).await?),
+        false => Box::new(socket),
     };
     let client = Client::new(target.app, target.url, target.name, rand::random());
     let wire = Wire { socket, rest: Vec::new() };
@@ -88,8 +76,9 @@ mod tests {
         ];
         for (address, host, port, app, url, name) in table {
             let target = Target::parse(address).expect(address);
-            let Target { host: h, port: p, app: a, url: u, name: n, .. } = &target;
-            assert_eq!((h.as_str(), *p, a.as_str(), u.as_str(), n.as_str()), (host, port, app, url, name));
+            let Target { place, app: a, url: u, name: n } = &target;
+            let found = (place.host.as_str(), place.port, a.as_str(), u.as_str(), n.as_str());
+            assert_eq!(found, (host, port, app, url, name));
         }
         assert!(matches!(Target::parse("rtmp:///x"), Err(Reason::BadUrl { .. })));
     }

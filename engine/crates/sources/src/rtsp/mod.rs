@@ -26,11 +26,12 @@ mod tunnel;
 mod uri;
 mod wire;
 
+pub use auth::{Authenticator, Credentials, Verdict};
 pub use client::{Client, Media, Options, Step, Wanted};
 pub use keepalive::Habit;
 pub use sdp::{Description, MediaLine};
 pub use tunnel::{Opening, Tunnel};
-pub use uri::{Address, Trust};
+pub use uri::{Address, Trust, percent_decode};
 
 /// Why a session cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
