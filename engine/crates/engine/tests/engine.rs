@@ -220,7 +220,7 @@ fn each_failure_has_its_reason() {
         (format!("rtsp://{}/nobody", camera.address), "stream_not_found"),
         (format!("rtsp://{web}/x"), "not_rtsp"),
         ("rtsp://nobody.invalid/x".to_owned(), "dns"),
-        (format!("http://{closed}/x"), "bad_url"),
+        (format!("gopher://{closed}/x"), "bad_url"),
     ];
     for (url, expected) in table {
         let engine = engine();
