@@ -44,14 +44,14 @@ fn served(stream: &[u8], piece: usize) -> Outcome<Event> {
             server.accept();
         }
     });
-    (out, server.unsent, ended)
+    (out, std::mem::take(server.unsent()), ended)
 }
 
 fn pulled(stream: &[u8], piece: usize) -> Outcome<Pulled> {
     let mut client = Client::new("live".into(), "rtmp://camera/live".into(), "main".into(), [7; 32]);
     let mut out = Vec::new();
     let ended = pieces(stream, piece, |input| client.input(input, &mut out).ok());
-    (out, client.unsent, ended)
+    (out, std::mem::take(client.unsent()), ended)
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use vms_media::{AccessUnit, FlvDemuxer, FlvError, FlvItem, FlvKind, Timing, Track, TrackKind};
 
 use crate::clock::{ServerClock, StreamClock};
-use crate::feed::{Item, TimedTrack};
+use crate::feed::{Feed, Item, TimedTrack};
 use crate::reason::Reason;
 
 /// How long a stream's audio is waited for once its video is there: FLV says
@@ -34,11 +35,11 @@ pub struct FlvFrames {
     early: VecDeque<(TrackKind, AccessUnit, Timing)>,
     timed: Vec<TimedTrack>,
     tracks: Vec<Track>,
-    pub queue: VecDeque<Item>,
+    queue: VecDeque<Item>,
 }
 
 impl FlvFrames {
-    pub fn new(clock: Arc<ServerClock>) -> Self {
+    fn new(clock: Arc<ServerClock>) -> Self {
         Self {
             clock,
             demuxer: FlvDemuxer::default(),
@@ -48,15 +49,6 @@ impl FlvFrames {
             tracks: Vec::new(),
             queue: VecDeque::new(),
         }
-    }
-
-    /// Empty until they are settled, which is before the first frame.
-    pub fn tracks(&self) -> &[Track] {
-        &self.tracks
-    }
-
-    pub fn reset_clocks(&mut self) {
-        self.timed.iter_mut().for_each(|track| track.clock.reset());
     }
 
     /// Takes the body of a tag or of an RTMP message.
@@ -117,6 +109,51 @@ impl FlvFrames {
     }
 }
 
+/// A connection that brings FLV.
+pub trait Bringer: Send {
+    /// Gives what came to `frames`; the reason why no more comes.
+    fn poll(&mut self, cx: &mut Context<'_>, frames: &mut FlvFrames) -> Poll<Result<(), Reason>>;
+}
+
+/// The feed of such a connection.
+pub struct FlvFeed<B> {
+    bringer: B,
+    frames: FlvFrames,
+    /// Why no more comes, told once what came before was taken.
+    ended: Option<Reason>,
+}
+
+impl<B: Bringer> FlvFeed<B> {
+    pub fn new(bringer: B, clock: Arc<ServerClock>) -> Self {
+        Self { bringer, frames: FlvFrames::new(clock), ended: None }
+    }
+}
+
+impl<B: Bringer> Feed for FlvFeed<B> {
+    /// Empty until they are settled, which is before the first frame.
+    fn tracks(&self) -> &[Track] {
+        &self.frames.tracks
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Reason>> {
+        loop {
+            if let Some(item) = self.frames.queue.pop_front() {
+                return Poll::Ready(Ok(item));
+            }
+            if let Some(reason) = &self.ended {
+                return Poll::Ready(Err(reason.clone()));
+            }
+            if let Err(reason) = ready!(self.bringer.poll(cx, &mut self.frames)) {
+                self.ended = Some(reason);
+            }
+        }
+    }
+
+    fn reset_clocks(&mut self) {
+        self.frames.timed.iter_mut().for_each(|track| track.clock.reset());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +176,7 @@ mod tests {
         assert_eq!(at(&mut frames, 0, FlvKind::Video, KEY), 0);
         at(&mut frames, 10, FlvKind::Audio, AAC);
         assert_eq!(at(&mut frames, 20, FlvKind::Audio, SOUND), 2, "what waited comes first");
-        let kinds: Vec<_> = frames.tracks().iter().map(|track| (track.id, track.kind)).collect();
+        let kinds: Vec<_> = frames.tracks.iter().map(|track| (track.id, track.kind)).collect();
         assert_eq!(kinds, [(0, TrackKind::Video), (1, TrackKind::Audio)]);
     }
 
@@ -152,7 +189,7 @@ mod tests {
         assert_eq!(at(&mut frames, 320, FlvKind::Video, KEY), 3);
         at(&mut frames, 330, FlvKind::Audio, AAC);
         assert_eq!(at(&mut frames, 340, FlvKind::Audio, SOUND), 3);
-        assert_eq!(frames.tracks().len(), 1);
+        assert_eq!(frames.tracks.len(), 1);
     }
 
     #[test]

@@ -6,12 +6,11 @@ mod response;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
-use vms_media::{FlvReader, Track, base64};
+use vms_media::{FlvReader, base64};
 
 use self::response::{Body, Head};
 use crate::dial::Dialer;
-use crate::feed::{Feed, Item};
-use crate::flv::FlvFrames;
+use crate::flv::{Bringer, FlvFeed, FlvFrames};
 use crate::open::Means;
 use crate::place::Place;
 use crate::reason::Reason;
@@ -29,7 +28,7 @@ impl From<response::Error> for Reason {
 }
 
 /// Asks for the stream, wherever the camera sends us.
-pub async fn open(address: &str, means: &Means) -> Result<HttpFeed, Reason> {
+pub async fn open(address: &str, means: &Means) -> Result<FlvFeed<Answer>, Reason> {
     let mut place = Place::parse(address, &[("http", 80), ("https", 443)])?;
     let mut auth = authenticator(&place, true);
     let (mut redirects, mut carried) = (0, false);
@@ -84,7 +83,7 @@ async fn ask(place: &Place, auth: &mut Authenticator, dialer: &Dialer) -> Result
     }
 }
 
-fn feed(wire: Wire, head: &Head, means: &Means) -> Result<HttpFeed, Reason> {
+fn feed(wire: Wire, head: &Head, means: &Means) -> Result<FlvFeed<Answer>, Reason> {
     let kind = head.get("content-type").unwrap_or_default().to_ascii_lowercase();
     if kind.starts_with("multipart/") || kind.starts_with("image/") {
         return Err(Reason::UnknownCodec { codec: "MOTION JPEG".into() });
@@ -92,74 +91,42 @@ fn feed(wire: Wire, head: &Head, means: &Means) -> Result<HttpFeed, Reason> {
     if kind.starts_with("text/") {
         return Err(Reason::Protocol { detail: format!("it sends {kind} instead of FLV") });
     }
-    let frames = FlvFrames::new(means.clock.clone());
-    Ok(HttpFeed {
-        wire,
-        body: head.body(),
-        flv: Vec::new(),
-        reader: FlvReader::default(),
-        frames,
-        begins: true,
-        ended: None,
-    })
+    let body = Answer { wire, body: head.body(), flv: Vec::new(), reader: FlvReader::default(), begins: true };
+    Ok(FlvFeed::new(body, means.clock.clone()))
 }
 
-pub struct HttpFeed {
+/// The answer that never ends.
+pub struct Answer {
     wire: Wire,
     body: Body,
     /// What is no whole tag yet.
     flv: Vec<u8>,
     reader: FlvReader,
-    frames: FlvFrames,
     /// Nothing was taken yet.
     begins: bool,
-    /// Why no more comes, told once what came before was taken.
-    ended: Option<Reason>,
 }
 
-impl HttpFeed {
+impl Answer {
     /// Makes frames of what came.
-    fn take(&mut self) -> Result<(), Reason> {
+    fn take(&mut self, frames: &mut FlvFrames) -> Result<(), Reason> {
         let used = self.body.decode(&self.wire.rest, &mut self.flv)?;
         self.wire.rest.drain(..used);
         let mut at = 0;
         while let Some(tag) = self.reader.tag(&self.flv[at..])? {
-            self.frames.push(tag.kind, tag.ms, tag.body)?;
+            frames.push(tag.kind, tag.ms, tag.body)?;
             at += tag.used;
         }
         self.flv.drain(..at);
         if self.body.is_over() { Err(Reason::CameraClosed) } else { Ok(()) }
     }
+}
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+impl Bringer for Answer {
+    fn poll(&mut self, cx: &mut Context<'_>, frames: &mut FlvFrames) -> Poll<Result<(), Reason>> {
         // The first bytes may have come with the head.
         if !std::mem::take(&mut self.begins) {
             ready!(self.wire.poll_read(cx)).map_err(|error| Reason::of_connection(&error))?;
         }
-        Poll::Ready(self.take())
-    }
-}
-
-impl Feed for HttpFeed {
-    fn tracks(&self) -> &[Track] {
-        self.frames.tracks()
-    }
-
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Reason>> {
-        loop {
-            if let Some(item) = self.frames.queue.pop_front() {
-                return Poll::Ready(Ok(item));
-            }
-            if let Some(reason) = &self.ended {
-                return Poll::Ready(Err(reason.clone()));
-            }
-            if let Err(reason) = ready!(self.poll(cx)) {
-                self.ended = Some(reason);
-            }
-        }
-    }
-
-    fn reset_clocks(&mut self) {
-        self.frames.reset_clocks();
+        Poll::Ready(self.take(frames))
     }
 }

@@ -6,11 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use vms_access::Ticket;
-use vms_media::Track;
 
 use super::protocol::{self, Client, Event, Pulled, Server};
-use crate::feed::{Feed, Item};
-use crate::flv::FlvFrames;
+use crate::flv::{Bringer, FlvFrames};
 use crate::reason::Reason;
 use crate::wire::Wire;
 
@@ -36,8 +34,8 @@ impl Side {
 
     fn unsent(&mut self) -> &mut Vec<u8> {
         match self {
-            Self::Called { server, .. } => &mut server.unsent,
-            Self::Calling(client) => &mut client.unsent,
+            Self::Called { server, .. } => server.unsent(),
+            Self::Calling(client) => client.unsent(),
         }
     }
 
@@ -87,20 +85,14 @@ impl From<protocol::Error> for Reason {
     }
 }
 
-pub struct RtmpFeed {
-    wire: Wire,
-    side: Side,
-    frames: FlvFrames,
-    /// Why no more comes, told once what came before was taken.
-    ended: Option<Reason>,
+/// A connection of either side.
+pub struct Call {
+    pub wire: Wire,
+    pub side: Side,
 }
 
-impl RtmpFeed {
-    pub fn new(wire: Wire, side: Side, frames: FlvFrames) -> Self {
-        Self { wire, side, frames, ended: None }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+impl Bringer for Call {
+    fn poll(&mut self, cx: &mut Context<'_>, frames: &mut FlvFrames) -> Poll<Result<(), Reason>> {
         if self.side.is_revoked(cx) {
             return Poll::Ready(Err(Reason::Protocol { detail: "its stream key may publish no more".into() }));
         }
@@ -110,34 +102,10 @@ impl RtmpFeed {
             return Poll::Ready(Err(closed(error)));
         }
         ready!(self.wire.poll_read(cx)).map_err(closed)?;
-        if self.side.input(&mut self.wire, &mut self.frames)? {
+        if self.side.input(&mut self.wire, frames)? {
             Poll::Ready(Ok(()))
         } else {
             Poll::Ready(Err(Reason::CameraClosed))
         }
-    }
-}
-
-impl Feed for RtmpFeed {
-    fn tracks(&self) -> &[Track] {
-        self.frames.tracks()
-    }
-
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Reason>> {
-        loop {
-            if let Some(item) = self.frames.queue.pop_front() {
-                return Poll::Ready(Ok(item));
-            }
-            if let Some(reason) = &self.ended {
-                return Poll::Ready(Err(reason.clone()));
-            }
-            if let Err(reason) = ready!(self.poll(cx)) {
-                self.ended = Some(reason);
-            }
-        }
-    }
-
-    fn reset_clocks(&mut self) {
-        self.frames.reset_clocks();
     }
 }

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 
-use super::feed::{RtmpFeed, Side};
+use super::feed::{Call, Side};
 use super::protocol::{self, Event, Server};
 use crate::arrivals::{Arrivals, NotTaken};
 use crate::clock::ServerClock;
-use crate::flv::FlvFrames;
+use crate::flv::FlvFeed;
 use crate::wire::Wire;
 
 /// Connections that have not been let in yet; more wait in the system's queue.
@@ -152,15 +152,15 @@ async fn receive(socket: TcpStream, reception: &Reception) -> Result<(), Refused
         Ok(taken) => taken,
         Err(refused) => {
             server.refuse(refused.words());
-            let told = poll_fn(|cx| wire.poll_write(cx, &mut server.unsent));
+            let told = poll_fn(|cx| wire.poll_write(cx, server.unsent()));
             // Whoever does not read his refusal has hung up.
             let _ = tokio::time::timeout(REFUSE_LIMIT, told).await;
             return Err(refused);
         }
     };
     server.accept();
-    let frames = FlvFrames::new(reception.clock.clone());
-    let feed = RtmpFeed::new(wire, Side::called(server, ticket), frames);
+    let call = Call { wire, side: Side::called(server, ticket) };
+    let feed = FlvFeed::new(call, reception.clock.clone());
     Ok(reception.arrivals.offer(&key, Box::new(feed))?)
 }
 
@@ -175,7 +175,7 @@ async fn wish_of(wire: &mut Wire, server: &mut Server) -> Result<(String, String
                 return Ok((path, query));
             }
         }
-        poll_fn(|cx| wire.poll_write(cx, &mut server.unsent)).await?;
+        poll_fn(|cx| wire.poll_write(cx, server.unsent())).await?;
         poll_fn(|cx| wire.poll_read(cx)).await?;
     }
 }

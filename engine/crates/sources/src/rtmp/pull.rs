@@ -2,9 +2,9 @@
 
 use url::form_urlencoded;
 
-use super::feed::{RtmpFeed, Side};
+use super::feed::{Call, Side};
 use super::protocol::Client;
-use crate::flv::FlvFrames;
+use crate::flv::FlvFeed;
 use crate::open::Means;
 use crate::place::Place;
 use crate::reason::Reason;
@@ -43,7 +43,7 @@ impl Target {
 }
 
 /// Connects and asks for the stream; whether it comes is told by its feed.
-pub async fn open(address: &str, means: &Means) -> Result<RtmpFeed, Reason> {
+pub async fn open(address: &str, means: &Means) -> Result<FlvFeed<Call>, Reason> {
     let target = Target::parse(address)?;
     let place = &target.place;
     let socket = means.dialer.connect(&place.host, place.port).await?;
@@ -52,8 +52,8 @@ pub async fn open(address: &str, means: &Means) -> Result<RtmpFeed, Reason> {
         false => Box::new(socket),
     };
     let client = Client::new(target.app, target.url, target.name, rand::random());
-    let wire = Wire { socket, rest: Vec::new() };
-    Ok(RtmpFeed::new(wire, Side::Calling(client), FlvFrames::new(means.clock.clone())))
+    let call = Call { wire: Wire { socket, rest: Vec::new() }, side: Side::Calling(client) };
+    Ok(FlvFeed::new(call, means.clock.clone()))
 }
 
 #[cfg(test)]

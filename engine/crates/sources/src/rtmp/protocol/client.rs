@@ -3,13 +3,10 @@
 use vms_media::FlvKind;
 
 use super::Error;
-use super::amf0::{self, Value};
-use super::chunk::{ChunkReader, ChunkWriter, Message, kind};
-use super::handshake::Handshake;
+use super::amf0::Value;
+use super::chunk::{Message, kind};
+use super::connection::{Connection, WINDOW, values_of};
 
-const CONTROL: u8 = 2;
-const COMMANDS: u8 = 3;
-const WINDOW: u32 = 2_500_000;
 /// How much may come before the first picture must be shown, milliseconds.
 const BUFFER_MS: u32 = 0;
 
@@ -27,55 +24,36 @@ pub enum Pulled {
 /// One connection, without its socket.
 #[derive(Debug)]
 pub struct Client {
-    handshake: Handshake,
+    connection: Connection,
     connecting: bool,
     app: String,
     /// The address as far as the application, which servers want to hear.
     url: String,
     name: String,
-    reader: ChunkReader,
-    writer: ChunkWriter,
-    window: u32,
-    received: u32,
-    acknowledged: u32,
-    /// What waits to be sent.
-    pub unsent: Vec<u8>,
 }
 
 impl Client {
     pub fn new(app: String, url: String, name: String, random: [u8; 32]) -> Self {
-        let mut unsent = Vec::new();
-        Self {
-            handshake: Handshake::client(random, &mut unsent),
-            connecting: false,
-            app,
-            url,
-            name,
-            reader: ChunkReader::default(),
-            writer: ChunkWriter::default(),
-            window: WINDOW,
-            received: 0,
-            acknowledged: 0,
-            unsent,
-        }
+        Self { connection: Connection::calling(random), connecting: false, app, url, name }
+    }
+
+    /// What waits to be sent.
+    pub fn unsent(&mut self) -> &mut Vec<u8> {
+        &mut self.connection.unsent
     }
 
     /// Takes what came, as far as it is whole; says how much that was.
     pub fn input(&mut self, input: &[u8], out: &mut Vec<Pulled>) -> Result<usize, Error> {
-        let mut used = 0;
-        if !self.handshake.is_done() {
-            used = self.handshake.input(input, [0; 32], &mut self.unsent)?;
-            if !self.handshake.is_done() {
-                return Ok(used);
-            }
+        let (mut used, is_open) = self.connection.shake_hands(input)?;
+        if !is_open {
+            return Ok(used);
         }
         if !self.connecting {
             self.connecting = true;
             self.connect();
         }
-        while let Some((taken, message)) = self.reader.take(&input[used..])? {
+        while let Some((taken, message)) = self.connection.take(&input[used..])? {
             used += taken;
-            self.count(taken);
             if let Some(message) = message {
                 self.message(message, out)?;
             }
@@ -83,34 +61,14 @@ impl Client {
         Ok(used)
     }
 
-    fn count(&mut self, bytes: usize) {
-        self.received = self.received.wrapping_add(bytes as u32);
-        if self.received.wrapping_sub(self.acknowledged) >= self.window {
-            self.acknowledged = self.received;
-            self.put(CONTROL, kind::ACKNOWLEDGEMENT, 0, self.received.to_be_bytes().to_vec());
-        }
-    }
-
     fn message(&mut self, message: Message, out: &mut Vec<Pulled>) -> Result<(), Error> {
-        match message.kind {
-            kind::WINDOW_SIZE => {
-                if let Some(size) = message.body.first_chunk::<4>() {
-                    self.window = u32::from_be_bytes(*size).clamp(1 << 14, WINDOW);
-                }
-            }
-            kind::USER_CONTROL => match message.body[..] {
-                [0, 6, ref time @ ..] if time.len() == 4 => {
-                    self.put(CONTROL, kind::USER_CONTROL, 0, [&[0, 7], time].concat());
-                }
-                // The stream has ended (7.1.7).
-                [0, 1, ..] => out.push(Pulled::End),
-                _ => {}
-            },
-            kind::AUDIO | kind::VIDEO => {
+        match (message.kind, &message.body[..]) {
+            // The stream has ended (7.1.7).
+            (kind::USER_CONTROL, [0, 1, ..]) => out.push(Pulled::End),
+            (kind::AUDIO | kind::VIDEO, _) => {
                 out.push(Pulled::Media { kind: FlvKind::of(message.kind), ms: message.ms, body: message.body });
             }
-            kind::COMMAND => self.command(&amf0::read(&message.body), out)?,
-            kind::COMMAND_AMF3 => self.command(&amf0::read(message.body.get(1..).unwrap_or_default()), out)?,
+            (kind::COMMAND | kind::COMMAND_AMF3, _) => self.command(&values_of(&message), out)?,
             _ => {}
         }
         Ok(())
@@ -153,31 +111,21 @@ impl Client {
             // Enhanced RTMP: what we take beyond the old numbers.
             ("fourCcList".into(), Value::Array(vec![Value::text("hvc1"), Value::text("avc1")])),
         ]);
-        self.command_out(0, &[Value::text("connect"), Value::Number(CONNECT), about]);
+        self.connection.command(0, &[Value::text("connect"), Value::Number(CONNECT), about]);
     }
 
     fn create(&mut self) {
-        self.put(CONTROL, kind::WINDOW_SIZE, 0, WINDOW.to_be_bytes().to_vec());
-        self.command_out(0, &[Value::text("createStream"), Value::Number(CREATE), Value::Null]);
+        self.connection.control(kind::WINDOW_SIZE, &WINDOW.to_be_bytes());
+        self.connection.command(0, &[Value::text("createStream"), Value::Number(CREATE), Value::Null]);
     }
 
     fn play(&mut self, stream: u32) {
         // -2000: the live stream, else the recorded one of this name.
         let name = Value::text(&self.name);
-        self.command_out(
-            stream,
-            &[Value::text("play"), Value::Number(PLAY), Value::Null, name, Value::Number(-2000.0)],
-        );
+        self.connection
+            .command(stream, &[Value::text("play"), Value::Number(PLAY), Value::Null, name, Value::Number(-2000.0)]);
         let length = [&[0, 3][..], &stream.to_be_bytes(), &BUFFER_MS.to_be_bytes()].concat();
-        self.put(CONTROL, kind::USER_CONTROL, 0, length);
-    }
-
-    fn command_out(&mut self, stream: u32, values: &[Value]) {
-        self.put(COMMANDS, kind::COMMAND, stream, amf0::write(values));
-    }
-
-    fn put(&mut self, chunk_stream: u8, kind: u8, stream: u32, body: Vec<u8>) {
-        self.writer.put(&mut self.unsent, chunk_stream, &Message { kind, ms: 0, stream, body });
+        self.connection.control(kind::USER_CONTROL, &length);
     }
 }
 
@@ -190,6 +138,8 @@ fn refused(rest: &[Value]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::amf0;
+    use super::super::chunk::{ChunkReader, ChunkWriter};
     use super::*;
 
     fn answer(client: &mut Client, writer: &mut ChunkWriter, values: &[Value]) -> Result<Vec<Pulled>, Error> {
@@ -200,7 +150,7 @@ mod tests {
     }
 
     fn said(client: &mut Client) -> Vec<String> {
-        let bytes = std::mem::take(&mut client.unsent);
+        let bytes = std::mem::take(client.unsent());
         let (mut reader, mut at, mut names) = (ChunkReader::default(), 0, Vec::new());
         while let Ok(Some((used, message))) = reader.take(&bytes[at..]) {
             at += used;
@@ -213,12 +163,12 @@ mod tests {
     fn connected() -> (Client, ChunkWriter) {
         let url = "rtmp://camera/live".to_owned();
         let mut client = Client::new("live".into(), url, "main".into(), [1; 32]);
-        assert_eq!(client.unsent.len(), 1537);
-        client.unsent.clear();
+        assert_eq!(client.unsent().len(), 1537);
+        client.unsent().clear();
         let mut hello = vec![3];
         hello.extend([0; 2 * 1536]);
         client.input(&hello, &mut Vec::new()).expect("it speaks RTMP");
-        client.unsent.drain(..1536);
+        client.unsent().drain(..1536);
         assert_eq!(said(&mut client), ["connect"]);
         (client, ChunkWriter::default())
     }

@@ -6,6 +6,7 @@
 mod amf0;
 mod chunk;
 mod client;
+mod connection;
 mod handshake;
 mod server;
 

@@ -3,17 +3,12 @@
 use vms_media::FlvKind;
 
 use super::Error;
-use super::amf0::{self, Value};
-use super::chunk::{ChunkReader, ChunkWriter, Message, kind};
-use super::handshake::Handshake;
+use super::amf0::Value;
+use super::chunk::{Message, kind};
+use super::connection::{Connection, WINDOW, values_of};
 
 /// The only message stream that a publisher is given.
 const STREAM: u32 = 1;
-/// Chunk streams of what we send.
-const CONTROL: u8 = 2;
-const COMMANDS: u8 = 3;
-/// How much may be on its way unacknowledged.
-const WINDOW: u32 = 2_500_000;
 /// Paths and keys are short.
 const MAX_NAME: usize = 1024;
 
@@ -45,50 +40,28 @@ enum State {
 /// One connection, without its socket.
 #[derive(Debug)]
 pub struct Server {
-    handshake: Handshake,
-    random: [u8; 32],
-    reader: ChunkReader,
-    writer: ChunkWriter,
+    connection: Connection,
     state: State,
     app: String,
-    /// The peer wants to hear of so many bytes each, and has heard of some.
-    window: u32,
-    received: u32,
-    acknowledged: u32,
-    /// What waits to be sent.
-    pub unsent: Vec<u8>,
 }
 
 impl Server {
     pub fn new(random: [u8; 32]) -> Self {
-        Self {
-            handshake: Handshake::server(),
-            random,
-            reader: ChunkReader::default(),
-            writer: ChunkWriter::default(),
-            state: State::Connecting,
-            app: String::new(),
-            window: WINDOW,
-            received: 0,
-            acknowledged: 0,
-            unsent: Vec::new(),
-        }
+        Self { connection: Connection::called(random), state: State::Connecting, app: String::new() }
+    }
+
+    /// What waits to be sent.
+    pub fn unsent(&mut self) -> &mut Vec<u8> {
+        &mut self.connection.unsent
     }
 
     /// Takes what came, as far as it is whole; says how much that was. It stops
     /// early after an event that wants an answer.
     pub fn input(&mut self, input: &[u8], out: &mut Vec<Event>) -> Result<usize, Error> {
-        let mut used = 0;
-        if !self.handshake.is_done() {
-            used = self.handshake.input(input, self.random, &mut self.unsent)?;
-            if !self.handshake.is_done() {
-                return Ok(used);
-            }
-        }
-        while self.state != State::Asked {
-            let Some((taken, message)) = self.reader.take(&input[used..])? else { break };
+        let (mut used, is_open) = self.connection.shake_hands(input)?;
+        while is_open && self.state != State::Asked {
+            let Some((taken, message)) = self.connection.take(&input[used..])? else { break };
             used += taken;
-            self.count(taken);
             if let Some(message) = message {
                 self.message(message, out)?;
             }
@@ -107,41 +80,15 @@ impl Server {
         self.status("error", "NetStream.Publish.BadName", why);
     }
 
-    fn count(&mut self, bytes: usize) {
-        self.received = self.received.wrapping_add(bytes as u32);
-        if self.received.wrapping_sub(self.acknowledged) >= self.window {
-            self.acknowledged = self.received;
-            self.control(kind::ACKNOWLEDGEMENT, &self.received.to_be_bytes());
-        }
-    }
-
     fn message(&mut self, message: Message, out: &mut Vec<Event>) -> Result<(), Error> {
         match message.kind {
-            kind::WINDOW_SIZE => {
-                if let Some(size) = message.body.first_chunk::<4>() {
-                    self.window = u32::from_be_bytes(*size).clamp(1 << 14, WINDOW);
-                }
-            }
-            kind::USER_CONTROL => self.user_control(&message.body),
             kind::AUDIO | kind::VIDEO if self.state == State::Publishing => {
                 out.push(Event::Media { kind: FlvKind::of(message.kind), ms: message.ms, body: message.body });
             }
-            kind::COMMAND => self.command(&amf0::read(&message.body), out)?,
-            // AMF3 commands begin with the number of their form and go on as AMF0.
-            kind::COMMAND_AMF3 => self.command(&amf0::read(message.body.get(1..).unwrap_or_default()), out)?,
+            kind::COMMAND | kind::COMMAND_AMF3 => self.command(&values_of(&message), out)?,
             _ => {}
         }
         Ok(())
-    }
-
-    /// A ping is answered with its own time (7.1.7).
-    fn user_control(&mut self, body: &[u8]) {
-        if let [0, 6, time @ ..] = body
-            && time.len() == 4
-        {
-            let pong = [&[0, 7], time].concat();
-            self.control(kind::USER_CONTROL, &pong);
-        }
     }
 
     fn command(&mut self, values: &[Value], out: &mut Vec<Event>) -> Result<(), Error> {
@@ -149,18 +96,16 @@ impl Server {
         match name.as_str() {
             "connect" => self.connect(*id, rest.first()),
             "createStream" => {
-                self.command_out(&[
-                    Value::text("_result"),
-                    Value::Number(*id),
-                    Value::Null,
-                    Value::Number(STREAM.into()),
-                ]);
+                self.connection.command(
+                    0,
+                    &[Value::text("_result"), Value::Number(*id), Value::Null, Value::Number(STREAM.into())],
+                );
             }
             "publish" => self.publish(rest.get(1), out)?,
             "play" => return Err(Error::Protocol("it wants to play; streams are played by RTSP, HLS and WebRTC")),
             "deleteStream" | "closeStream" | "FCUnpublish" if self.state == State::Publishing => out.push(Event::End),
             "releaseStream" | "FCPublish" => {
-                self.command_out(&[Value::text("_result"), Value::Number(*id), Value::Null, Value::Null]);
+                self.connection.command(0, &[Value::text("_result"), Value::Number(*id), Value::Null, Value::Null]);
             }
             _ => {}
         }
@@ -170,16 +115,16 @@ impl Server {
     fn connect(&mut self, id: f64, about: Option<&Value>) {
         let app = about.and_then(|about| about.get("app")).and_then(Value::as_text).unwrap_or_default();
         self.app = app.chars().take(MAX_NAME).collect();
-        self.control(kind::WINDOW_SIZE, &WINDOW.to_be_bytes());
+        self.connection.control(kind::WINDOW_SIZE, &WINDOW.to_be_bytes());
         // Its own window should be as large; 2 leaves that to it.
         let bandwidth = [&WINDOW.to_be_bytes()[..], &[2]].concat();
-        self.control(kind::PEER_BANDWIDTH, &bandwidth);
+        self.connection.control(kind::PEER_BANDWIDTH, &bandwidth);
         let about_us = Value::Object(vec![
             ("fmsVer".into(), Value::text("FMS/3,0,1,123")),
             ("capabilities".into(), Value::Number(31.0)),
         ]);
         let done = status("status", "NetConnection.Connect.Success", "connected");
-        self.command_out(&[Value::text("_result"), Value::Number(id), about_us, done]);
+        self.connection.command(0, &[Value::text("_result"), Value::Number(id), about_us, done]);
     }
 
     fn publish(&mut self, name: Option<&Value>, out: &mut Vec<Event>) -> Result<(), Error> {
@@ -197,20 +142,8 @@ impl Server {
     }
 
     fn status(&mut self, level: &str, code: &str, description: &str) {
-        let body =
-            amf0::write(&[Value::text("onStatus"), Value::Number(0.0), Value::Null, status(level, code, description)]);
-        let message = Message { kind: kind::COMMAND, ms: 0, stream: STREAM, body };
-        self.writer.put(&mut self.unsent, COMMANDS, &message);
-    }
-
-    fn command_out(&mut self, values: &[Value]) {
-        let message = Message { kind: kind::COMMAND, ms: 0, stream: 0, body: amf0::write(values) };
-        self.writer.put(&mut self.unsent, COMMANDS, &message);
-    }
-
-    fn control(&mut self, kind: u8, body: &[u8]) {
-        let message = Message { kind, ms: 0, stream: 0, body: body.to_vec() };
-        self.writer.put(&mut self.unsent, CONTROL, &message);
+        let about = status(level, code, description);
+        self.connection.command(STREAM, &[Value::text("onStatus"), Value::Number(0.0), Value::Null, about]);
     }
 }
 
@@ -242,6 +175,9 @@ fn place(app: &str, name: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::amf0;
+    use super::super::chunk::{ChunkReader, ChunkWriter};
+    use super::super::handshake::Handshake;
     use super::*;
 
     #[test]
@@ -273,7 +209,7 @@ mod tests {
             let mut out = Vec::new();
             assert_eq!(server.input(&hello, &mut out), Ok(hello.len()));
             assert_eq!(out, []);
-            server.unsent.clear();
+            server.unsent().clear();
             Self { server, writer: ChunkWriter::default() }
         }
 
@@ -290,7 +226,7 @@ mod tests {
 
         /// The commands that were answered.
         fn heard(&mut self) -> Vec<String> {
-            let bytes = std::mem::take(&mut self.server.unsent);
+            let bytes = std::mem::take(self.server.unsent());
             let (mut reader, mut at, mut names) = (ChunkReader::default(), 0, Vec::new());
             while let Ok(Some((used, message))) = reader.take(&bytes[at..]) {
                 at += used;
@@ -350,10 +286,10 @@ mod tests {
     fn pings_are_answered_and_bytes_acknowledged() {
         let mut peer = Peer::connected();
         peer.say(kind::USER_CONTROL, vec![0, 6, 1, 2, 3, 4]).expect("sound");
-        assert!(peer.server.unsent.windows(6).any(|bytes| bytes == [0, 7, 1, 2, 3, 4]));
-        peer.server.unsent.clear();
+        assert!(peer.server.unsent().windows(6).any(|bytes| bytes == [0, 7, 1, 2, 3, 4]));
+        peer.server.unsent().clear();
         peer.say(kind::WINDOW_SIZE, (1_u32 << 14).to_be_bytes().to_vec()).expect("sound");
         peer.say(kind::VIDEO, vec![0; 1 << 15]).expect("sound");
-        assert!(!peer.server.unsent.is_empty());
+        assert!(!peer.server.unsent().is_empty());
     }
 }
