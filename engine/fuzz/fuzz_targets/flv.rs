@@ -7,8 +7,10 @@
 use libfuzzer_sys::fuzz_target;
 use vms_media::{FlvDemuxer, FlvItem, FlvReader, TrackKind, nals};
 
-/// What comes of a stream that arrives in pieces of these sizes.
-fn items(stream: &[u8], piece: usize) -> Vec<FlvItem> {
+/// What comes of a stream that arrives in pieces of these sizes, each with
+/// whether it is of a codec with NAL units.
+fn items(stream: &[u8], piece: usize) -> Vec<(bool, FlvItem)> {
+    let mut all = Vec::new();
     let (mut reader, mut demuxer, mut out) = (FlvReader::default(), FlvDemuxer::default(), Vec::new());
     let (mut from, mut end) = (0, 0);
     while end < stream.len() {
@@ -18,16 +20,18 @@ fn items(stream: &[u8], piece: usize) -> Vec<FlvItem> {
                 Ok(Some(tag)) => {
                     assert!(tag.used > tag.body.len() && from + tag.used <= end);
                     if demuxer.push(tag.kind, tag.ms, tag.body, &mut out).is_err() {
-                        return out;
+                        return all;
                     }
+                    let has_nals = demuxer.tracks().first().is_some_and(|track| track.codec.has_nals());
+                    all.extend(out.drain(..).map(|item| (has_nals, item)));
                     from += tag.used;
                 }
                 Ok(None) => break,
-                Err(_) => return out,
+                Err(_) => return all,
             }
         }
     }
-    out
+    all
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -37,9 +41,10 @@ fuzz_target!(|data: &[u8]| {
     let whole = items(&stream, stream.len());
     assert_eq!(items(&stream, usize::from(piece) + 1), whole);
     let mut last = None;
-    for item in &whole {
+    for (has_nals, item) in &whole {
         let FlvItem::Unit(TrackKind::Video, unit) = item else { continue };
-        assert!(nals(&unit.data).map(|nal| nal.len() + 4).sum::<usize>() == unit.data.len());
+        assert!(!unit.data.is_empty());
+        assert!(!has_nals || nals(&unit.data).map(|nal| nal.len() + 4).sum::<usize>() == unit.data.len());
         assert!(last < Some(unit.dts), "decode times rise");
         last = Some(unit.dts);
     }

@@ -46,7 +46,8 @@ struct Session {
 impl Session {
     fn new(now: Instant, udp: bool, answers: u8) -> Self {
         let address = Address::parse("rtsp://user:secret@camera:8554/live?x=1").expect("a good address");
-        let options = Options { address, allows_basic: true, user_agent: "fuzz", seed: 7, habit: Habit::default() };
+        let options =
+            Options { address, allows_basic: true, user_agent: "fuzz", seed: 7, habit: Habit::default(), talks: false };
         let client = Client::new(options, now);
         let mut session = Self { client, now, udp, rest: Vec::new(), outcome: Outcome::default() };
         session.outcome.sent.append(session.client.unsent());

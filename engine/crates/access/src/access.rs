@@ -102,6 +102,8 @@ struct Holder {
     /// `None`: it need not be renewed.
     until: Option<Instant>,
     label: String,
+    /// What another who wishes to talk is told.
+    called: String,
     end: Option<End>,
     ended: bool,
 }
@@ -324,6 +326,23 @@ impl Access {
         doors.owned(label, &address).map(|_| ())
     }
 
+    /// Whether whoever shows this stream key opened the session by it.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn owns_by_key(&self, label: &str, proof: Proof<'_>) -> Result<(), Denied> {
+        if self.inner.open {
+            return Ok(());
+        }
+        let Proof::Secret { id, secret } = proof else { return Err(Denied::Missing) };
+        let doors = self.inner.doors.lock();
+        if !doors.rules.stream_keys.iter().any(|rule| rule.id == id && same(&rule.secret, secret)) {
+            return Err(Denied::WrongKey);
+        }
+        let own = |holder: &Holder| holder.label == label && holder.stream_key.as_deref() == Some(id);
+        if !label.is_empty() && doors.holders.values().any(own) { Ok(()) } else { Err(Denied::Foreign("session")) }
+    }
+
     /// Ends all streams that it hits and keeps the addresses that were signed
     /// for them so far from opening new ones. Returns how many ended. One that names nothing hits nothing.
     pub fn revoke(&self, revocation: Revocation, now: Now) -> usize {
@@ -402,12 +421,24 @@ impl Doors {
 
     /// Takes a place for a session; answers the session's number.
     fn seat(&mut self, holder: Holder, limits: Limits) -> Result<u64, Denied> {
+        if holder.kind == Kind::Talk {
+            self.only_talker(&holder.camera)?;
+        }
         if holder.views() {
             self.places.take(&holder.seat, limits)?;
         }
         self.next_id += 1;
         self.holders.insert(self.next_id, holder);
         Ok(self.next_id)
+    }
+
+    /// A camera has one loudspeaker: two who talk are not understood.
+    fn only_talker(&self, camera: &str) -> Result<(), Denied> {
+        let talks = |holder: &&Holder| holder.kind == Kind::Talk && holder.camera == camera;
+        match self.holders.values().find(talks) {
+            Some(holder) => Err(Denied::Talking { who: holder.called.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn city_of(&self, camera: &str) -> &str {
@@ -442,6 +473,7 @@ impl Doors {
         self.judge(&address, now)?;
         let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
         holder.session.clone_from(&address.session);
+        holder.called.clone_from(&address.called);
         holder.until = Some(now.at + LEASE);
         Ok((holder, address.audio(), self.limits_of(&address.city, address.most)))
     }
@@ -491,6 +523,10 @@ impl Doors {
         let rule = self.rules.stream_keys.iter().find(proved).ok_or(Denied::WrongKey)?;
         if !rule.holds(&wish.key.camera, &city, now.utc_s) {
             return Err(if rule.holds_nothing(now.utc_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
+        }
+        if wish.kind == Kind::Talk {
+            // By a signed address alone: who talks is always known.
+            return Err(Denied::Foreign("right"));
         }
         let publishes = wish.kind == Kind::Publish;
         if rule.publish != publishes || wish.kind == Kind::Playback && !self.rules.playback_keys.contains(&rule.id) {
@@ -589,6 +625,7 @@ fn holder(wish: Wish<'_>, city: String, viewer: String) -> Holder {
         stream_key: None,
         until: None,
         label: String::new(),
+        called: String::new(),
         end: None,
         ended: false,
     }

@@ -15,6 +15,7 @@ use crate::rules::PublicKey;
 /// Longer than any that is signed.
 const MAX_BYTES: usize = 2048;
 const MAX_ID_BYTES: usize = 64;
+const MAX_NAME_BYTES: usize = 400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,6 +27,8 @@ pub enum Kind {
     Srt,
     /// Many cameras on one WebSocket.
     Socket,
+    /// Not a viewer: who is heard at the camera.
+    Talk,
     /// Not a viewer: who sends pictures in.
     Publish,
 }
@@ -69,6 +72,10 @@ pub struct Address {
     pub nonce: String,
     #[serde(rename = "m")]
     pub most: u32,
+    /// How who talks may be called towards another who wishes to; empty where
+    /// nobody else may know.
+    #[serde(rename = "d", default)]
+    pub called: String,
 }
 
 impl Address {
@@ -80,6 +87,7 @@ impl Address {
     fn is_sound(&self) -> bool {
         let short = |text: &str| text.len() <= MAX_ID_BYTES;
         self.audio <= 1
+            && self.called.len() <= MAX_NAME_BYTES
             && (16..=MAX_ID_BYTES).contains(&self.nonce.len())
             && !self.viewer.is_empty()
             && [&self.camera, &self.city, &self.viewer, &self.session, &self.node].iter().all(|text| short(text))

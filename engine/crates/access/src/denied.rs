@@ -19,6 +19,9 @@ pub enum Denied {
     WrongKey,
     #[error("the camera has privacy masks and no masked picture is made yet")]
     Dark,
+    /// By whom, where one may know.
+    #[error("somebody talks to this camera already{}{who}", if who.is_empty() { "" } else { ": " })]
+    Talking { who: String },
     #[error("{of} has its limit of {limit} streams open")]
     Limit { of: &'static str, limit: u32 },
 }
@@ -35,6 +38,7 @@ impl Denied {
             Self::Revoked => "address_revoked",
             Self::WrongKey => "stream_key_wrong",
             Self::Dark => "masked_dark",
+            Self::Talking { .. } => "camera_busy_talking",
             Self::Limit { .. } => "limit_reached",
         }
     }
@@ -46,6 +50,7 @@ impl Denied {
             Self::Missing | Self::Invalid(_) | Self::Expired | Self::Used | Self::WrongKey => 401,
             Self::Foreign(_) | Self::Revoked => 403,
             Self::Dark => 503,
+            Self::Talking { .. } => 409,
             Self::Limit { .. } => 429,
         }
     }

@@ -437,3 +437,32 @@ fn a_key_plays_recordings_only_while_it_has_that_right() {
     house.access.apply(rules(), house.at(1));
     assert_eq!(ended.load(Ordering::SeqCst), 1, "the right was taken back");
 }
+
+#[test]
+fn one_talks_to_a_camera_at_a_time_by_an_address_of_its_own() {
+    let house = House::new(rules());
+    let talk = |nonce: &str, camera: &str, called: &str| {
+        let mut changed = payload(nonce);
+        (changed["k"], changed["c"], changed["d"]) = (json!("talk"), json!(camera), json!(called));
+        sign(&changed)
+    };
+    let enter = |camera: &str, kind: Kind, address: &str| {
+        let key = StreamKey::parse(camera).expect("a good name");
+        house.access.enter(Wish { key: &key, kind }, Proof::Address(address), house.at(0))
+    };
+    let kind = Denied::Foreign("kind of stream");
+    assert_eq!(enter("gate", Kind::Talk, &address("1")).err(), Some(kind.clone()), "who watches does not talk");
+    assert_eq!(enter("gate", Kind::Webrtc, &talk("2", "gate", "")).err(), Some(kind), "nor the other way");
+    let ana = enter("gate", Kind::Talk, &talk("3", "gate", "Ana")).expect("nobody talks");
+    let busy = enter("gate", Kind::Talk, &talk("4", "gate", "Bia")).err().expect("she talks");
+    assert_eq!((busy.code(), busy.status()), ("camera_busy_talking", 409));
+    assert_eq!(busy, Denied::Talking { who: "Ana".into() });
+    let _watches = enter("gate", Kind::Webrtc, &address("5")).expect("whoever watches is not in the way");
+    let _other = enter("yard", Kind::Talk, &talk("6", "yard", "")).expect("another camera");
+    drop(ana);
+    assert!(enter("gate", Kind::Talk, &talk("7", "gate", "Bia")).is_ok(), "she has ended");
+    let secret = Proof::Secret { id: "wall", secret: "secret" };
+    let key = StreamKey::parse("gate").expect("a good name");
+    let by_key = house.access.enter(Wish { key: &key, kind: Kind::Talk }, secret, house.at(0));
+    assert_eq!(by_key.err(), Some(Denied::Foreign("right")), "a key is nobody");
+}

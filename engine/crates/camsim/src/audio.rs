@@ -42,6 +42,23 @@ const AAC_TONE: [u8; 71] = [
     0x83, 0x5c, 0xf5, 0xeb, 0x6b, 0xd7, 0xaf, 0xf9, 0x6b, 0xd7, 0xaf, 0x5e, 0xb9, 0x8e,
 ];
 
+const ADTS_SILENCE: [u8; AAC_SILENCE.len() + 3] = in_adts(&AAC_SILENCE);
+const ADTS_TONE: [u8; AAC_TONE.len() + 3] = in_adts(&AAC_TONE);
+
+/// A packet's frame behind the header that it has in files instead of its own:
+/// ISO/IEC 14496-3, 1.A.2.2, of AAC-LC, 48 kHz, mono.
+const fn in_adts<const FROM: usize, const TO: usize>(packet: &[u8; FROM]) -> [u8; TO] {
+    let header = [0xff, 0xf1, 0x4c, 0x40, (TO >> 3) as u8, (TO as u8 & 7) << 5 | 0x1f, 0xfc];
+    let mut out = [0; TO];
+    let mut at = 0;
+    while at < TO {
+        // Seven bytes of header instead of four.
+        out[at] = if at < header.len() { header[at] } else { packet[at - 3] };
+        at += 1;
+    }
+    out
+}
+
 impl Sound {
     #[must_use]
     pub fn payload_type(self) -> u8 {
@@ -98,9 +115,12 @@ impl Sound {
         ((packet as f64 / self.packets_per_second() - frame as f64 / fps) * 1e6) as i64
     }
 
-    /// What sounds in the packet that begins then.
-    pub fn payload(self, utc_us: i64) -> &'static [u8] {
+    /// What sounds in the packet that begins then; `adts` puts the header of
+    /// files on frames of AAC.
+    pub fn payload(self, utc_us: i64, adts: bool) -> &'static [u8] {
         match (self, utc_us.rem_euclid(1_000_000) < BEEP_US) {
+            (Self::Aac, true) if adts => &ADTS_TONE,
+            (Self::Aac, false) if adts => &ADTS_SILENCE,
             (Self::Pcma, true) => &TONE,
             (Self::Pcma, false) => &SILENCE,
             (Self::Aac, true) => &AAC_TONE,
@@ -133,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_beep_begins_each_second() {
-        let payload = |utc_us| Sound::Pcma.payload(utc_us);
+        let payload = |utc_us| Sound::Pcma.payload(utc_us, false);
         assert_eq!(payload(1_791_022_334_000_000)[..8], CYCLE);
         assert_eq!(payload(1_791_022_334_099_999)[..8], CYCLE);
         assert!(payload(1_791_022_334_100_000).iter().all(|sample| *sample == 0xd5));
-        assert_eq!(Sound::Aac.payload(1_791_022_334_000_000), AAC_TONE);
-        assert_eq!(Sound::Aac.payload(1_791_022_334_100_000), AAC_SILENCE);
+        assert_eq!(Sound::Aac.payload(1_791_022_334_000_000, false), AAC_TONE);
+        assert_eq!(Sound::Aac.payload(1_791_022_334_100_000, false), AAC_SILENCE);
     }
 }

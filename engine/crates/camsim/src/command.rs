@@ -1,6 +1,7 @@
 //! Faults by command, in RTSP's own words: SET_PARAMETER with the body
 //! `fault: stall` puts one on, `fault: none` takes it back, GET_PARAMETER with
-//! the body `fault` asks (RFC 2326 sections 10.8 and 10.9).
+//! the body `fault` asks (RFC 2326 sections 10.8 and 10.9). `heard` asks what a
+//! camera has heard.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -18,6 +19,8 @@ pub const MEDIA_TYPE: &str = "text/parameters";
 #[derive(Debug)]
 pub enum Command {
     Tell,
+    /// What a camera has heard.
+    TellHeard,
     /// No fault means healthy again.
     Set(Result<Option<Fault>, FarmError>),
 }
@@ -27,7 +30,11 @@ impl Command {
     pub fn read(request: &Request<Vec<u8>>) -> Option<Self> {
         let body = std::str::from_utf8(request.body()).ok()?;
         match request.method() {
-            Method::GetParameter => body.lines().any(|line| line.trim() == "fault").then_some(Self::Tell),
+            Method::GetParameter => body.lines().find_map(|line| match line.trim() {
+                "fault" => Some(Self::Tell),
+                "heard" => Some(Self::TellHeard),
+                _ => None,
+            }),
             Method::SetParameter => {
                 let pairs = body.lines().filter_map(|line| line.split_once(':'));
                 let (_, value) = pairs.into_iter().find(|(name, _)| name.trim() == "fault")?;

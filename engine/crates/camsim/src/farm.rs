@@ -16,6 +16,7 @@ use crate::fault::{Fault, Faults};
 use crate::pacer::Pacer;
 use crate::scene::Scene;
 use crate::server::{Server, bind_udp};
+use crate::talk::{Ears, Heard};
 
 /// What clients have done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) struct Counters {
 pub struct Farm {
     address: SocketAddr,
     faults: Arc<Faults>,
+    ears: Arc<Ears>,
     counters: Arc<Counters>,
     stop: CancellationToken,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -72,23 +74,24 @@ impl Farm {
             listen(wanted).map_err(|source| FarmError::Listen { address: wanted.to_string(), source })?;
         let address = listener.local_addr().map_err(FarmError::Thread)?;
         let faults = Faults::new(config.cameras);
+        let ears = Ears::new(config.cameras);
         let counters = Arc::<Counters>::default();
         let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(FarmError::Thread)?;
-        let parts = (Arc::clone(&faults), Arc::clone(&counters), stop.clone());
+        let parts = (Arc::clone(&faults), Arc::clone(&ears), Arc::clone(&counters), stop.clone());
         let serve = move || {
-            let (faults, counters, stop) = parts;
+            let (faults, ears, counters, stop) = parts;
             let local = LocalSet::new();
             runtime.block_on(local.run_until(async move {
                 let pacer = Rc::new(Pacer::new(config.cameras, &main, &sub, Arc::clone(&faults)));
-                let server = Server::new(config, pacer, faults, counters, stop);
+                let server = Server::new(config, pacer, (faults, ears), counters, stop);
                 if let Err(error) = server.run(listener, udp).await {
                     tracing::error!(%error, "camera farm ended");
                 }
             }));
         };
         let thread = std::thread::Builder::new().name("camsim".to_owned()).spawn(serve).map_err(FarmError::Thread)?;
-        Ok(Self { address, faults, counters, stop, thread: Mutex::new(Some(thread)) })
+        Ok(Self { address, faults, ears, counters, stop, thread: Mutex::new(Some(thread)) })
     }
 
     #[must_use]
@@ -114,6 +117,12 @@ impl Farm {
     pub fn set_fault(&self, camera: usize, fault: Option<Fault>) -> Result<(), FarmError> {
         self.faults.set(self.faults.streams_of(camera)?, fault);
         Ok(())
+    }
+
+    /// What a camera (from 1) has heard by its back channel.
+    #[must_use]
+    pub fn heard(&self, camera: usize) -> Heard {
+        camera.checked_sub(1).and_then(|camera| self.ears.of(camera)).unwrap_or_default()
     }
 
     #[must_use]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::FarmError;
 use crate::spoil::{BadAnswer, BadPayload};
+use crate::talk::BadTalk;
 
 /// A fault, on a camera until it is taken back, or on one connection by
 /// `?fault=KIND[:VALUE]` in its address.
@@ -44,6 +45,9 @@ pub enum Fault {
     BadAnswer { form: BadAnswer },
     /// One of the forms of packets that cameras are known for.
     BadPayload { form: BadPayload },
+    /// One of the forms of back channels that cameras are known for; who does
+    /// not ask for it meets nothing.
+    BadTalk { form: BadTalk },
     /// The camera's clock stands so much later, RTP and RTCP alike.
     ClockJump { seconds: f64 },
     /// The video is described but only audio comes.
@@ -120,6 +124,7 @@ impl Fault {
                 | Self::SetsOnlyInSdp
                 | Self::BadSdp { .. }
                 | Self::BadAnswer { .. }
+                | Self::BadPayload { form: BadPayload::Adts }
                 | Self::AudioOnly
                 | Self::NotRtsp
         )
@@ -151,6 +156,7 @@ impl FromStr for Fault {
             ("clock_jump", _) => Self::ClockJump { seconds: number(60.0)? },
             ("bad_sdp", _) => Self::BadSdp { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
             ("bad_answer", _) => Self::BadAnswer { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
+            ("bad_talk", _) => Self::BadTalk { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
             ("bad_payload", _) => Self::BadPayload { form: serde_json::from_value(value.into()).map_err(|_| bad())? },
             ("no_parameter_sets", "at_all") => Self::NoParameterSets { in_band: false },
             ("no_parameter_sets", "") => Self::NoParameterSets { in_band: true },
@@ -184,6 +190,7 @@ impl fmt::Display for Fault {
             Self::SetsOnlyInSdp => f.write_str("sets_only_in_sdp"),
             Self::BadSdp { form } => write!(f, "bad_sdp:{form}"),
             Self::BadAnswer { form } => write!(f, "bad_answer:{form}"),
+            Self::BadTalk { form } => write!(f, "bad_talk:{form}"),
             Self::BadPayload { form } => write!(f, "bad_payload:{form}"),
             Self::ClockJump { seconds } => write!(f, "clock_jump:{seconds}"),
             Self::AudioOnly => f.write_str("audio_only"),
@@ -263,6 +270,7 @@ mod tests {
             (r#"{"kind":"bad_sdp","form":"stray_fmtp"}"#, "bad_sdp:stray_fmtp"),
             (r#"{"kind":"bad_answer","form":"one_channel"}"#, "bad_answer:one_channel"),
             (r#"{"kind":"bad_payload","form":"annex_b"}"#, "bad_payload:annex_b"),
+            (r#"{"kind":"bad_talk","form":"second_track"}"#, "bad_talk:second_track"),
             (r#"{"kind":"clock_jump","seconds":-5}"#, "clock_jump:-5"),
             (r#"{"kind":"audio_only"}"#, "audio_only"),
             (r#"{"kind":"not_rtsp"}"#, "not_rtsp"),

@@ -7,7 +7,7 @@ use vms_media::{Codec, annexb, nals};
 
 use crate::fault::Fault;
 use crate::scene::{Scene, SceneFrame};
-use crate::spoil;
+use crate::spoil::{self, BadPayload};
 
 /// A packet on its way out.
 #[derive(Clone, Debug)]
@@ -38,11 +38,17 @@ pub fn packets(
     rng: &mut impl Rng,
 ) -> Vec<(u16, Outgoing)> {
     let data = frame.with_sei(&scene.codec, sei);
+    // What is done to NAL units leaves codecs without them as they are.
+    let has_nals = scene.codec.has_nals();
     let mut packets: Vec<Outgoing> = match fault {
+        _ if !has_nals => scene.payloads(&data).into_iter().map(Outgoing::new).collect(),
         Fault::NoParameterSets { in_band: false } | Fault::SetsOnlyInSdp => {
             scene.payloads(&without_sets(&scene.codec, &data)).into_iter().map(Outgoing::new).collect()
         }
         Fault::BigPackets => big_packets(&scene.codec, &data),
+        Fault::BadPayload { form: BadPayload::ScalingLists } => {
+            scene.payloads(&spoil::with_scaling_lists(&scene.codec, &data)).into_iter().map(Outgoing::new).collect()
+        }
         Fault::BadPayload { form } => {
             let healthy = scene.payloads(&data).into_iter().map(Outgoing::new).collect();
             spoil::packets(*form, &scene.codec, &data, healthy)
@@ -55,6 +61,7 @@ pub fn packets(
                 packet.lost = rng.random_range(0.0..100.0) < *percent;
             }
         }
+        Fault::LyingMarker | Fault::EndlessFrame if !has_nals => {}
         Fault::LyingMarker => lie(&scene.codec, &mut packets),
         Fault::EndlessFrame => never_end(&scene.codec, &mut packets),
         Fault::ForeignPackets => {

@@ -1,12 +1,14 @@
-//! A scene: an Annex B file cut into frames and packets, once for all cameras.
+//! A scene: a file of Annex B, or of IVF for codecs without NAL units, cut into
+//! frames and packets, once for all cameras.
 
 use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
+use vms_media::ivf::Ivf;
 use vms_media::nal::{Kind, kind};
 use vms_media::{
-    Codec, InterleavedHeader, ParameterSets, access_units, annexb, interleaved, nals, packetise, utc_sei_h264,
-    utc_sei_h265,
+    Codec, InterleavedHeader, ParameterSets, WholePictures, access_units, annexb, interleaved, nals, packetise,
+    utc_sei_h264, utc_sei_h265,
 };
 
 use crate::FarmError;
@@ -103,16 +105,26 @@ impl SceneFrame {
         }
     }
 
+    /// A frame without NAL units, to which nothing is added.
+    fn whole(codec: &Codec, key: bool, data: Bytes) -> Self {
+        Self { key, head: Packets::default(), body: Packets::new(codec, &data, true), data }
+    }
+
     /// Appends the frame as a healthy camera sends it: parameter sets, the
     /// time as SEI, the picture.
     pub fn write(&self, sei: &Bytes, out: &mut Vec<u8>, stamp: Stamp, seq: &mut u16) {
         self.head.write(out, stamp, seq);
-        put_packet(out, stamp, seq, VIDEO_TYPE, false, sei);
+        if !sei.is_empty() {
+            put_packet(out, stamp, seq, VIDEO_TYPE, false, sei);
+        }
         self.body.write(out, stamp, seq);
     }
 
     /// The frame with our SEI in front of the picture, as access unit.
     pub fn with_sei(&self, codec: &Codec, sei: &[u8]) -> Bytes {
+        if !codec.has_nals() {
+            return self.data.clone();
+        }
         let mut out = BytesMut::with_capacity(self.data.len() + sei.len() + 4);
         let mut put = false;
         for nal in nals(&self.data) {
@@ -143,6 +155,10 @@ impl Scene {
     pub fn load(path: &Path, fps: f32) -> Result<Self, FarmError> {
         let stream = std::fs::read(path).map_err(|source| FarmError::Read { path: path.to_owned(), source })?;
         let codec = match path.extension().and_then(|e| e.to_str()) {
+            Some("ivf") => {
+                let scene = Self::of_ivf(&stream.into(), fps);
+                return scene.map_err(|problem| FarmError::Scene { path: path.to_owned(), problem });
+            }
             Some("h265" | "hevc" | "265") => Codec::H265,
             _ => Codec::H264,
         };
@@ -167,9 +183,25 @@ impl Scene {
         Ok(Self { codec, fps: f64::from(fps), frames, sets })
     }
 
-    /// The SEI NAL unit that tells the time.
+    fn of_ivf(file: &Bytes, fps: f32) -> Result<Self, &'static str> {
+        let stream = Ivf::read(file).ok_or("it is no IVF file of a codec that is known")?;
+        let mut pictures = WholePictures::new(stream.codec.clone(), "");
+        let mut frames = Vec::with_capacity(stream.frames.len());
+        for (_, data) in &stream.frames {
+            let picture = pictures.take(data.to_vec()).map_err(|_| "it does not begin with a key frame")?;
+            frames.push(SceneFrame::whole(&stream.codec, picture.key, picture.data));
+        }
+        if frames.is_empty() {
+            return Err("no picture in it");
+        }
+        let sets = pictures.parameter_sets().clone();
+        Ok(Self { codec: stream.codec, fps: f64::from(fps), frames, sets })
+    }
+
+    /// The SEI NAL unit that tells the time; empty for a codec that has none.
     pub fn sei(&self, utc_us: i64) -> Bytes {
         Bytes::from(match self.codec {
+            _ if !self.codec.has_nals() => Vec::new(),
             Codec::H265 => utc_sei_h265(utc_us),
             _ => utc_sei_h264(utc_us),
         })
@@ -201,6 +233,14 @@ mod tests {
         assert_eq!(Scene::new(Codec::H264, &[], 25.0).unwrap_err(), "no picture in it");
         assert_eq!(Scene::new(Codec::H264, &STREAM[18..], 25.0).unwrap_err(), "it does not begin with a key frame");
         assert!(Scene::new(Codec::H264, &STREAM[12..], 25.0).is_err());
+        let ivf = |name: &str| format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+        for (name, codec) in [("camera.av1.ivf", Codec::Av1), ("camera.mjpeg.ivf", Codec::Jpeg)] {
+            let scene = Scene::load(Path::new(&ivf(name)), 25.0).unwrap();
+            assert_eq!((&scene.codec, scene.frames.len(), scene.sei(7).len()), (&codec, 12, 0));
+            assert!(scene.frames[0].key && scene.sets.complete(&codec));
+            assert!(!scene.payloads(&scene.frames[0].data).is_empty());
+        }
+        assert!(Scene::of_ivf(&Bytes::from_static(b"DKIF"), 25.0).is_err());
     }
 
     #[test]

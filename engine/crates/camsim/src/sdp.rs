@@ -7,15 +7,24 @@ use vms_media::{Codec, ParameterSets, base64};
 use crate::audio::Sound;
 use crate::fault::{BadSdp, Fault};
 use crate::scene::{Scene, VIDEO_TYPE};
+use crate::spoil::{BadAnswer, BadPayload};
 
-/// True where the description has an audio track; `audio` says whether the
-/// camera has sound when it is healthy.
-pub fn has_audio(audio: bool, fault: Option<&Fault>) -> bool {
-    audio || matches!(fault, Some(Fault::AudioOnly | Fault::BadSdp { form: BadSdp::NoVideo }))
+/// The sound that is described; `audio` says whether the camera has `sound`
+/// when it is healthy.
+pub fn sound((audio, sound): (bool, Sound), fault: Option<&Fault>) -> Option<Sound> {
+    match fault {
+        Some(Fault::BadPayload { form: BadPayload::Adts }) => Some(Sound::Aac),
+        Some(
+            Fault::AudioOnly
+            | Fault::BadSdp { form: BadSdp::NoVideo }
+            | Fault::BadAnswer { form: BadAnswer::RefusedAudio },
+        ) => Some(sound),
+        _ => audio.then_some(sound),
+    }
 }
 
 /// The SDP of a stream; lines end as RFC 8866 wants them.
-pub fn describe(scene: &Scene, address: IpAddr, (audio, sound): (bool, Sound), fault: Option<&Fault>) -> String {
+pub fn describe(scene: &Scene, address: IpAddr, sound: Option<Sound>, fault: Option<&Fault>) -> String {
     let form = match fault {
         Some(Fault::BadSdp { form }) => Some(*form),
         _ => None,
@@ -31,7 +40,7 @@ pub fn describe(scene: &Scene, address: IpAddr, (audio, sound): (bool, Sound), f
     if form != Some(BadSdp::NoVideo) {
         sdp.push_str(&video(scene, fault, form));
     }
-    if has_audio(audio, fault) {
+    if let Some(sound) = sound {
         sdp.push_str(sound.sdp());
         sdp.push_str("a=control:trackID=1\r\n");
     }
@@ -63,10 +72,14 @@ fn head(address: IpAddr, form: Option<BadSdp>) -> String {
 fn video(scene: &Scene, fault: Option<&Fault>, form: Option<BadSdp>) -> String {
     let name = if form == Some(BadSdp::UnknownCodec) { "X-SMART" } else { scene.codec.rtpmap() };
     let blank = if form == Some(BadSdp::Junk) { " " } else { "" };
-    let fmtp = match (fault, form) {
-        (Some(Fault::NoParameterSets { .. }), _) if scene.codec == Codec::H264 => "packetization-mode=1".to_owned(),
-        (Some(Fault::NoParameterSets { .. }), _) | (_, Some(BadSdp::Junk)) => String::new(),
-        (_, Some(BadSdp::AnnexBSets)) => annexb_fmtp(&scene.codec, &scene.sets),
+    // Sets that are spoilt in band must be read there.
+    let has_no_sets =
+        matches!(fault, Some(Fault::NoParameterSets { .. } | Fault::BadPayload { form: BadPayload::ScalingLists }));
+    let fmtp = match form {
+        _ if has_no_sets && scene.codec == Codec::H264 => "packetization-mode=1".to_owned(),
+        _ if has_no_sets => String::new(),
+        Some(BadSdp::Junk) => String::new(),
+        Some(BadSdp::AnnexBSets) => annexb_fmtp(&scene.codec, &scene.sets),
         _ => scene.sets.fmtp(&scene.codec),
     };
     let fmtp = format!("a=fmtp:{VIDEO_TYPE} {fmtp}\r\n");

@@ -1,6 +1,6 @@
 //! The RTSP server: requests in, answers out, sessions onto the pacer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use rtsp_types::{Message, Method, ParseError, Request};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
+use crate::audio::Sound;
 use crate::auth;
 use crate::command::{self, Command};
 use crate::config::FarmConfig;
@@ -21,6 +22,7 @@ use crate::pacer::Pacer;
 use crate::sdp;
 use crate::session::{Connection, Session, Transport};
 use crate::spoil::{self, BadAnswer};
+use crate::talk::{self, BadTalk, Ears};
 
 /// No request is longer.
 const MAX_REQUEST: usize = 64 << 10;
@@ -29,6 +31,7 @@ pub struct Server {
     config: FarmConfig,
     pacer: Rc<Pacer>,
     faults: Arc<Faults>,
+    ears: Arc<Ears>,
     counters: Arc<Counters>,
     stop: CancellationToken,
 }
@@ -135,11 +138,16 @@ impl Server {
     pub fn new(
         config: FarmConfig,
         pacer: Rc<Pacer>,
-        faults: Arc<Faults>,
+        (faults, ears): (Arc<Faults>, Arc<Ears>),
         counters: Arc<Counters>,
         stop: CancellationToken,
     ) -> Rc<Self> {
-        Rc::new(Self { config, pacer, faults, counters, stop })
+        Rc::new(Self { config, pacer, faults, ears, counters, stop })
+    }
+
+    /// What a camera sounds like with a fault.
+    fn sound(&self, fault: Option<&Fault>) -> Option<Sound> {
+        sdp::sound((self.config.audio, self.config.sound), fault)
     }
 
     /// Serves until the farm is stopped.
@@ -182,6 +190,17 @@ struct Client {
     session_id: String,
     /// The stream that is set up, with its session.
     session: RefCell<Option<(usize, Rc<Session>)>>,
+    talk: Cell<Option<Talker>>,
+}
+
+/// Who is set up to talk.
+#[derive(Clone, Copy)]
+struct Talker {
+    /// From 0.
+    camera: usize,
+    channel: u8,
+    plays: bool,
+    hangs_up: bool,
 }
 
 impl Client {
@@ -200,6 +219,7 @@ impl Client {
             nonce: format!("{:016x}", rand::random::<u64>()),
             session_id: format!("{:08X}", rand::random::<u32>()),
             session: RefCell::default(),
+            talk: Cell::default(),
         }
     }
 
@@ -256,7 +276,13 @@ impl Client {
                     }
                     consumed
                 }
-                // Receiver reports and answers to nothing.
+                Ok((Message::Data(data), consumed)) => {
+                    if !self.hear(data.channel_id(), data.as_slice()) {
+                        return false;
+                    }
+                    consumed
+                }
+                // Answers to nothing.
                 Ok((_, consumed)) => consumed,
                 Err(ParseError::Incomplete(_)) if buffer.len() < MAX_REQUEST => return true,
                 Err(_) => {
@@ -266,6 +292,15 @@ impl Client {
             };
             buffer.advance(consumed);
         }
+    }
+
+    /// Takes what came on a channel; false where the camera hangs up at it.
+    fn hear(&self, channel: u8, packet: &[u8]) -> bool {
+        let Some(talker) = self.talk.get().filter(|talker| talker.plays && talker.channel == channel) else {
+            return true;
+        };
+        self.server.ears.hear(talker.camera, packet);
+        !talker.hangs_up
     }
 
     fn answer(&self, request: &Request<Vec<u8>>) -> bool {
@@ -321,6 +356,10 @@ impl Client {
                 answer = answer.header("Content-Type", command::MEDIA_TYPE);
                 answer.body = command::tell(&self.server.faults, streams);
             }
+            Command::TellHeard => {
+                answer = answer.header("Content-Type", command::MEDIA_TYPE);
+                answer.body = self.server.ears.tell(streams.start / 2);
+            }
             Command::Set(Ok(fault)) => self.server.faults.set(streams, fault.clone()),
             Command::Set(Err(error)) => {
                 tracing::debug!(%error, "command refused");
@@ -351,7 +390,7 @@ impl Client {
             Method::Options => Answer::new("200 OK")
                 .header("Public", "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"),
             Method::Describe => match target {
-                Some(target) => self.describe(uri, &target, fault),
+                Some(target) => self.describe(request, uri, &target, fault),
                 None => Answer::new("404 Not Found"),
             },
             Method::Setup => match target {
@@ -371,20 +410,34 @@ impl Client {
         Answer::new(status).header("Session", &id)
     }
 
-    fn describe(&self, uri: &str, target: &Target, fault: Option<&Fault>) -> Answer {
+    fn describe(&self, request: &Request<Vec<u8>>, uri: &str, target: &Target, fault: Option<&Fault>) -> Answer {
+        let talks = wants_to_talk(request);
+        if talks && bad_talk(fault) == Some(BadTalk::Unsupported) {
+            return Answer::new("551 Option not supported").header("Unsupported", talk::FEATURE);
+        }
         let scene = self.server.pacer.scene(target.index());
         let mut answer = Answer::new("200 OK")
             .header("Content-Base", &format!("{}/", uri.trim_end_matches('/')))
             .header("Content-Type", "application/sdp");
-        answer.body =
-            sdp::describe(scene, self.local.ip(), (self.server.config.audio, self.server.config.sound), fault);
+        answer.body = sdp::describe(scene, self.local.ip(), self.server.sound(fault), fault);
+        if talks {
+            answer.body.push_str(&talk::describe(target.camera, bad_talk(fault)));
+        }
         answer
     }
 
     fn set_up(&self, request: &Request<Vec<u8>>, target: &Target, fault: Option<&Fault>) -> Answer {
         let track = target.track.unwrap_or(0);
-        if track > usize::from(sdp::has_audio(self.server.config.audio, fault)) {
+        if talk::is_track(track) && wants_to_talk(request) {
+            return self.set_up_talk(request, target.camera, track, bad_talk(fault));
+        }
+        let sound = self.server.sound(fault);
+        if track > usize::from(sound.is_some()) {
             return Answer::new("404 Not Found");
+        }
+        let of_audio = track == 1;
+        if of_audio && fault == Some(&Fault::BadAnswer { form: BadAnswer::RefusedAudio }) {
+            return Answer::new("400 Bad Request");
         }
         let wanted = header(request, &headers::TRANSPORT).unwrap_or_default();
         // The channels count on from here.
@@ -399,10 +452,23 @@ impl Client {
             let session = Session::new(connection, target.fault.clone(), fault.cloned(), seed);
             (target.index(), session)
         });
-        let Some(ssrc) = session.set_up((track == 1).then_some(self.server.config.sound), transport) else {
+        let Some(ssrc) = session.set_up(sound.filter(|_| of_audio), transport) else {
             return Answer::new("461 Unsupported Transport");
         };
         self.in_session("200 OK").header("Transport", &format!("{echo};ssrc={ssrc:08X}"))
+    }
+
+    fn set_up_talk(&self, request: &Request<Vec<u8>>, camera: usize, track: usize, form: Option<BadTalk>) -> Answer {
+        if let Some(refusal) = talk::refusal(track, form) {
+            return Answer::new(refusal);
+        }
+        let wanted = header(request, &headers::TRANSPORT).unwrap_or_default();
+        let Some((Transport::Tcp { channel }, echo)) = self.transport(wanted, track, 0) else {
+            return Answer::new("461 Unsupported Transport");
+        };
+        let hangs_up = form == Some(BadTalk::HangsUp);
+        self.talk.set(Some(Talker { camera, channel, plays: false, hangs_up }));
+        self.in_session("200 OK").header("Transport", &echo)
     }
 
     /// The first way of the client's list that is served here, and how it is
@@ -443,7 +509,12 @@ impl Client {
     }
 
     fn play(&self) -> Answer {
+        let talker = self.talk.get();
+        self.talk.set(talker.map(|talker| Talker { plays: true, ..talker }));
         let session = self.session.borrow();
+        if session.is_none() && talker.is_some() {
+            return self.in_session("200 OK");
+        }
         let Some((index, session)) = session.as_ref() else {
             return Answer::new("455 Method Not Valid in This State");
         };
@@ -461,10 +532,22 @@ impl Client {
 
     fn tear_down(&self) -> Answer {
         self.end_session();
+        self.talk.set(None);
         self.server.counters.teardowns.fetch_add(1, Ordering::Relaxed);
         let mut answer = self.in_session("200 OK");
         answer.close = true;
         answer
+    }
+}
+
+fn wants_to_talk(request: &Request<Vec<u8>>) -> bool {
+    header(request, &headers::REQUIRE).is_some_and(|wanted| wanted.split(',').any(|one| one.trim() == talk::FEATURE))
+}
+
+fn bad_talk(fault: Option<&Fault>) -> Option<BadTalk> {
+    match fault {
+        Some(Fault::BadTalk { form }) => Some(*form),
+        _ => None,
     }
 }
 

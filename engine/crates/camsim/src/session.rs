@@ -16,6 +16,7 @@ use crate::audio::Sound;
 use crate::fault::Fault;
 use crate::mangle;
 use crate::scene::{Scene, SceneFrame, Stamp, VIDEO_TYPE, put_packet};
+use crate::spoil::BadPayload;
 
 /// What a client may leave unread before frames are dropped.
 const MAX_BACKLOG: usize = 4 << 20;
@@ -338,10 +339,11 @@ impl Session {
         report(track, tick, jump_s, out);
         let begin = stamp(track, 0, tick.scene, jump_s);
         let sound = track.sound;
+        let adts = fault == Some(&Fault::BadPayload { form: BadPayload::Adts });
         for packet in sound.packets_of(tick.number, tick.scene.fps) {
             let timestamp = begin.timestamp.wrapping_add((packet * sound.samples()) as u32);
             let utc_us = tick.utc_us + sound.after_frame_us(packet, tick.number, tick.scene.fps);
-            let payload = sound.payload(utc_us);
+            let payload = sound.payload(utc_us, adts);
             put_packet(out, Stamp { timestamp, ..begin }, &mut track.seq, sound.payload_type(), false, payload);
             count(track, payload.len());
         }

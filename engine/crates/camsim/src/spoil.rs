@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use rtsp_types::Method;
 use serde::{Deserialize, Serialize};
 use vms_media::nal::{Kind, kind};
-use vms_media::{Codec, nals};
+use vms_media::{Codec, annexb, nals};
 
 use crate::mangle::Outgoing;
 
@@ -44,6 +44,11 @@ pub enum BadAnswer {
     WantsUserAgent,
     /// By UDP, no ports of its own are named.
     NoServerPort,
+    /// Where a password is asked for: lists of challenges, Basic before and
+    /// behind Digest, and none but Digest is taken.
+    Challenges,
+    /// An audio track is described, and its SETUP refused.
+    RefusedAudio,
 }
 
 /// Forms of bad payloads.
@@ -62,6 +67,12 @@ pub enum BadPayload {
     NoMarker,
     /// Parameter sets a tick before their picture.
     SplitTimes,
+    /// The last fragment of a picture has the marker and no end bit.
+    NoEnd,
+    /// H.264's sequence sets with scaling lists, in band alone.
+    ScalingLists,
+    /// Sound of AAC, each frame with the header that it has in files.
+    Adts,
 }
 
 impl fmt::Display for BadAnswer {
@@ -99,6 +110,7 @@ pub fn answer(form: BadAnswer, method: &Method, text: String) -> Option<String> 
         BadAnswer::RtpInfo if *method == Method::Play => head(&text, "RTP-Info: url=trackID=0;seq=;rtptime=-1;"),
         BadAnswer::StrayBytes if *method == Method::Play => text + "\r\n\r\n\u{1}stray $ bytes\r\n",
         BadAnswer::NoServerPort => without_server_port(&text),
+        BadAnswer::Challenges => among_weaker_challenges(&text),
         _ => text,
     };
     Some(spoilt)
@@ -119,6 +131,16 @@ fn blank(text: &str) -> String {
     format!("{}\r\n\r\n{body}", lines.collect::<Vec<_>>().join("\r\n"))
 }
 
+/// Puts Basic before Digest in one list, and behind it in a header of its own.
+fn among_weaker_challenges(text: &str) -> String {
+    const BASIC: &str = r#"Basic realm="camera""#;
+    let lines = text.split("\r\n").map(|line| match line.strip_prefix("WWW-Authenticate: ") {
+        Some(digest) => format!("WWW-Authenticate: {BASIC}, {digest}\r\nWWW-Authenticate: {BASIC}"),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
 fn without_server_port(text: &str) -> String {
     let Some(from) = text.find(";server_port=") else { return text.to_owned() };
     let to = text[from + 1..].find([';', '\r']).map_or(text.len(), |at| from + 1 + at);
@@ -129,22 +151,20 @@ fn without_server_port(text: &str) -> String {
 pub fn packets(form: BadPayload, codec: &Codec, data: &Bytes, healthy: Vec<Outgoing>) -> Vec<Outgoing> {
     let mut packets = match form {
         BadPayload::AnnexB => fragments(codec, &with_start_codes(data), form),
-        BadPayload::BothEnds | BadPayload::ChangingKind | BadPayload::EmptyFragments => {
+        BadPayload::BothEnds | BadPayload::ChangingKind | BadPayload::EmptyFragments | BadPayload::NoEnd => {
             nals(data).flat_map(|nal| fragments(codec, nal, form)).collect()
         }
-        BadPayload::NoMarker | BadPayload::SplitTimes => healthy,
+        BadPayload::NoMarker | BadPayload::SplitTimes | BadPayload::ScalingLists | BadPayload::Adts => healthy,
     };
     for packet in &mut packets {
-        packet.marker &= form != BadPayload::NoMarker;
         let is_set = matches!(kind(codec, &packet.payload), Kind::Vps | Kind::Sps | Kind::Pps);
         packet.early = form == BadPayload::SplitTimes && is_set;
     }
-    let ends = matches!(
-        form,
-        BadPayload::AnnexB | BadPayload::BothEnds | BadPayload::ChangingKind | BadPayload::EmptyFragments
-    );
-    if let Some(last) = packets.last_mut().filter(|_| ends) {
-        last.marker = true;
+    if let Some(last) = packets.last_mut() {
+        last.marker = form != BadPayload::NoMarker;
+        if form == BadPayload::NoEnd {
+            last.payload = without_end(codec, &last.payload);
+        }
     }
     packets
 }
@@ -152,6 +172,30 @@ pub fn packets(form: BadPayload, codec: &Codec, data: &Bytes, healthy: Vec<Outgo
 /// All units of a frame as one, start codes between them.
 fn with_start_codes(data: &Bytes) -> Vec<u8> {
     nals(data).collect::<Vec<_>>().join(&[0, 0, 0, 1][..])
+}
+
+/// Eight scaling lists of nothing but 16, by which pictures decode as without
+/// any (ITU-T H.264, 7.3.2.1.1.1): whole bytes, so that what follows keeps its
+/// place in its own.
+const FLAT_LISTS: [u8; 25] = [
+    0x84, 0x3f, 0xff, 0x90, 0x87, 0xff, 0xf2, 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x08, 0x7f, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+];
+
+/// Puts scaling lists in sequence sets of High profile with 4:2:0 and eight
+/// bits, whose fifth byte ends with the flag that says whether there are any.
+pub fn with_scaling_lists(codec: &Codec, data: &Bytes) -> Bytes {
+    let mut out = BytesMut::with_capacity(data.len() + FLAT_LISTS.len());
+    for nal in nals(data) {
+        match nal {
+            [head, 100, constraints, level, 0xac, rest @ ..] if kind(codec, nal) == Kind::Sps => {
+                let told = [&[*head, 100, *constraints, *level, 0xad], &FLAT_LISTS[..], rest].concat();
+                annexb::put_nal(&mut out, &told);
+            }
+            _ => annexb::put_nal(&mut out, nal),
+        }
+    }
+    out.freeze()
 }
 
 /// A unit in fragments (RFC 6184, 5.8; RFC 7798, 4.4.3).
@@ -188,6 +232,14 @@ fn fragments(codec: &Codec, nal: &[u8], form: BadPayload) -> Vec<Outgoing> {
     packets
 }
 
+/// Takes the end bit off a fragment.
+fn without_end(codec: &Codec, fragment: &[u8]) -> Bytes {
+    let mut bytes = fragment.to_vec();
+    let at = if *codec == Codec::H265 { 2 } else { 1 };
+    bytes[at] &= !0x40;
+    bytes.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +260,10 @@ mod tests {
         assert!(!spoilt(BadAnswer::ChangingSession, SETUP).contains("Session: AB;"));
         let udp = "Transport: RTP/AVP;client_port=4-5;server_port=6-7;ssrc=1\r\n\r\n";
         assert_eq!(spoilt(BadAnswer::NoServerPort, udp), "Transport: RTP/AVP;client_port=4-5;ssrc=1\r\n\r\n");
+        let asked = "RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\"\r\n\r\n";
+        let listed = "WWW-Authenticate: Basic realm=\"camera\", Digest realm=\"r\"\r\n\
+                      WWW-Authenticate: Basic realm=\"camera\"\r\n\r\n";
+        assert!(spoilt(BadAnswer::Challenges, asked).ends_with(listed));
         let described = "RTSP/1.0 200 OK\r\nContent-Base: rtsp://h/x/\r\nContent-Type: application/sdp\r\n\r\n";
         assert!(spoilt(BadAnswer::BareBase, described).contains("Content-Base: h/x/\r\n"));
         assert!(spoilt(BadAnswer::DoubledBase, described).contains("Content-Base: rtsp://rtsp://h/x/\r\n"));
@@ -227,6 +283,7 @@ mod tests {
         assert_eq!(heads(BadPayload::ChangingKind), [(0x85, 1_002), (0x01, 1_002), (0x41, 502)]);
         let empty = [(0x85, 1_002), (0x05, 2), (0x05, 1_002), (0x05, 2), (0x45, 502)];
         assert_eq!(heads(BadPayload::EmptyFragments), empty);
+        assert_eq!(without_end(&Codec::H264, &[0x7c, 0x45, 9])[..], [0x7c, 0x05, 9]);
         let small = fragments(&Codec::H264, &nal[..100], BadPayload::BothEnds);
         assert_eq!((small.len(), small[0].payload[1]), (1, 0xc5));
     }

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Client, PATIENCE, Packet, config, udp_pair};
 use vms_camsim::{Farm, FarmConfig, Sound};
+use vms_media::{Codec, Depacketiser, RtpPacket};
 
 fn farm_with_audio() -> Farm {
     Farm::start(FarmConfig { audio: true, ..config(1) }).expect("a farm")
@@ -34,6 +35,29 @@ fn aac_has_one_frame_a_packet_and_a_beep_each_second() {
     let beeps = packets.iter().filter(|packet| packet.payload().len() > 20).count();
     // 100 ms of 1.28 s: five frames of 21 ms, or less where it is cut off.
     assert!((1..=10).contains(&beeps), "{beeps} packets of beep");
+}
+
+#[test]
+fn adts_is_around_the_same_frames_of_any_camera() {
+    let farm = Farm::start(config(1)).expect("a farm");
+    let mut client = Client::connect(&format!("{}?fault=bad_payload:adts", farm.url(1, false)));
+    let description = client.describe();
+    let fmtp = description.lines().find_map(|line| line.strip_prefix("a=fmtp:97 ")).expect("AAC is described");
+    client.set_up(1, "RTP/AVP/TCP;unicast;interleaved=2-3");
+    let url = client.url.clone();
+    client.request("PLAY", &url, "");
+    let mut depacketiser = Depacketiser::new(&Codec::Aac, 48_000, 1, fmtp).expect("a known codec");
+    let (mut frames, mut drops) = (Vec::new(), Vec::new());
+    while frames.len() < 60 {
+        let packet = client.packet().expect("the camera goes on");
+        if packet.channel == 2 {
+            let (timestamp, payload) = (i64::from(packet.timestamp()), packet.payload());
+            assert_eq!(payload[..4], [0xff, 0xf1, 0x4c, 0x40], "AAC-LC, 48 kHz, mono");
+            depacketiser.push(RtpPacket { timestamp, marker: true, loss: 0, payload }, &mut frames, &mut drops);
+        }
+    }
+    assert_eq!(drops, []);
+    assert!(frames.iter().any(|frame| frame.data[..] == [0x01, 0x18, 0x20, 0x07]), "silence is among them");
 }
 
 /// What a sender report says: microseconds of UTC, and the RTP time then.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Assembler, Client, Packet, config, farm, udp_pair};
-use vms_camsim::{BadSdp, Farm, FarmError, Fault};
+use vms_camsim::{BadSdp, Farm, FarmConfig, FarmError, Fault};
 use vms_media::{Codec, DropReason, ParameterSets, find_utc};
 
 fn faulty(fault: &str) -> (Farm, Client) {
@@ -168,6 +168,37 @@ fn audio_only_sends_audio_though_video_is_described() {
         assert!(last.is_none_or(|last: u32| packet.timestamp() == last.wrapping_add(160)));
         last = Some(packet.timestamp());
     }
+}
+
+#[test]
+fn refused_audio_is_described_and_not_given() {
+    let (_farm, mut client) = faulty("bad_answer:refused_audio");
+    assert!(client.describe().contains("m=audio"));
+    let uri = format!("{}/trackID=1", client.url);
+    assert_eq!(client.request("SETUP", &uri, "Transport: RTP/AVP/TCP;interleaved=2-3\r\n").status, 400);
+    client.video(10);
+}
+
+#[test]
+fn lists_of_challenges_offer_what_is_not_taken() {
+    let user = Some(("u".to_owned(), "p".to_owned()));
+    let farm = Farm::start(FarmConfig { user, ..config(1) }).unwrap();
+    let url = format!("{}?fault=bad_answer:challenges", farm.url(1, false));
+    let mut client = Client::connect(&url);
+    let refused = client.request("DESCRIBE", &url, "");
+    assert_eq!((refused.status, refused.headers["www-authenticate"].as_str()), (401, "Basic realm=\"camera\""));
+    assert_eq!(client.request("DESCRIBE", &url, "Authorization: Basic dTpw\r\n").status, 401);
+}
+
+#[test]
+fn scaling_lists_are_read_in_band_alone() {
+    let (_farm, mut client) = faulty("bad_payload:scaling_lists");
+    assert!(!client.describe().contains("sprop"));
+    let set = client.video(100).into_iter().find(|packet| packet.payload()[0] & 0x1f == 7).expect("a sequence set");
+    let mut sets = ParameterSets::default();
+    sets.update(&Codec::H264, &bytes::Bytes::copy_from_slice(set.payload()));
+    let info = sets.info(&Codec::H264).expect("a set that can be read");
+    assert_eq!((set.payload()[4] & 1, info.width, info.height, info.fps), (1, 160, 120, Some(25.0)));
 }
 
 #[test]

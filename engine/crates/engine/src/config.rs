@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use vms_access::{Limits, PublicKey, Revocation, Rules, StreamKeyRule};
 use vms_hub::{StreamName, is_camera_id};
-use vms_recording::{CallError, CallKind, CameraWish, Keep, RecordingConfig, StreamRecord};
+use vms_recording::{CallError, CallKind, CameraWish, Keep, Mode, RecordingConfig, StreamRecord};
 use vms_sources::{Network, Transport};
 
 /// The kinds of failure that the steering side knows.
@@ -68,6 +68,9 @@ pub struct EngineConfig {
     pub backoff_ms: [u64; 2],
     #[serde(default = "default_no_video")]
     pub no_video_ms: u64,
+    /// How long a stream on demand stays open without viewers.
+    #[serde(default = "default_linger")]
+    pub linger_ms: u64,
     #[serde(default)]
     pub ring: RingSection,
     /// Worker threads of sources and RTSP readers; 0 = one a core, at most 4.
@@ -77,9 +80,15 @@ pub struct EngineConfig {
     /// metadata services of clouds, which are never dialled.
     #[serde(default)]
     pub allowed_networks: Option<Vec<Network>>,
+    /// Where the files of `file:` lie; unset: such addresses are refused.
+    #[serde(default)]
+    pub media_dir: Option<PathBuf>,
     /// Where workers that decode ask for frames; unset: they get none.
     #[serde(default)]
     pub frames_socket: Option<PathBuf>,
+    /// Streams whose pictures are transcoded at once, at most; 0: none.
+    #[serde(default)]
+    pub max_transcodes: usize,
     /// Absent: nothing is recorded, no volume is opened.
     #[serde(default)]
     pub recording: Option<RecordingConfig>,
@@ -114,6 +123,9 @@ pub struct TlsSection {
     pub hls: bool,
     /// Browsers are told to come by TLS alone from now on.
     pub strict_transport: bool,
+    /// HTTP/3 beside it.
+    #[serde(default)]
+    pub http3: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -165,6 +177,10 @@ impl Default for RingSection {
 
 fn default_back_off() -> [u64; 2] {
     [1_000, 30_000]
+}
+
+fn default_linger() -> u64 {
+    10_000
 }
 
 fn default_no_video() -> u64 {
@@ -248,6 +264,12 @@ pub struct Camera {
 }
 
 impl Camera {
+    /// Whether a stream is recorded now, or is to be when something happens.
+    #[must_use]
+    pub fn is_recorded(&self, stream: StreamName) -> bool {
+        self.record.get(&stream).is_some_and(|record| record.mode != Mode::Off)
+    }
+
     /// Its share of recording; streams that it does not have are left out.
     #[must_use]
     pub fn recording(&self) -> CameraWish {
@@ -280,6 +302,20 @@ pub struct StreamWish {
     pub backup: Option<String>,
     #[serde(default)]
     pub transport: Option<Transport>,
+    /// Opened for viewers alone; unset: where it is another node's.
+    #[serde(default)]
+    pub on_demand: Option<bool>,
+    /// `srt://` addresses that it is brought to; they may hold passphrases.
+    #[serde(default)]
+    pub push: Vec<String>,
+}
+
+impl StreamWish {
+    /// Whether it is closed while nobody views it.
+    #[must_use]
+    pub fn is_on_demand(&self) -> bool {
+        self.on_demand.unwrap_or_else(|| self.url.starts_with("node:"))
+    }
 }
 
 impl std::fmt::Debug for StreamWish {
@@ -306,9 +342,29 @@ impl DesiredState {
                     format!("camera {}: a stream that waits for a publisher has no second address", camera.id);
                 return Err(Error::new(Kind::Invalid, message));
             }
+            if camera.streams.values().any(|stream| stream.is_on_demand() && waits(stream)) {
+                let message = format!("camera {}: who calls us is not called on demand", camera.id);
+                return Err(Error::new(Kind::Invalid, message));
+            }
+            if camera.streams.values().flat_map(|stream| &stream.push).any(|target| !target.starts_with("srt://")) {
+                let message = format!("camera {}: a stream is brought to srt:// addresses alone", camera.id);
+                return Err(Error::new(Kind::Invalid, message));
+            }
             camera.recording().check().map_err(|message| Error::new(Kind::Invalid, message))?;
         }
         Ok(state)
+    }
+
+    /// Where cameras that speak RTSP and are switched on may be talked to: at
+    /// their main stream, else at what there is.
+    #[must_use]
+    pub fn talk_addresses(&self) -> BTreeMap<String, String> {
+        let speaks_rtsp = |stream: &&StreamWish| stream.url.starts_with("rtsp");
+        let cameras = self.cameras.iter().filter(|camera| camera.enabled);
+        // Main comes first in the order of names.
+        cameras
+            .filter_map(|camera| Some((camera.id.clone(), camera.streams.values().find(speaks_rtsp)?.url.clone())))
+            .collect()
     }
 
     /// What decides who may open which of the cameras' streams.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,28 +11,30 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use vms_access::{Access, Now, Revocation};
-use vms_front::{Front, FrontConfig, FrontError, Media, Tls, TlsConfig, TlsFiles};
+use vms_front::{Crowds, Front, FrontConfig, FrontError, Media, Tls, TlsConfig, TlsFiles};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_recording::io::RealDisk;
 use vms_recording::{Means, Recording, StartError};
+use vms_sinks::choice::Pictures;
 use vms_sinks::hls::Hls;
-use vms_sinks::rtsp::{Handshake, RtspServer, Secured};
+use vms_sinks::rtsp::RtspServer;
 use vms_sinks::socket::Sockets;
-use vms_sinks::sound::Sounds;
-use vms_sinks::srt::{SrtConfig, SrtMeans, SrtServer};
-use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
+use vms_sinks::srt::{PushMeans, SrtConfig, SrtMeans, SrtServer};
+use vms_sinks::transcode::{Kind as Made, Transcodes};
+use vms_sinks::webrtc::{Publishing, WebRtc, WebRtcConfig};
 use vms_sources::{
-    Arrivals, BackOff, Dialer, Policy, Reception, RtmpServer, ServerClock, Shared, Source, SourceConfig, SourceStatus,
-    State, StateChange, Timeouts,
+    Arrivals, BackOff, Dialer, Handshake, Policy, Reception, RtmpServer, Secured, ServerClock, Shared, Source,
+    SourceConfig, SourceStatus, State, StateChange, Talks, Timeouts,
 };
 
 use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
 use crate::journal::Journal;
 use crate::metrics::{Figures, text};
 use crate::process::ProcessMeter;
+use crate::pushes::Pushes;
 use crate::recordings::Recordings;
 use crate::replay::Replay;
-use crate::report::StreamReport;
+use crate::report::{StreamReport, TranscodeReport};
 
 /// From dialling to the answer to PLAY.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -79,10 +82,13 @@ struct Inner {
     webrtc: WebRtc,
     hls: Hls,
     sockets: Sockets,
-    sounds: Sounds,
+    transcodes: Transcodes,
     rtsp: RtspServer,
     rtmp: Option<RtmpServer>,
     srt: Option<SrtServer>,
+    crowds: Crowds,
+    pushes: Pushes,
+    talks: Talks,
     slots: Mutex<BTreeMap<String, (StreamKey, Slot)>>,
     generation: Mutex<u64>,
     process: ProcessMeter,
@@ -114,38 +120,48 @@ impl Engine {
             process_bytes: config.ring.process_bytes,
         });
         let access = Access::new(config.front.open);
+        let handshake = {
+            let _inside = runtime.enter();
+            handshake(config)?
+        };
         let rtsp = {
             let _inside = runtime.enter();
-            RtspServer::start_with(config.rtsp.bind, hub.clone(), access.clone(), handshake(config)?)
+            RtspServer::start_with(config.rtsp.bind, hub.clone(), access.clone(), handshake.clone())
                 .map_err(cannot_bind("RTSP", config.rtsp.bind))?
         };
-        let sounds = Sounds::new(hub.clone());
+        let transcodes = Transcodes::new(hub.clone(), config.max_transcodes);
+        let (clock, arrivals) = (Arc::new(ServerClock::default()), Arrivals::default());
         let webrtc_config = WebRtcConfig {
             bind: config.webrtc.udp_bind.clone(),
-            sounds: Some(sounds.clone()),
+            transcodes: Some(transcodes.clone()),
+            publishing: Some(Publishing { arrivals: arrivals.clone(), clock: clock.clone() }),
             ..WebRtcConfig::default()
         };
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
-            .map_err(cannot_bind("WebRTC (UDP)", format!("{:?}", config.webrtc.udp_bind)))?;
+            .map_err(cannot_bind("WebRTC (UDP and TCP)", format!("{:?}", config.webrtc.udp_bind)))?;
         if let Some(path) = &config.frames_socket {
             let _inside = runtime.enter();
-            vms_sinks::frames::listen(path, hub.clone(), sounds.clone())
+            vms_sinks::frames::listen(path, hub.clone(), transcodes.clone())
                 .map_err(cannot_bind("frames for workers", path.display()))?;
         }
         let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
         let journal = Arc::new(journal);
-        let clock = Arc::new(ServerClock::default());
         let recording = start_recording(config, &hub, &clock, &journal)?;
-        let hls = Hls::new(hub.clone(), runtime.handle().clone());
-        let sockets = Sockets::new(hub.clone(), access.clone());
+        let pictures = Pictures::new(hub.clone(), Some(transcodes.clone()));
+        let hls = Hls::new(pictures.clone(), runtime.handle().clone());
+        let sockets = Sockets::new(pictures, access.clone());
         let recordings = Recordings::of(recording.as_ref(), &hub)?;
-        let sources = shared(config, hub, clock, journal.clone(), recording.clone());
+        let sources = shared(config, hub, (clock, arrivals), journal.clone(), recording.clone());
         let rtmp = {
             let _inside = runtime.enter();
-            start_rtmp(config, &access, &sources)?
+            start_rtmp(config, &access, &sources, handshake)?
         };
         let srt = start_srt(config, &access, &sources)?;
+        let pushes = Pushes::new(PushMeans { dialer: sources.dialer.clone(), back_off: sources.back_off });
+        let talks = Talks::new(sources.dialer.clone(), OPEN_LIMIT, runtime.handle().clone());
         let inner = Arc::new(Inner {
+            pushes,
+            talks,
             recordings,
             sources,
             recording,
@@ -154,10 +170,11 @@ impl Engine {
             webrtc: webrtc.clone(),
             hls,
             sockets,
-            sounds,
+            transcodes,
             rtsp,
             rtmp,
             srt,
+            crowds: Crowds::new(config.front.behind_proxy),
             slots: Mutex::default(),
             generation: Mutex::new(0),
             process: ProcessMeter::default(),
@@ -206,6 +223,8 @@ impl Engine {
             recording.apply(desired.cameras.iter().map(Camera::recording).collect());
         }
         let applied = self.inner.apply(desired, runtime);
+        self.inner.pushes.apply(desired, &self.inner.sources.hub);
+        self.inner.talks.apply(desired.talk_addresses());
         *generation = desired.generation;
         Ok(applied)
     }
@@ -234,6 +253,7 @@ impl Engine {
     /// Ends every session, then every listener and thread.
     pub fn stop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
+        self.inner.pushes.stop();
         let slots = std::mem::take(&mut *self.inner.slots.lock());
         let ends = slots.into_values().filter_map(|(_, slot)| match slot {
             Slot::Running(source) => Some(runtime.spawn(source.stop())),
@@ -242,6 +262,7 @@ impl Engine {
         let ends: Vec<_> = ends.collect();
         runtime.block_on(async {
             let all = async {
+                self.inner.talks.stop().await;
                 for end in ends {
                     // A panic has been reported by its own hook.
                     let _ = end.await;
@@ -271,7 +292,7 @@ impl Drop for Engine {
     }
 }
 
-/// TLS for players of RTSP, wherever there is a pair of files.
+/// TLS for players of RTSP and publishers of RTMP, wherever there is a pair of files.
 fn handshake(config: &EngineConfig) -> Result<Option<Handshake>, Error> {
     let Some(section) = &config.front.tls else { return Ok(None) };
     let files = TlsFiles { certificate: section.certificate.clone(), key: section.key.clone() };
@@ -309,10 +330,15 @@ fn start_recording(
 }
 
 /// The port of publishers by RTMP, on the current runtime.
-fn start_rtmp(config: &EngineConfig, access: &Access, sources: &Shared) -> Result<Option<RtmpServer>, Error> {
+fn start_rtmp(
+    config: &EngineConfig,
+    access: &Access,
+    sources: &Shared,
+    handshake: Option<Handshake>,
+) -> Result<Option<RtmpServer>, Error> {
     let Some(rtmp) = &config.rtmp else { return Ok(None) };
-    let reception =
-        Reception { access: access.clone(), arrivals: sources.arrivals.clone(), clock: sources.clock.clone() };
+    let (access, arrivals, clock) = (access.clone(), sources.arrivals.clone(), sources.clock.clone());
+    let reception = Reception { access, arrivals, clock, handshake };
     RtmpServer::start(rtmp.bind, reception).map(Some).map_err(cannot_bind("RTMP", rtmp.bind))
 }
 
@@ -333,7 +359,7 @@ fn start_srt(config: &EngineConfig, access: &Access, sources: &Shared) -> Result
 fn shared(
     config: &EngineConfig,
     hub: Hub,
-    clock: Arc<ServerClock>,
+    (clock, arrivals): (Arc<ServerClock>, Arrivals),
     journal: Arc<Journal>,
     recording: Option<Arc<Recording>>,
 ) -> Shared {
@@ -342,12 +368,14 @@ fn shared(
         hub,
         clock,
         dialer: Dialer::new(policy),
-        arrivals: Arrivals::default(),
+        arrivals,
         timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
         back_off: BackOff {
             min: Duration::from_millis(config.backoff_ms[0]),
             max: Duration::from_millis(config.backoff_ms[1]),
         },
+        linger: Duration::from_millis(config.linger_ms),
+        media_dir: config.media_dir.clone(),
         listener: Arc::new(move |change| {
             journal.add(&change);
             if let Some(recording) = &recording {
@@ -379,6 +407,7 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
             players: tls.players,
             hls: tls.hls,
             strict_transport: tls.strict_transport,
+            http3: tls.http3,
         }),
         behind_proxy: config.front.behind_proxy,
     };
@@ -394,7 +423,9 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         sockets: inner.sockets.clone(),
         access: inner.access.clone(),
         metrics,
+        crowds: inner.crowds.clone(),
         recordings: inner.recordings.for_players(),
+        talks: inner.talks.clone(),
     };
     Front::start(front, media).map_err(|error| match error {
         FrontError::Tls(error) => Error::new(Kind::Invalid, error.to_string()),
@@ -412,6 +443,7 @@ impl Inner {
             if let Some((key, slot)) = slots.remove(&name) {
                 end(slot, runtime);
                 self.webrtc.end_stream(&key);
+                self.webrtc.end_stream(&Made::Picture.derived(&key));
                 if let Some(srt) = &self.srt {
                     srt.end_stream(&key);
                 }
@@ -460,13 +492,17 @@ impl Inner {
     }
 
     fn streams(&self) -> Vec<StreamReport> {
+        let transcodes = self.transcodes.reports();
         let slots = self.slots.lock();
         let report = |(key, slot): &(StreamKey, Slot)| {
+            let transcode = transcodes.iter().find(|made| made.kind == Made::Picture && made.key == *key);
             let status = match slot {
                 Slot::Running(source) => source.status(),
                 Slot::Off(status) => status.clone(),
             };
-            StreamReport::of(key, &status, self.sources.hub.stream(key).map(|stream| stream.status()))
+            let hub = self.sources.hub.stream(key).map(|stream| stream.status());
+            let push = self.pushes.statuses(&key.to_string());
+            StreamReport::of(key, &status, hub, transcode.map(TranscodeReport::from), push)
         };
         slots.values().map(report).collect()
     }
@@ -492,12 +528,27 @@ impl Inner {
             webrtc: &self.webrtc.metrics(),
             hls: self.hls.metrics(),
             sockets: self.sockets.metrics(),
-            sounds: &self.sounds.reports(),
+            transcodes: &self.transcodes.reports(),
             hub_bytes: self.sources.hub.held_bytes(),
             process: self.process.read(),
             recording: self.recording.as_deref(),
             plays: self.recordings.plays(),
+            turned_away: &self.turned_away(),
         })
+    }
+
+    /// Connections that were closed at once, as there were too many, by port.
+    fn turned_away(&self) -> Vec<(&'static str, u64)> {
+        let crowds = &self.crowds;
+        let mut ports = vec![
+            ("front", crowds.front.refused()),
+            ("webrtc", crowds.players.refused()),
+            ("hls", crowds.hls.refused()),
+            ("rtsp", self.rtsp.turned_away()),
+        ];
+        ports.extend(self.rtmp.as_ref().map(|rtmp| ("rtmp", rtmp.turned_away())));
+        ports.extend(self.srt.as_ref().map(|srt| ("srt", srt.metrics().turned_away.load(Ordering::Relaxed))));
+        ports
     }
 }
 
@@ -527,6 +578,8 @@ fn wishes(desired: &DesiredState) -> BTreeMap<String, (SourceConfig, bool)> {
                 address: stream.url.clone(),
                 backup: stream.backup.clone(),
                 transport: stream.transport.unwrap_or_default(),
+                // What is recorded is always there.
+                on_demand: stream.is_on_demand() && !camera.is_recorded(*name),
             };
             wishes.insert(key.to_string(), (config, camera.enabled));
         }

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vms_recording::Event as RecordingEvent;
 use vms_sources::{Reason, State, StateChange};
+
+use crate::wake::Wake;
 
 /// The steering side drains within milliseconds; this is minutes of a storm.
 const MAX_EVENTS: usize = 65_536;
@@ -33,7 +34,7 @@ pub struct Event {
 #[derive(Debug)]
 pub struct Journal {
     events: Mutex<Events>,
-    wake: OwnedFd,
+    wake: Wake,
 }
 
 #[derive(Debug, Default)]
@@ -44,19 +45,12 @@ struct Events {
 
 impl Journal {
     pub fn new() -> io::Result<Self> {
-        // SAFETY: eventfd takes no pointers; a negative answer is checked.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: `fd` is a new handle that nothing else owns.
-        let wake = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { events: Mutex::default(), wake })
+        Ok(Self { events: Mutex::default(), wake: Wake::new()? })
     }
 
     #[must_use]
     pub fn fd(&self) -> i32 {
-        self.wake.as_raw_fd()
+        self.wake.fd()
     }
 
     /// A source's state changed.
@@ -122,22 +116,12 @@ impl Journal {
             }
             events.waiting.push_back(event);
         }
-        self.signal();
-    }
-
-    fn signal(&self) {
-        let one = 1_u64.to_ne_bytes();
-        // SAFETY: the handle is open and `one` holds the 8 bytes an eventfd
-        // takes. It fails only when its counter is full: then it is readable.
-        unsafe { libc::write(self.wake.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        self.wake.ring();
     }
 
     /// Takes all that waits and resets the eventfd.
     pub fn drain(&self) -> Vec<Event> {
-        let mut count = [0_u8; 8];
-        // SAFETY: the handle is open and `count` has the 8 bytes an eventfd
-        // gives. An empty eventfd answers EAGAIN, which is as good.
-        unsafe { libc::read(self.wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        self.wake.hush();
         self.events.lock().waiting.drain(..).collect()
     }
 }

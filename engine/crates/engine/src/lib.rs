@@ -7,14 +7,18 @@
 mod config;
 mod engine;
 mod journal;
+mod logs;
 mod metrics;
 mod process;
+mod pushes;
 mod recordings;
 mod replay;
 mod report;
+mod wake;
 
 pub use config::{AccessWish, Camera, DesiredState, EngineConfig, Error, Kind, RevocationWish, StreamWish};
 pub use engine::{Addresses, Applied, Engine};
 pub use journal::{Event, Journal};
+pub use logs::{Line, Logs};
 pub use recordings::Recordings;
 pub use report::StreamReport;

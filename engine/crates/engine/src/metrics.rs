@@ -7,8 +7,8 @@ use vms_recording::{Recording, VolumeReport};
 use vms_sinks::hls::HlsMetrics;
 use vms_sinks::rtsp::RtspMetrics;
 use vms_sinks::socket::SocketMetrics;
-use vms_sinks::sound::SoundReport;
 use vms_sinks::srt::SrtMetrics;
+use vms_sinks::transcode::{Kind, Report};
 use vms_sinks::webrtc::WebRtcMetrics;
 use vms_sources::{RtmpMetrics, State};
 
@@ -25,12 +25,14 @@ pub struct Figures<'a> {
     pub webrtc: &'a WebRtcMetrics,
     pub hls: HlsMetrics,
     pub sockets: &'a SocketMetrics,
-    pub sounds: &'a [SoundReport],
+    pub transcodes: &'a [Report],
     pub hub_bytes: usize,
     pub process: Option<ProcessUsage>,
     /// Absent where nothing is recorded.
     pub recording: Option<&'a Recording>,
     pub plays: usize,
+    /// Strangers that found no place, by port.
+    pub turned_away: &'a [(&'static str, u64)],
 }
 
 #[derive(Default)]
@@ -79,11 +81,12 @@ pub fn text(figures: &Figures<'_>) -> String {
     webrtc(&mut page, figures.webrtc);
     hls(&mut page, figures.hls);
     sockets(&mut page, figures.sockets);
-    sounds(&mut page, figures.sounds);
+    transcodes(&mut page, figures.transcodes);
     if let Some(recording) = figures.recording {
         recordings(&mut page, recording);
         page.one("vms_plays", "gauge", "Recordings that are being played by WebRTC.", figures.plays);
     }
+    turned_away(&mut page, figures.turned_away);
     page.one("vms_hub_bytes", "gauge", "Bytes of video held for joining viewers.", figures.hub_bytes);
     if let Some(usage) = figures.process {
         let help = "CPU of this process since the last scrape, percent of one core.";
@@ -91,6 +94,14 @@ pub fn text(figures: &Figures<'_>) -> String {
         page.one("vms_memory_usage", "gauge", "Resident memory of this process, bytes.", usage.resident_bytes);
     }
     page.text
+}
+
+fn turned_away(page: &mut Page, ports: &[(&'static str, u64)]) {
+    let name = "vms_turned_away_total";
+    page.family(name, "counter", "Callers nobody knew that were one of too many, by port.");
+    for (port, count) in ports {
+        let _ = writeln!(page.text, "{name}{{port=\"{port}\"}} {count}");
+    }
 }
 
 fn cameras(page: &mut Page, streams: &[StreamReport]) {
@@ -152,6 +163,8 @@ fn srt(page: &mut Page, srt: &SrtMetrics) {
 
 fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
     page.one("vms_webrtc_viewers", "gauge", "WebRTC viewers.", figures.viewers);
+    page.one("vms_webrtc_talkers", "gauge", "Who talks to a camera.", figures.talkers);
+    page.one("vms_webrtc_publishers", "gauge", "WebRTC publishers.", figures.publishers);
     page.one("vms_webrtc_half_open", "gauge", "Sessions answered and not yet connected.", figures.half_open);
     page.one("vms_webrtc_sessions_total", "counter", "Sessions ever answered.", figures.sessions_total);
     page.one("vms_webrtc_refused_total", "counter", "Offers refused.", figures.refused_total);
@@ -161,6 +174,16 @@ fn webrtc(page: &mut Page, figures: &WebRtcMetrics) {
     page.one("vms_webrtc_nacks_total", "counter", "Resend requests.", figures.nacks);
     page.one("vms_webrtc_plis_total", "counter", "Picture losses told by viewers.", figures.plis);
     page.one("vms_webrtc_lost_packets_total", "counter", "Packets that viewers reported lost.", figures.packets_lost);
+    let name = "vms_webrtc_switches_total";
+    page.family(name, "counter", "Viewers that were sent the camera's other stream, as their path bears it.");
+    for (to, reason, count) in &figures.switches {
+        let _ = writeln!(page.text, "{name}{{to=\"{to}\",reason=\"{reason}\"}} {count}");
+    }
+    let name = "vms_webrtc_switches_missed_total";
+    page.family(name, "counter", "Viewers whose path asked for the other stream, and who kept theirs.");
+    for (reason, count) in &figures.stays {
+        let _ = writeln!(page.text, "{name}{{reason=\"{reason}\"}} {count}");
+    }
     page.one("vms_webrtc_sent_packets_total", "counter", "Packets sent.", figures.packets_sent);
     page.one("vms_webrtc_sent_bytes_total", "counter", "Bytes sent.", figures.bytes_sent);
     page.one("vms_webrtc_unsent_packets_total", "counter", "Packets the system refused.", figures.packets_unsent);
@@ -183,28 +206,38 @@ fn sockets(page: &mut Page, figures: &SocketMetrics) {
     page.one("vms_media_socket_sent_bytes_total", "counter", "Bytes sent on them.", bytes);
 }
 
-/// Sound that workers make into Opus.
-fn sounds(page: &mut Page, sounds: &[SoundReport]) {
-    let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&SoundReport) -> Option<f64>| {
-        page.family(name, kind, help);
-        for sound in sounds {
-            if let Some(value) = value(sound) {
-                let (camera, stream) = (&sound.key.camera, sound.key.stream.as_str());
+/// Sound that workers make into Opus, and pictures that they make into H.264.
+fn transcodes(page: &mut Page, reports: &[Report]) {
+    let of = |kind| reports.iter().filter(|report| report.kind == kind).cloned().collect::<Vec<_>>();
+    made(page, "vms_sound", "sound", &of(Kind::Sound));
+    made(page, "vms_transcode", "pictures", &of(Kind::Picture));
+}
+
+fn made(page: &mut Page, family: &str, what: &str, reports: &[Report]) {
+    let mut each = |name: &str, kind: &str, help: String, value: &dyn Fn(&Report) -> Option<f64>| {
+        let name = format!("{family}_{name}");
+        page.family(&name, kind, &help);
+        for report in reports {
+            if let Some(value) = value(report) {
+                let (camera, stream) = (&report.key.camera, report.key.stream.as_str());
                 let _ = writeln!(page.text, "{name}{{camera=\"{camera}\",stream=\"{stream}\"}} {value}");
             }
         }
     };
     let figure = |count: usize| Some(count as f64);
-    each("vms_sound_listeners", "gauge", "Viewers of transcoded sound.", &|s| figure(s.listeners));
-    each("vms_sound_works", "gauge", "1 while a worker transcodes.", &|s| figure(usize::from(s.works)));
-    each("vms_sound_delay_ms", "gauge", "From a camera's sound to its Opus, milliseconds.", &|s| {
-        s.delay_ms.map(|ms| ms as f64)
-    });
-    each("vms_sound_failures_total", "counter", "Workers that failed.", &|s| Some(s.failures as f64));
-    let name = "vms_sound_failing";
-    page.family(name, "gauge", "1 while a stream's sound fails, with the reason.");
-    for (sound, reason) in sounds.iter().filter_map(|sound| Some((sound, sound.reason?))) {
-        let (camera, stream) = (&sound.key.camera, sound.key.stream.as_str());
+    each("listeners", "gauge", format!("Viewers of transcoded {what}."), &|r| figure(r.listeners));
+    each("works", "gauge", "1 while a worker transcodes.".to_owned(), &|r| figure(usize::from(r.works)));
+    let help = format!("From a camera's {what} to what is made of it, milliseconds.");
+    each("delay_ms", "gauge", help, &|r| r.delay_ms.map(|ms| ms as f64));
+    each("failures_total", "counter", "Workers that failed.".to_owned(), &|r| Some(r.failures as f64));
+    let help = "CPU of the worker, percent of one core.".to_owned();
+    each("cpu_usage", "gauge", help, &|r| r.cost.map(|cost| f64::from(cost.cpu_permille) / 10.0));
+    let help = "Resident memory of the worker, bytes.".to_owned();
+    each("memory_usage", "gauge", help, &|r| r.cost.map(|cost| cost.memory_bytes as f64));
+    let name = format!("{family}_failing");
+    page.family(&name, "gauge", &format!("1 while a stream's {what} cannot be transcoded, with the reason."));
+    for (report, reason) in reports.iter().filter_map(|report| Some((report, report.reason?))) {
+        let (camera, stream) = (&report.key.camera, report.key.stream.as_str());
         let _ = writeln!(page.text, "{name}{{camera=\"{camera}\",stream=\"{stream}\",reason=\"{reason}\"}} 1");
     }
 }

@@ -65,14 +65,7 @@ impl Camera {
 }
 
 async fn send(hub: Hub, sending: Arc<AtomicBool>) {
-    let track = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let track = Track::video(Codec::H264);
     let mut publisher = hub.publish(&StreamKey::parse("cam").expect("a good name"), vec![track]);
     let mut ticks = tokio::time::interval(Duration::from_millis(40));
     for number in 0_i64.. {

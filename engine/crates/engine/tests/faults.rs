@@ -65,16 +65,21 @@ fn faults_that_a_stream_survives() {
         (r#"{"kind": "bad_answer", "form": "odd_transport"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "changing_session"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "silent_keepalive"}"#, "tcp"),
+        (r#"{"kind": "bad_answer", "form": "hangs_up_on_get_parameter"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "rtp_info"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "stray_bytes"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "wants_user_agent"}"#, "tcp"),
         (r#"{"kind": "bad_answer", "form": "no_server_port"}"#, "udp"),
+        (r#"{"kind": "bad_answer", "form": "refused_audio"}"#, "tcp"),
+        (r#"{"kind": "bad_answer", "form": "refused_audio"}"#, "udp"),
         (r#"{"kind": "bad_payload", "form": "annex_b"}"#, "tcp"),
         (r#"{"kind": "bad_payload", "form": "both_ends"}"#, "tcp"),
         (r#"{"kind": "bad_payload", "form": "changing_kind"}"#, "tcp"),
         (r#"{"kind": "bad_payload", "form": "empty_fragments"}"#, "tcp"),
         (r#"{"kind": "bad_payload", "form": "no_marker"}"#, "tcp"),
         (r#"{"kind": "bad_payload", "form": "split_times"}"#, "tcp"),
+        (r#"{"kind": "bad_payload", "form": "no_end"}"#, "tcp"),
+        (r#"{"kind": "bad_payload", "form": "scaling_lists"}"#, "tcp"),
         (r#"{"kind": "lying_marker"}"#, "tcp"),
         (r#"{"kind": "no_parameter_sets"}"#, "tcp"),
         (r#"{"kind": "sets_only_in_sdp"}"#, "tcp"),
@@ -127,6 +132,27 @@ fn packets_of_another_session_cost_nothing() {
         let report = until(&engine, "pictures", |r| r.fps > 10.0);
         assert_eq!((report.state, report.drops), (State::Live, before), "{transport}");
     }
+}
+
+#[test]
+fn a_camera_that_lists_its_challenges_is_answered_by_the_strongest() {
+    let farm = farm(Some(("admin", "secret")));
+    fault(&farm, r#"{"kind": "bad_answer", "form": "challenges"}"#);
+    let engine = engine();
+    let url = format!("rtsp://admin:secret@{}/cam1", farm.addr());
+    engine.apply(&wish(1, &url, true)).expect("a new state");
+    is_live(&engine);
+}
+
+#[test]
+fn sound_in_adts_costs_nothing() {
+    let farm = farm(None);
+    fault(&farm, r#"{"kind": "bad_payload", "form": "adts"}"#);
+    let engine = engine_on(&farm, "tcp");
+    is_live(&engine);
+    let before = engine.streams()[0].drops;
+    let report = until(&engine, "pictures", |r| r.fps > 10.0);
+    assert_eq!((report.state, report.drops), (State::Live, before));
 }
 
 #[test]

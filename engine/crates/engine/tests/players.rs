@@ -5,41 +5,13 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use common::{PATIENCE, code, engine, engine_with_tls, farm, until, wish, wish_by};
+use common::{PATIENCE, Pair, code, engine, engine_with_tls, farm, until, wish, wish_by};
 use vms_camsim::Farm;
 use vms_engine::{Engine, StreamReport};
 use vms_sources::State;
-
-/// A folder of this test's own with a pair of PEM files, removed in the end.
-struct Pair {
-    folder: PathBuf,
-}
-
-impl Pair {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("vms-players-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        let pem = |kind: &str, der: &[u8]| {
-            let text = base64::engine::general_purpose::STANDARD.encode(der);
-            format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
-        };
-        std::fs::write(folder.join("certificate.pem"), pem("CERTIFICATE", pair.cert.der())).expect("a file");
-        std::fs::write(folder.join("key.pem"), pem("PRIVATE KEY", pair.signing_key.serialized_der())).expect("a file");
-        Self { folder }
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.folder).expect("a folder of ours");
-    }
-}
 
 /// A camera, the engine that shows it, and one that plays it.
 struct Chain {
@@ -79,7 +51,7 @@ fn is_live(report: &StreamReport) -> bool {
 #[test]
 fn a_stream_is_played_by_tcp_udp_and_tls_on_one_port() {
     let pair = Pair::new("tls");
-    let chain = Chain::new(engine_with_tls(&pair.folder.join("certificate.pem"), &pair.folder.join("key.pem")));
+    let chain = Chain::new(engine_with_tls(&pair));
     let port = chain.rtsp();
     let played = [
         chain.play(1, &format!("rtsp://{port}/gate"), "tcp"),
@@ -105,7 +77,7 @@ fn decoded(address: &str, transport: &str) -> usize {
 #[test]
 fn ffmpeg_plays_it_by_every_transport() {
     let pair = Pair::new("ffmpeg");
-    let chain = Chain::new(engine_with_tls(&pair.folder.join("certificate.pem"), &pair.folder.join("key.pem")));
+    let chain = Chain::new(engine_with_tls(&pair));
     let port = chain.rtsp();
     for (scheme, transport) in [("rtsp", "tcp"), ("rtsp", "udp"), ("rtsps", "tcp")] {
         let pictures = decoded(&format!("{scheme}://{port}/gate"), transport);

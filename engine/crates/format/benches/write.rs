@@ -51,14 +51,7 @@ fn cpu_ms() -> f64 {
 }
 
 fn main() {
-    let track = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let track = Track::video(Codec::H264);
     let tracks = TrackConfig::of_stream(&[track]);
     for (name, frame_bytes) in [("4 Mbit/s", 20_000), ("0.5 Mbit/s", 2_500)] {
         let frames = frames(frame_bytes);

@@ -2,6 +2,7 @@
 //! pictures, cues, and the manifest as an attachment.
 
 use crate::FormatError;
+use crate::mp4::visual_config;
 use crate::mp4::walk::{audio_config, children, find, parse_track};
 use crate::wire::Put;
 
@@ -65,6 +66,14 @@ impl Track {
         let (codec, private) = match &name {
             b"avc3" => ("V_MPEG4/ISO/AVC", inside(VISUAL, b"avcC")?),
             b"hev1" => ("V_MPEGH/ISO/HEVC", inside(VISUAL, b"hvcC")?),
+            b"av01" => ("V_AV1", inside(VISUAL, b"av1C")?),
+            b"vp08" => ("V_VP8", Vec::new()),
+            b"vp09" => ("V_VP9", Vec::new()),
+            b"jpeg" => ("V_MJPEG", Vec::new()),
+            b"mp4v" => {
+                let config = visual_config(&inside(VISUAL, b"esds")?).map(<[u8]>::to_vec);
+                ("V_MPEG4/ISO/ASP", config.ok_or(FormatError::Missing { what: "a visual configuration" })?)
+            }
             b"mp4a" => {
                 let config = audio_config(&inside(AUDIBLE, b"esds")?).map(<[u8]>::to_vec);
                 ("A_AAC", config.ok_or(FormatError::Missing { what: "AudioSpecificConfig" })?)
@@ -93,7 +102,9 @@ impl Track {
             // 80 ms before a seek (RFC 7845, 4.6), in nanoseconds.
             unsigned(&mut out, 0x56bb, 80_000_000);
         }
-        element(&mut out, 0x63a2, &self.private);
+        if !self.private.is_empty() {
+            element(&mut out, 0x63a2, &self.private);
+        }
         let mut shape = Vec::new();
         match self.shape {
             Shape::Video { width, height } => {

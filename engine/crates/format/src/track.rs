@@ -66,10 +66,7 @@ impl TrackConfig {
         if !self.is_video() || !frame.key {
             return Learned::Nothing;
         }
-        let mut changed = false;
-        for nal in frame.nals() {
-            changed |= self.sets.update(&self.codec, &nal);
-        }
+        let changed = self.sets.learn(&self.codec, &frame.data);
         let before = (self.width, self.height);
         if changed {
             self.measure();
@@ -104,6 +101,11 @@ impl TrackConfig {
         match self.codec {
             Codec::H264 => "avc3",
             Codec::H265 => "hev1",
+            Codec::Av1 => "av01",
+            Codec::Vp8 => "vp08",
+            Codec::Vp9 => "vp09",
+            Codec::Jpeg => "jpeg",
+            Codec::Mpeg4 => "mp4v",
             Codec::Aac => "mp4a",
             Codec::Opus => "Opus",
             Codec::Pcma => "alaw",

@@ -7,10 +7,12 @@ use std::process::Command;
 
 use bytes::Bytes;
 use common::{int, json, text, unhex, vectors};
+use vms_format::mkv;
 use vms_format::recover::{HashFrom, recover};
 use vms_format::track::Learned;
 use vms_format::{Fragment, Fragmenter, Owner, PartId, PartWriter, Step, StreamState, TrackConfig};
-use vms_media::{Codec, Frame, Timing, Track, TrackKind, access_units};
+use vms_media::ivf::Ivf;
+use vms_media::{Codec, Depacketiser, Frame, RtpPacket, Timing, Track, TrackKind, access_units, packetise};
 
 const START_US: i64 = 1_795_773_600_000_000;
 
@@ -67,7 +69,8 @@ fn record(tracks: &[Track], mut frames: Vec<Frame>) -> Recorded {
     let keys = frames.iter().find(|frame| frame.key);
     if let (Some(key), Some(video)) = (keys, configs.iter_mut().find(|config| config.is_video())) {
         assert_eq!(video.learn(key), Learned::Sets);
-        assert_eq!((video.width, video.height), (160, 120));
+        let size = if video.codec.has_nals() { (160, 120) } else { (96, 64) };
+        assert_eq!((video.width, video.height), size);
     }
     let mut cutter = Fragmenter::new(&configs);
     let mut fragments = Vec::new();
@@ -168,6 +171,86 @@ fn every_codec_plays() {
     let pair = [h265.clone(), opus.clone()];
     plays("h265-opus", &pair, both(&h265, "camera.h265", &opus, "opus"), &[("hevc", 50), ("opus", 100)]);
     plays("opus", std::slice::from_ref(&opus), audio(&opus, "opus"), &[("opus", 100)]);
+}
+
+/// The frames of an IVF vector, as they leave the depacketiser: with decode
+/// times, and without what is not recorded.
+fn pictures(track: &Track, file: &str) -> Vec<Frame> {
+    let bytes = std::fs::read(vectors().join("..").join(file)).expect("a vector");
+    let stream = Ivf::read(&bytes.into()).expect("an IVF file");
+    assert_eq!(stream.codec, track.codec);
+    let mut depacketiser = Depacketiser::new(&track.codec, 90_000, 0, "").expect("a known codec");
+    let (mut units, mut drops) = (Vec::new(), Vec::new());
+    for (shown, data) in &stream.frames {
+        for payload in packetise(&track.codec, data) {
+            let packet =
+                RtpPacket { timestamp: shown * 3600, marker: payload.marker, loss: 0, payload: &payload.bytes };
+            depacketiser.push(packet, &mut units, &mut drops);
+        }
+    }
+    assert_eq!((units.len(), drops), (12, vec![]));
+    let timed = |(number, unit): (u64, vms_media::AccessUnit)| {
+        let frame = frame(track, number, unit.key, unit.dts, unit.data);
+        Frame { pts: 7_000_000 + unit.timestamp, ..frame }
+    };
+    (0..).zip(units).map(timed).collect()
+}
+
+/// What ffmpeg makes of a file: each picture's time in seconds.
+fn decoded(file: &[u8], name: &str) -> Vec<f64> {
+    let path = std::env::temp_dir().join(format!("vms-format-{}-{name}", std::process::id()));
+    std::fs::write(&path, file).expect("a temporary file");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-xerror", "-i"])
+        .arg(&path)
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "framehash", "-"])
+        .output()
+        .expect("ffmpeg is installed (Debian: apt install ffmpeg)");
+    std::fs::remove_file(&path).expect("removes");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+    let lines = String::from_utf8(output.stdout).expect("text");
+    let times = lines.lines().filter(|line| !line.starts_with('#'));
+    times
+        .map(|line| line.split(',').nth(2).and_then(|pts| pts.trim().parse::<f64>().ok()).expect("a time") / 1000.0)
+        .collect()
+}
+
+/// A file of Matroska with one cluster a key frame, as exports have it.
+fn matroska(recorded: &Recorded) -> Vec<u8> {
+    let tracks = mkv::Track::all(&recorded.file).expect("tracks");
+    let mut clusters = Vec::new();
+    for fragment in &recorded.fragments {
+        let ms = |ticks: i64| ticks / 90;
+        let mut cluster = mkv::Cluster::new(ms(fragment.samples[0].pts));
+        fragment.samples.iter().for_each(|s| cluster.frame(s.track, ms(s.pts), s.key, &s.data));
+        clusters.extend(cluster.finish());
+    }
+    let head = |totals: &mkv::Totals| mkv::head(&tracks, START_US, "test", totals);
+    let bytes = (head(&mkv::Totals::default()).len() + clusters.len()) as u64;
+    [head(&mkv::Totals { bytes, ..mkv::Totals::default() }), clusters].concat()
+}
+
+#[test]
+fn codecs_without_nal_units_are_decoded_whole() {
+    for (codec, file, name) in [
+        (Codec::Av1, "camera.av1.ivf", "av1"),
+        (Codec::Vp8, "camera.vp8.ivf", "vp8"),
+        (Codec::Vp9, "camera.vp9.ivf", "vp9"),
+        (Codec::Jpeg, "camera.mjpeg.ivf", "mjpeg"),
+        (Codec::Mpeg4, "camera.mpeg4.ivf", "mpeg4"),
+        (Codec::Mpeg4, "b_frames.mpeg4.ivf", "mpeg4"),
+    ] {
+        let track = stream(TrackKind::Video, 0, codec, 90_000, "");
+        let recorded = record(std::slice::from_ref(&track), pictures(&track, file));
+        let found = probe(&recorded.file, file);
+        assert_eq!(found.iter().map(|(codec, count, _)| (codec.as_str(), *count)).collect::<Vec<_>>(), [(name, 12)]);
+        let (mp4, mkv) = (decoded(&recorded.file, file), decoded(&matroska(&recorded), &format!("{file}.mkv")));
+        for (container, times) in [("MP4", mp4), ("Matroska", mkv)] {
+            assert_eq!(times.len(), 12, "{file} in {container}");
+            // Shown at the pace at which they were taken.
+            assert!(times.windows(2).all(|pair| (pair[1] - pair[0] - 0.04).abs() < 0.003), "{file}: {times:?}");
+        }
+    }
 }
 
 #[test]

@@ -118,6 +118,9 @@ pub fn denied(denied: &Denied) -> Problem {
     if let Denied::Limit { of, limit } = denied {
         problem.values = serde_json::json!({ "of": of, "limit": limit });
     }
+    if let Denied::Talking { who } = denied {
+        problem.values = serde_json::json!({ "who": who });
+    }
     problem
 }
 

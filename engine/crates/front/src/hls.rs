@@ -8,14 +8,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use serde_json::json;
 use vms_access::{Access, Now};
 use vms_hub::StreamKey;
+use vms_sinks::choice::{Codecs, full as full_of};
 use vms_sinks::hls::ask::{Nonsense, Wanted, wanted};
-use vms_sinks::hls::{Answer, Hls, Missing};
+use vms_sinks::hls::{Answer, Hls, Missing, Player};
 
 use crate::credential;
-use crate::problem::{Body, Problem, full};
+use crate::problem::{Body, BodyError, Problem, full};
 use crate::recorded;
+use crate::whep;
 
 /// What is asked, by whom.
 pub struct Ask<'a> {
@@ -33,21 +36,32 @@ pub async fn answer(hls: &Hls, access: &Access, ask: Ask<'_>) -> Result<Response
     let token = ask.address.or_else(|| recorded::token(ask.headers, ask.query));
     let may = || access.may_watch(ask.key, token, Now::read()).map_err(|denied| credential::denied(&denied));
     let audio = may()?;
-    let behind = behind(access, &ask, token);
-    let found = hls.ask(ask.key, audio, wanted, &behind).await.map_err(missing)?;
+    let list = codecs(ask.query);
+    let codecs =
+        list.map_or(Some(Codecs::All), Codecs::parse).ok_or_else(|| nonsense(Nonsense::Directive("codecs")))?;
+    let behind = behind(access, &ask, token, list);
+    let player = Player { key: ask.key.clone(), audio, codecs };
+    let found = hls.ask(&player, wanted, &behind).await.map_err(|why| missing(ask.key, why))?;
     // It may have waited, and the right may be gone.
     may()?;
-    Ok(response(found, wanted, credential::bearer(ask.headers).is_some()))
+    let mut response = response(found.answer, wanted, credential::bearer(ask.headers).is_some());
+    response.headers_mut().extend(whep::chosen(found.choice));
+    Ok(response)
+}
+
+/// The codecs of pictures that a player says he takes.
+fn codecs(query: Option<&str>) -> Option<&str> {
+    query?.split('&').find_map(|pair| pair.strip_prefix("codecs="))
 }
 
 /// What goes behind the addresses in a playlist: the signed address, where it
-/// was behind the playlist's own. It was verified: it holds no odd character.
-fn behind(access: &Access, ask: &Ask<'_>, token: Option<&str>) -> String {
+/// was behind the playlist's own, and what the player takes. Both were
+/// verified: they hold no odd character.
+fn behind(access: &Access, ask: &Ask<'_>, token: Option<&str>, codecs: Option<&str>) -> String {
     let in_query = ask.address.is_none() && credential::bearer(ask.headers).is_none();
-    match token {
-        Some(token) if in_query && !access.is_open() => format!("token={token}"),
-        _ => String::new(),
-    }
+    let token = token.filter(|_| in_query && !access.is_open()).map(|token| format!("token={token}"));
+    let codecs = codecs.map(|list| format!("codecs={list}"));
+    token.into_iter().chain(codecs).collect::<Vec<_>>().join("&")
 }
 
 /// What a page of another origin may do. No cookie counts here: whoever has no
@@ -102,8 +116,19 @@ fn nonsense(nonsense: Nonsense) -> Problem {
     }
 }
 
-fn missing(missing: Missing) -> Problem {
+fn missing(key: &StreamKey, missing: Missing) -> Problem {
     let (status, code, detail) = match missing {
+        Missing::Codec { camera } => {
+            let camera = camera.rtpmap();
+            let detail = format!("{key} sends {camera}, which this player does not take");
+            let values = json!({ "camera": camera, "browser": "" });
+            return Problem { values, ..Problem::new(StatusCode::NOT_ACCEPTABLE, "no_common_codec", detail) };
+        }
+        Missing::Transcodes { camera, most } => {
+            let detail = format!("{key}: {}", full_of(&camera, most));
+            let values = json!({ "camera": camera.rtpmap(), "most": most });
+            return Problem { values, ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_transcodes", detail) };
+        }
         Missing::Stream => (StatusCode::NOT_FOUND, "not_found", "there is no such stream"),
         Missing::File => (StatusCode::NOT_FOUND, "not_found", "there is no such file, or no more"),
         Missing::Directive => (StatusCode::BAD_REQUEST, "invalid", "_HLS_msn names a segment that is too far ahead"),
@@ -128,12 +153,12 @@ impl Pieces {
 
 impl HttpBody for Pieces {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let piece = self.rest.pop_front();
         self.bytes -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))

@@ -12,21 +12,26 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use vms_crowd::{Crowd, Most, Place};
 
 use crate::patient::Patient;
-use crate::problem::{Body, Problem, full};
+use crate::problem::{Body, Problem, boxed, full};
 use crate::route::Door;
 use crate::serve::{Caller, Shared};
 use crate::streams::{End, Streams};
 use crate::tls::{HANDSHAKE_LIMIT, HTTP2, Tls};
 
 /// Open connections of a listener; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 8192;
-const HEADER_LIMIT: Duration = Duration::from_secs(10);
+pub const MAX_CONNECTIONS: usize = 8192;
+/// Of those, connections of one address that have asked for nothing yet. A
+/// browser opens six at most, of which it may leave some unused.
+const MOST_SILENT: usize = 512;
+pub const HEADER_LIMIT: Duration = Duration::from_secs(10);
 /// Of a request's head by HTTP/1; a longer one is refused with 431.
 const HEAD_BYTES: usize = 64 * 1024;
 /// The first byte of a TLS record that holds a handshake (RFC 8446, 5.1).
@@ -34,8 +39,8 @@ const HANDSHAKE: u8 = 22;
 /// A year, as browsers' own lists ask.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Of one HTTP/2 connection.
-mod limits {
+/// Of one HTTP/2 or HTTP/3 connection.
+pub mod limits {
     use std::time::Duration;
 
     pub const STREAMS: u32 = 128;
@@ -55,22 +60,54 @@ mod limits {
     pub const CLOSE: Duration = Duration::from_secs(5);
 }
 
+/// Those who have asked for nothing yet, at each listener.
+#[derive(Clone, Debug)]
+pub struct Crowds {
+    pub front: Crowd,
+    pub players: Crowd,
+    pub hls: Crowd,
+}
+
+impl Crowds {
+    /// Behind a proxy, all clients have its address.
+    #[must_use]
+    pub fn new(behind_proxy: bool) -> Self {
+        let of_one = if behind_proxy { MAX_CONNECTIONS } else { MOST_SILENT };
+        let crowd = || Crowd::new(Most { in_all: MAX_CONNECTIONS, of_one });
+        Self { front: crowd(), players: crowd(), hls: crowd() }
+    }
+
+    pub(crate) fn of(&self, door: Door) -> &Crowd {
+        match door {
+            Door::Front => &self.front,
+            Door::Players => &self.players,
+            Door::Hls => &self.hls,
+        }
+    }
+}
+
 /// One listener, and how it is spoken to.
 pub struct Listener {
     pub door: Door,
+    pub silent: Crowd,
     /// What clients see, https behind the operator's own proxy too.
     pub scheme: &'static str,
     pub tls: Option<Arc<Tls>>,
     /// Whether browsers are told to use TLS alone from now on.
     pub strict_transport: bool,
+    /// Where the same is had by HTTP/3 (RFC 7838).
+    pub alternative: Option<HeaderValue>,
 }
 
 impl Listener {
-    async fn answer(&self, peer: SocketAddr, request: Request<Incoming>, shared: &Shared) -> Response<Body> {
+    pub async fn answer(&self, peer: SocketAddr, request: Request<Body>, shared: &Shared) -> Response<Body> {
         let caller = Caller { door: self.door, peer, scheme: self.scheme };
         let mut response = shared.answer(caller, request).await;
         if self.strict_transport {
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+        }
+        if let Some(alternative) = &self.alternative {
+            response.headers_mut().insert(header::ALT_SVC, alternative.clone());
         }
         response
     }
@@ -86,10 +123,13 @@ pub async fn accept(socket: TcpListener, listener: Arc<Listener>, shared: Arc<Sh
         };
         match accepted {
             Ok((socket, peer)) => {
+                // Whoever has too many already finds this one closed.
+                let Some(silent) = listener.silent.enter(peer.ip()) else { continue };
+                let client = Client { peer, silent: Mutex::new(Some(silent)) };
                 let (listener, shared, cancel) = (listener.clone(), shared.clone(), cancel.clone());
                 tokio::spawn(async move {
                     tokio::select! {
-                        ended = connection(socket, peer, listener, shared) => if let Err(error) = ended {
+                        ended = connection(socket, client, listener, shared) => if let Err(error) = ended {
                             tracing::debug!(%error, "a connection ended");
                         },
                         () = cancel.cancelled() => {}
@@ -116,33 +156,59 @@ enum Ended {
     GivenUp,
 }
 
+/// Whose connection it is.
+struct Client {
+    peer: SocketAddr,
+    /// His place among those who have asked for nothing yet.
+    silent: Mutex<Option<Place>>,
+}
+
+impl Client {
+    /// Gives the place to the next one.
+    fn asks(&self) {
+        self.silent.lock().take();
+    }
+}
+
+/// What comes after the first byte is on the heap, so that a connection on
+/// which nothing is said holds neither it nor its buffers.
 async fn connection(
     socket: TcpStream,
-    peer: SocketAddr,
+    client: Client,
     listener: Arc<Listener>,
     shared: Arc<Shared>,
 ) -> Result<(), Ended> {
     socket.set_nodelay(true)?;
-    let Some(tls) = &listener.tls else {
-        return serve_http1(socket, peer, listener, shared).await;
-    };
-    if !shakes_hands(&socket).await? {
-        return send_to_tls(socket).await;
-    }
-    let stream = tls.accept(socket, peer.ip()).await?;
-    if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
-        serve_http2(stream, peer, listener, shared).await
-    } else {
-        serve_http1(stream, peer, listener, shared).await
+    let Some(first) = first_byte(&socket).await? else { return Ok(()) };
+    match listener.tls.clone() {
+        None => Box::pin(serve_http1(socket, client, listener, shared)).await,
+        Some(tls) if first == HANDSHAKE => Box::pin(serve_tls(&tls, socket, client, listener, shared)).await,
+        // A browser that was given an address without `https`.
+        Some(_) => Box::pin(send_to_tls(socket)).await,
     }
 }
 
-/// Whether a client begins with TLS; a browser that was given an address
-/// without `https` does not.
-async fn shakes_hands(socket: &TcpStream) -> io::Result<bool> {
+async fn serve_tls(
+    tls: &Tls,
+    socket: TcpStream,
+    client: Client,
+    listener: Arc<Listener>,
+    shared: Arc<Shared>,
+) -> Result<(), Ended> {
+    let stream = tls.accept(socket, client.peer.ip()).await?;
+    if stream.get_ref().1.alpn_protocol() == Some(HTTP2) {
+        serve_http2(stream, client, listener, shared).await
+    } else {
+        serve_http1(stream, client, listener, shared).await
+    }
+}
+
+/// The first byte, which stays to be read; `None` of a connection that ended
+/// without one.
+async fn first_byte(socket: &TcpStream) -> io::Result<Option<u8>> {
     let mut first = [0];
     let length = tokio::time::timeout(HANDSHAKE_LIMIT, socket.peek(&mut first)).await??;
-    Ok(length == 0 || first[0] == HANDSHAKE)
+    Ok((length > 0).then_some(first[0]))
 }
 
 fn http1_builder() -> http1::Builder {
@@ -151,28 +217,31 @@ fn http1_builder() -> http1::Builder {
     builder
 }
 
-async fn serve_http1<S>(stream: S, peer: SocketAddr, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
+async fn serve_http1<S>(stream: S, client: Client, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
-        let (listener, shared) = (listener.clone(), shared.clone());
-        async move { Ok::<_, Infallible>(listener.answer(peer, request, &shared).await) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        client.asks();
+        let (peer, listener, shared) = (client.peer, listener.clone(), shared.clone());
+        async move { Ok::<_, Infallible>(listener.answer(peer, request.map(boxed), &shared).await) }
     });
     let served = http1_builder().serve_connection(TokioIo::new(Patient::new(stream)), service).with_upgrades();
     Ok(served.await?)
 }
 
-async fn serve_http2<S>(stream: S, peer: SocketAddr, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
+async fn serve_http2<S>(stream: S, client: Client, listener: Arc<Listener>, shared: Arc<Shared>) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let streams = Streams::new();
     let counted = streams.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
+        client.asks();
         let (listener, shared, stream) = (listener.clone(), shared.clone(), counted.begin());
+        let peer = client.peer;
         async move {
-            let response = listener.answer(peer, request, &shared).await;
+            let response = listener.answer(peer, request.map(boxed), &shared).await;
             Ok::<_, Infallible>(response.map(|body| stream.answer(body)))
         }
     });

@@ -3,7 +3,6 @@
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use vms_media::base64;
 use vms_sinks::socket::Sockets;
@@ -15,7 +14,7 @@ use crate::proxy::is_upgrade;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Agrees, and serves the socket beside the answer.
-pub fn open(sockets: &Sockets, mut request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+pub fn open(sockets: &Sockets, mut request: Request<Body>) -> Result<Response<Body>, Problem> {
     let accept = accept(request.headers())?;
     if !sockets.has_room() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many media sockets are open"));

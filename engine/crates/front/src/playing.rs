@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use parking_lot::Mutex;
 use vms_access::{Access, Now};
 use vms_hub::StreamKey;
 use vms_recording::play::{Play, PlayState, Player, Steer};
 use vms_recording::{CallError, CallKind};
-use vms_sinks::webrtc::WebRtc;
+use vms_sinks::webrtc::{Keeps, Way, WebRtc};
 
 use crate::credential;
 use crate::problem::{Body, Problem, full};
@@ -80,7 +79,7 @@ impl Playing {
         webrtc: &WebRtc,
         access: &Access,
         key: StreamKey,
-        request: Request<Incoming>,
+        request: Request<Body>,
         peer: IpAddr,
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
@@ -97,7 +96,7 @@ impl Playing {
         let failed =
             |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "reading failed; the log says why");
         let play = opened.map_err(failed)?.map_err(|error| refusal(&error))?;
-        let answer = webrtc.offer(play.key(), &sdp, peer, ticket).map_err(|error| {
+        let answer = webrtc.offer(play.key(), Keeps::Always, &sdp, peer, ticket).map_err(|error| {
             play.stop();
             whep::refusal(&error)
         })?;
@@ -114,7 +113,7 @@ impl Playing {
         webrtc: &WebRtc,
         access: &Access,
         id: &str,
-        request: Request<Incoming>,
+        request: Request<Body>,
     ) -> Result<Response<Body>, Problem> {
         let token = recorded::token(request.headers(), request.uri().query());
         access.owns(id, token).map_err(|denied| credential::denied(&denied))?;
@@ -129,20 +128,19 @@ impl Playing {
                 play.stop();
                 whep::end(webrtc, id)
             }
-            _ if is_json(request.headers()) => {
+            _ if whep::is_json(request.headers()) => {
                 let body = whep::read(request.into_body()).await?;
                 let steer: Steer = serde_json::from_str(&body)
                     .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid", error.to_string()))?;
                 play.steer(steer).map_err(|error| refusal(&error))?;
                 state(&play)
             }
-            _ => whep::patch(webrtc, id, request.into_body()).await,
+            _ => {
+                let (head, body) = request.into_parts();
+                whep::trickle(webrtc, Way::Out, id, &head.headers, body).await
+            }
         }
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    whep::kind_of(headers).starts_with("application/json")
 }
 
 /// Said where nothing is recorded.

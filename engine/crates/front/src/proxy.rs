@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::UnixStream;
 
-use crate::problem::{Body, Problem, full};
+use crate::problem::{Body, Problem, boxed, full};
 
 /// Idle connections kept to the API workers.
 const MAX_IDLE: usize = 64;
@@ -33,7 +33,7 @@ impl Proxy {
     }
 
     /// Passes a request of a client on.
-    pub async fn pass(&self, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    pub async fn pass(&self, request: Request<Body>) -> Result<Response<Body>, Problem> {
         self.try_pass(request).await.map_err(|error| down(&error))
     }
 
@@ -50,21 +50,21 @@ impl Proxy {
         Ok(Response::from_parts(head, body))
     }
 
-    async fn try_pass(&self, mut request: Request<Incoming>) -> Result<Response<Body>, Error> {
+    async fn try_pass(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
         let upgrading = is_upgrade(request.headers());
         let client = upgrading.then(|| hyper::upgrade::on(&mut request));
         strip_hop_by_hop(request.headers_mut(), upgrading);
-        let (sender, mut response) = self.send(request.map(BodyExt::boxed), upgrading).await?;
+        let (sender, mut response) = self.send(request, upgrading).await?;
         match client {
             Some(client) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 tokio::spawn(splice(client, hyper::upgrade::on(&mut response)));
                 Ok(response.map(|_| full("")))
             }
-            Some(_) => Ok(response.map(BodyExt::boxed)),
+            Some(_) => Ok(response.map(boxed)),
             None => {
                 strip_hop_by_hop(response.headers_mut(), false);
                 self.keep(sender);
-                Ok(response.map(BodyExt::boxed))
+                Ok(response.map(boxed))
             }
         }
     }

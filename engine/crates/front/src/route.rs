@@ -21,6 +21,14 @@ pub enum Route {
     /// A path for offers, but of no stream there can be.
     NoStream,
     Session(String),
+    /// Send a stream in.
+    Publish(StreamKey),
+    /// Such a session.
+    Published(String),
+    /// Talk to a camera.
+    Talk(StreamKey),
+    /// Such a session.
+    Talked(String),
     /// Recorded video: what of it stands in the rest of the path.
     Playback(StreamKey, String),
     /// Have recorded video played by WebRTC.
@@ -64,7 +72,13 @@ fn front(method: &Method, path: &str) -> Route {
         _ => {}
     }
     if let Some(session) = path.strip_prefix("/api/v1/whep/") {
-        return on_session(method, session);
+        return on_session(method, Route::Session(session.to_owned()));
+    }
+    if let Some(session) = path.strip_prefix("/api/v1/whip/") {
+        return on_session(method, Route::Published(session.to_owned()));
+    }
+    if let Some(talk) = path.strip_prefix("/talk/") {
+        return on_talk(method, talk);
     }
     if let Some(live) = path.strip_prefix("/live/") {
         return on_hls(method, live);
@@ -72,21 +86,26 @@ fn front(method: &Method, path: &str) -> Route {
     if let Some(recorded) = path.strip_prefix("/playback/") {
         return on_recorded(method, recorded);
     }
-    let offer = path.strip_prefix("/api/v1/streams/").and_then(|rest| rest.strip_suffix("/whep"));
-    match offer {
-        Some(stream) => on_offer(method, explicit(stream)),
-        None => Route::Api,
+    let stream = path.strip_prefix("/api/v1/streams/").and_then(|rest| rest.rsplit_once('/'));
+    match stream {
+        Some((stream, "whep")) => on_offer(method, explicit(stream).map(Route::Offer)),
+        Some((stream, "whip")) => on_offer(method, explicit(stream).map(Route::Publish)),
+        _ => Route::Api,
     }
 }
 
 fn players(method: &Method, path: &str) -> Route {
     if let Some(session) = path.strip_prefix("/whep/") {
-        return on_session(method, session);
+        return on_session(method, Route::Session(session.to_owned()));
     }
-    match path.strip_suffix("/whep") {
-        Some(stream) => on_offer(method, StreamKey::parse(stream)),
-        None if path == "/health/live" => Route::Live,
-        None => Route::NotFound,
+    if let Some(session) = path.strip_prefix("/whip/") {
+        return on_session(method, Route::Published(session.to_owned()));
+    }
+    match path.rsplit_once('/') {
+        Some((stream, "whep")) => on_offer(method, StreamKey::parse(stream).map(Route::Offer)),
+        Some((stream, "whip")) => on_offer(method, StreamKey::parse(stream).map(Route::Publish)),
+        _ if path == "/health/live" => Route::Live,
+        _ => Route::NotFound,
     }
 }
 
@@ -97,11 +116,22 @@ fn explicit(stream: &str) -> Option<StreamKey> {
     (name == StreamName::Main.as_str() || name == StreamName::Sub.as_str()).then_some(key)
 }
 
-fn on_offer(method: &Method, key: Option<StreamKey>) -> Route {
-    match (method, key) {
-        (&Method::POST, Some(key)) => Route::Offer(key),
+/// `offered`: the route, if the stream can have such a name.
+fn on_offer(method: &Method, offered: Option<Route>) -> Route {
+    match (method, offered) {
+        (&Method::POST, Some(offered)) => offered,
         (&Method::POST, None) => Route::NoStream,
         _ => Route::MethodNotAllowed("POST"),
+    }
+}
+
+/// `CAMERA`, or `sessions/SESSION`.
+fn on_talk(method: &Method, talk: &str) -> Route {
+    match (talk.strip_prefix("sessions/"), method) {
+        (Some(session), &Method::DELETE) => Route::Talked(session.to_owned()),
+        (Some(_), _) => Route::MethodNotAllowed("DELETE"),
+        (None, _) if talk.contains('/') => Route::NoStream,
+        (None, _) => on_offer(method, StreamKey::parse(talk).map(Route::Talk)),
     }
 }
 
@@ -138,9 +168,9 @@ fn on_hls(method: &Method, path: &str) -> Route {
     }
 }
 
-fn on_session(method: &Method, session: &str) -> Route {
+fn on_session(method: &Method, session: Route) -> Route {
     match *method {
-        Method::DELETE | Method::PATCH => Route::Session(session.to_owned()),
+        Method::DELETE | Method::PATCH => session,
         _ => Route::MethodNotAllowed("PATCH, DELETE"),
     }
 }
@@ -159,7 +189,22 @@ mod tests {
         };
         let recorded =
             |path, what: &str| Route::Playback(StreamKey::parse(path).expect("a good name"), what.to_owned());
+        let publish = |path| Route::Publish(StreamKey::parse(path).expect("a good name"));
         let table = [
+            (Door::Front, "POST", "/api/v1/streams/gate/main/whip", publish("gate")),
+            (Door::Front, "POST", "/api/v1/streams/gate/whip", Route::NoStream),
+            (Door::Front, "DELETE", "/api/v1/whip/abc", Route::Published("abc".into())),
+            (Door::Front, "POST", "/api/v1/whip/abc", Route::MethodNotAllowed("PATCH, DELETE")),
+            (Door::Players, "POST", "/gate/sub/whip", publish("gate/sub")),
+            (Door::Players, "GET", "/gate/whip", Route::MethodNotAllowed("POST")),
+            (Door::Players, "PATCH", "/whip/abc", Route::Published("abc".into())),
+            (Door::Front, "POST", "/talk/gate", Route::Talk(StreamKey::parse("gate").expect("a good name"))),
+            (Door::Front, "POST", "/talk/gate/sub", Route::NoStream),
+            (Door::Front, "GET", "/talk/gate", Route::MethodNotAllowed("POST")),
+            (Door::Front, "DELETE", "/talk/sessions/abc", Route::Talked("abc".into())),
+            (Door::Front, "POST", "/talk/sessions/abc", Route::MethodNotAllowed("DELETE")),
+            (Door::Players, "POST", "/talk/gate", Route::NotFound),
+            (Door::Hls, "POST", "/gate/whip", Route::MethodNotAllowed("GET, HEAD")),
             (Door::Front, "POST", "/api/v1/streams/gate/main/whep", key("gate")),
             (Door::Front, "POST", "/api/v1/streams/gate/sub/whep", key("gate/sub")),
             (Door::Front, "POST", "/api/v1/streams/gate/whep", Route::NoStream),

@@ -7,28 +7,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
 use vms_sinks::hls::Hls;
 use vms_sinks::socket::Sockets;
-use vms_sinks::webrtc::WebRtc;
+use vms_sinks::webrtc::{Way, WebRtc};
+use vms_sources::Talks;
 
 use crate::credential::{self, Refused, Use};
 use crate::guard;
 use crate::hls::{self, Ask};
-use crate::listen::{Listener, accept};
+use crate::listen::{Crowds, Listener, accept};
 use crate::media;
 use crate::playing::{self, Playing};
 use crate::problem::{Body, Problem, full};
 use crate::proxy::Proxy;
+use crate::quic;
 use crate::recorded::{self, Find, Recordings};
 use crate::route::{Door, Route, route};
 use crate::shape::reshape;
+use crate::talk;
 use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::whep;
+use crate::whip;
 
 const THREADS: usize = 2;
 
@@ -54,6 +57,8 @@ pub struct TlsConfig {
     /// The certificate is one that browsers trust: they are told to come by
     /// TLS alone from now on (RFC 6797).
     pub strict_transport: bool,
+    /// HTTP/3 beside it, at origin and HLS, for those who come straight here.
+    pub http3: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +79,10 @@ pub struct Media {
     pub sockets: Sockets,
     pub access: Access,
     pub metrics: MetricsText,
+    pub crowds: Crowds,
     /// Absent where nothing is recorded.
     pub recordings: Option<Recordings>,
+    pub talks: Talks,
 }
 
 /// The running front, on threads of its own.
@@ -100,12 +107,13 @@ pub struct Shared {
     access: Access,
     metrics: MetricsText,
     recordings: Option<(Find, Playing)>,
+    talks: Talks,
     proxy: Proxy,
 }
 
 impl FrontConfig {
     /// Of the origin, of the players' port and of that of HLS.
-    fn listeners(&self, tls: Option<&Arc<Tls>>) -> Vec<(SocketAddr, Listener)> {
+    fn listeners(&self, tls: Option<&Arc<Tls>>, crowds: &Crowds) -> Vec<(SocketAddr, Listener)> {
         let wants = |door| {
             self.tls.as_ref().is_some_and(|tls| match door {
                 Door::Front => tls.origin,
@@ -119,8 +127,10 @@ impl FrontConfig {
             let tls = tls.filter(|_| wants(door)).cloned();
             Listener {
                 door,
+                silent: crowds.of(door).clone(),
                 scheme: if tls.is_some() || self.behind_proxy { "https" } else { "http" },
                 strict_transport: tls.is_some() && self.tls.as_ref().is_some_and(|tls| tls.strict_transport),
+                alternative: None,
                 tls,
             }
         };
@@ -141,15 +151,24 @@ impl Front {
             runtime.spawn(async move { tls.follow().await });
         }
         let mut addresses = Vec::new();
-        let listeners = config.listeners(tls.as_ref());
-        let Media { webrtc, hls, sockets, access, metrics, recordings } = media;
+        let Media { webrtc, hls, sockets, access, metrics, crowds, recordings, talks } = media;
+        let listeners = config.listeners(tls.as_ref(), &crowds);
         let recordings = recordings.map(|recordings| (recordings.find, Playing::new(recordings.player)));
         let proxy = Proxy::new(config.api_socket);
-        let shared = Arc::new(Shared { webrtc, hls, sockets, access, metrics, recordings, proxy });
-        for (address, listener) in listeners {
+        let shared = Arc::new(Shared { webrtc, hls, sockets, access, metrics, recordings, talks, proxy });
+        let http3 = config.tls.as_ref().is_some_and(|tls| tls.http3) && !config.behind_proxy;
+        for (address, mut listener) in listeners {
             let socket = runtime.block_on(TcpListener::bind(address))?;
-            addresses.push(socket.local_addr()?);
-            runtime.spawn(accept(socket, Arc::new(listener), shared.clone(), cancel.clone()));
+            let address = socket.local_addr()?;
+            addresses.push(address);
+            let by_quic = listener.tls.clone().filter(|_| http3 && listener.door != Door::Players);
+            listener.alternative = by_quic.as_ref().and_then(|_| quic::advertised(address.port()));
+            let listener = Arc::new(listener);
+            if let Some(tls) = by_quic {
+                let endpoint = runtime.block_on(async { quic::open(address, &tls) })?;
+                runtime.spawn(quic::accept(endpoint, tls, listener.clone(), shared.clone(), cancel.clone()));
+            }
+            runtime.spawn(accept(socket, listener, shared.clone(), cancel.clone()));
         }
         Ok(Self { addresses, cancel, runtime: Some(runtime) })
     }
@@ -187,7 +206,7 @@ impl Drop for Front {
 }
 
 impl Shared {
-    pub async fn answer(&self, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+    pub async fn answer(&self, caller: Caller, request: Request<Body>) -> Response<Body> {
         let mut response = match self.try_answer(caller, request).await {
             Ok(response) => response,
             Err(Refused::Problem(problem)) => problem.response(),
@@ -211,7 +230,7 @@ impl Shared {
         entered.map_err(|denied| credential::denied(&denied).into())
     }
 
-    async fn try_answer(&self, caller: Caller, mut request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+    async fn try_answer(&self, caller: Caller, mut request: Request<Body>) -> Result<Response<Body>, Refused> {
         let Caller { door, peer, scheme } = caller;
         reshape(&mut request)?;
         if self.access.is_open() {
@@ -222,16 +241,40 @@ impl Shared {
             Route::Offer(key) => {
                 let (head, body) = request.into_parts();
                 let ticket = self.enter(&key, &head.headers, caller).await?;
-                Ok(whep::offer(&self.webrtc, door, &key, &head.headers, body, peer.ip(), ticket).await?)
+                Ok(whep::offer(&self.webrtc, door, &key, &head, body, peer.ip(), ticket).await?)
             }
             Route::Session(id) if request.method() == Method::DELETE => {
                 self.own(&id, request.headers(), caller).await?;
                 Ok(whep::end(&self.webrtc, &id)?)
             }
+            Route::Session(id) if whep::is_json(request.headers()) => {
+                self.own(&id, request.headers(), caller).await?;
+                Ok(whep::rest(&self.webrtc, &id, request.into_body()).await?)
+            }
             Route::Session(id) => {
                 self.renew(&id, request.headers(), caller).await?;
-                Ok(whep::patch(&self.webrtc, &id, request.into_body()).await?)
+                let (head, body) = request.into_parts();
+                Ok(whep::trickle(&self.webrtc, Way::Out, &id, &head.headers, body).await?)
             }
+            Route::Publish(key) => {
+                let (head, body) = request.into_parts();
+                let means = (&self.webrtc, &self.access);
+                Ok(whip::offer(means, door, &key, &head.headers, body, peer.ip()).await?)
+            }
+            Route::Published(id) => {
+                whip::own(&self.access, &id, request.headers())?;
+                if request.method() == Method::DELETE {
+                    return Ok(whip::end(&self.webrtc, &id)?);
+                }
+                let (head, body) = request.into_parts();
+                Ok(whep::trickle(&self.webrtc, Way::In, &id, &head.headers, body).await?)
+            }
+            Route::Talk(key) => {
+                let (head, body) = request.into_parts();
+                let means = (&self.webrtc, &self.access, &self.talks);
+                Ok(talk::offer(means, &key, &head.headers, body, peer.ip()).await?)
+            }
+            Route::Talked(id) => Ok(talk::end(&self.webrtc, &self.access, &id, request.headers())?),
             Route::Playback(key, what) => self.recorded(key, &what, &request).await,
             Route::Play(key) => {
                 let (_, playing) = self.recordings.as_ref().ok_or_else(playing::records_nothing)?;
@@ -256,9 +299,12 @@ impl Shared {
                 "not_found",
                 "no stream can have this address: CAMERA/main or CAMERA/sub",
             ))),
-            Route::NotFound => {
-                Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "players use /CAMERA[/sub]/whep here").into())
-            }
+            Route::NotFound => Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "players use /CAMERA[/sub]/whep here, publishers /CAMERA[/sub]/whip",
+            )
+            .into()),
             Route::MethodNotAllowed(allowed) => {
                 let mut response = Problem::new(
                     StatusCode::METHOD_NOT_ALLOWED,
@@ -274,12 +320,7 @@ impl Shared {
 }
 
 impl Shared {
-    async fn recorded(
-        &self,
-        key: StreamKey,
-        what: &str,
-        request: &Request<Incoming>,
-    ) -> Result<Response<Body>, Refused> {
+    async fn recorded(&self, key: StreamKey, what: &str, request: &Request<Body>) -> Result<Response<Body>, Refused> {
         let query = request.uri().query();
         let wanted = recorded::wanted(what, query)?;
         recorded::judge(&self.access, &key, &wanted, request.headers(), query)?;

@@ -1,4 +1,4 @@
-//! What is known of the requests of one HTTP/2 connection: when it is idle,
+//! What is known of the requests of one HTTP/2 or HTTP/3 connection: when it is idle,
 //! and when its client gives up so many that it only makes work.
 
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::problem::Body;
+use crate::problem::{Body, BodyError};
 
 /// A connection without a request is closed after this.
 const IDLE_LIMIT: Duration = Duration::from_secs(180);
@@ -107,12 +107,12 @@ struct Counted {
 
 impl HttpBody for Counted {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

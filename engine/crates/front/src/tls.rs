@@ -1,7 +1,6 @@
 //! TLS 1.3 of the listeners: handshakes within bounds, and a certificate that
 //! is read again when its files change.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,11 +16,14 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use vms_crowd::{Crowd, Most};
+
+use crate::quic;
 
 /// From the connection to the end of the handshake.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// Handshakes at once: of all clients, and of one address, so that one that
-/// stalls cannot take the places of all others.
+/// Handshakes at once: of all clients, where more wait, and of one address, so
+/// that one that stalls cannot take the places of all others.
 const MOST_HANDSHAKES: usize = 512;
 const MOST_OF_AN_ADDRESS: usize = 64;
 /// How often the files are looked at. They are read when two looks in a row
@@ -30,6 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
+const HTTP3: &[u8] = b"h3";
 
 /// The pair of PEM files: a chain, the server's own certificate first, and its
 /// key.
@@ -52,13 +55,21 @@ pub enum TlsError {
 /// When a file was written, as far as its system tells; `None` where there is none.
 type Look = [Option<(SystemTime, u64)>; 2];
 
+/// The pair, as each way of shaking hands wants it.
+#[derive(Clone, Debug)]
+struct Served {
+    tcp: Arc<ServerConfig>,
+    quic: Arc<quinn::ServerConfig>,
+}
+
 /// Shakes hands with clients, by one pair of files.
 pub struct Tls {
     files: TlsFiles,
-    served: Mutex<Arc<ServerConfig>>,
+    served: Mutex<Served>,
     look: Look,
     places: Semaphore,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    /// Those who shake hands, and those who wait to.
+    shaking: Crowd,
 }
 
 impl Tls {
@@ -71,7 +82,8 @@ impl Tls {
         let look = look(&files);
         let served = Mutex::new(load(&files)?);
         let places = Semaphore::new(MOST_HANDSHAKES);
-        Ok(Self { files, served, look, places, by_address: Mutex::default() })
+        let shaking = Crowd::new(Most { in_all: usize::MAX, of_one: MOST_OF_AN_ADDRESS });
+        Ok(Self { files, served, look, places, shaking })
     }
 
     /// Shakes hands, within the limits.
@@ -79,12 +91,34 @@ impl Tls {
     /// # Errors
     /// When the client is too slow, one of too many, or speaks no TLS 1.3.
     pub async fn accept(&self, socket: TcpStream, peer: IpAddr) -> io::Result<TlsStream<TcpStream>> {
-        let _counted = Counted::new(&self.by_address, peer)
-            .ok_or_else(|| io::Error::other("too many handshakes of one address at once"))?;
+        let config = self.served.lock().tcp.clone();
+        self.within_limits(peer, TlsAcceptor::from(config).accept(socket)).await
+    }
+
+    /// How hands are shaken by QUIC, with the pair that is served now.
+    pub fn quic(&self) -> Arc<quinn::ServerConfig> {
+        self.served.lock().quic.clone()
+    }
+
+    /// Whether so many shake hands that who comes should prove its address.
+    pub fn is_crowded(&self) -> bool {
+        self.places.available_permits() < MOST_HANDSHAKES - MOST_OF_AN_ADDRESS
+    }
+
+    /// Gives a handshake its place and its time.
+    ///
+    /// # Errors
+    /// When it fails, lasts too long, or is one of too many.
+    pub async fn within_limits<T>(
+        &self,
+        peer: IpAddr,
+        handshake: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        let _one_of_its_address =
+            self.shaking.enter(peer).ok_or_else(|| io::Error::other("too many handshakes of one address at once"))?;
         let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, async {
             let _place = self.places.acquire().await.map_err(io::Error::other)?;
-            let config = self.served.lock().clone();
-            TlsAcceptor::from(config).accept(socket).await
+            handshake.await
         });
         shaken.await?
     }
@@ -121,35 +155,6 @@ impl Tls {
     }
 }
 
-/// A handshake that is counted for its address while it lasts.
-struct Counted<'a> {
-    counts: &'a Mutex<HashMap<IpAddr, usize>>,
-    address: IpAddr,
-}
-
-impl<'a> Counted<'a> {
-    fn new(counts: &'a Mutex<HashMap<IpAddr, usize>>, address: IpAddr) -> Option<Self> {
-        let mut held = counts.lock();
-        let count = held.entry(address).or_default();
-        (*count < MOST_OF_AN_ADDRESS).then(|| {
-            *count += 1;
-            Self { counts, address }
-        })
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        let mut held = self.counts.lock();
-        if let Some(count) = held.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.address);
-            }
-        }
-    }
-}
-
 fn look(files: &TlsFiles) -> Look {
     let of = |path: &Path| {
         let found = std::fs::metadata(path).ok()?;
@@ -158,7 +163,7 @@ fn look(files: &TlsFiles) -> Look {
     [of(&files.certificate), of(&files.key)]
 }
 
-fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn load(files: &TlsFiles) -> Result<Served, TlsError> {
     let unread = |path: &Path| {
         let path = path.to_owned();
         move |error| TlsError::File { path, error }
@@ -173,19 +178,19 @@ fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     configure(chain, key).map_err(|error| TlsError::Refused { files: files.clone(), error })
 }
 
-fn configure(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+fn configure(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Served, rustls::Error> {
+    let mut tcp = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    tcp.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     // Clients keep their sessions in tickets, so that none are kept here.
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
-    config.send_tls13_tickets = 1;
-    Ok(Arc::new(config))
+    tcp.ticketer = aws_lc_rs::Ticketer::new()?;
+    tcp.send_tls13_tickets = 1;
+    let mut quic = tcp.clone();
+    quic.alpn_protocols = vec![HTTP3.to_vec()];
+    let quic = quic::configure(quic).map_err(|error| rustls::Error::General(error.to_string()))?;
+    Ok(Served { tcp: Arc::new(tcp), quic: Arc::new(quic) })
 }
 
 #[cfg(test)]
@@ -193,20 +198,6 @@ mod tests {
     use base64::Engine as _;
 
     use super::*;
-
-    #[test]
-    fn one_address_cannot_take_every_place() {
-        let counts = Mutex::default();
-        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let mut held: Vec<_> = (0..MOST_OF_AN_ADDRESS).map(|_| Counted::new(&counts, one)).collect();
-        assert!(held.iter().all(Option::is_some));
-        assert!(Counted::new(&counts, one).is_none());
-        assert!(Counted::new(&counts, other).is_some(), "others still come in");
-        held.pop();
-        assert!(Counted::new(&counts, one).is_some(), "a place that is free is given again");
-        held.clear();
-        assert!(counts.lock().is_empty(), "nobody is remembered");
-    }
 
     #[test]
     fn what_is_wrong_with_a_pair_is_said() {
@@ -239,15 +230,15 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("vms-front-pairs-{}", std::process::id()));
         let (files, other) = (write_pair(&folder, "served"), write_pair(&folder, "other"));
         let tls = Tls::load(files.clone()).expect("a good pair");
-        let first = tls.served.lock().clone();
+        let first = tls.served.lock().tcp.clone();
         std::fs::copy(&other.key, &files.key).expect("a copy");
         let error = load(&files).expect_err("the key is another's").to_string();
         assert!(error.contains("served.pem with"), "{error}");
         tls.renew().await;
-        assert!(Arc::ptr_eq(&first, &tls.served.lock()), "the last one is kept");
+        assert!(Arc::ptr_eq(&first, &tls.served.lock().tcp), "the last one is kept");
         std::fs::copy(&other.certificate, &files.certificate).expect("a copy");
         tls.renew().await;
-        assert!(!Arc::ptr_eq(&first, &tls.served.lock()), "a whole pair is served");
+        assert!(!Arc::ptr_eq(&first, &tls.served.lock().tcp), "a whole pair is served");
         std::fs::remove_dir_all(&folder).expect("a folder of ours");
     }
 
@@ -262,7 +253,7 @@ mod tests {
         let error = tls.accept(socket, peer.ip()).await.expect_err("nothing was said");
         assert_eq!((error.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, HANDSHAKE_LIMIT.as_secs()));
         assert_eq!(tls.places.available_permits(), MOST_HANDSHAKES);
-        assert!(tls.by_address.lock().is_empty());
+        assert_eq!(tls.shaking.there(), 0);
         std::fs::remove_dir_all(&folder).expect("a folder of ours");
     }
 }

@@ -2,13 +2,17 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
+use serde::Deserialize;
 use serde_json::json;
 use vms_access::Ticket;
 use vms_hub::StreamKey;
-use vms_sinks::webrtc::{Answer, WebRtc, WhepError, WhepErrorKind};
+use vms_sinks::choice::Choice;
+use vms_sinks::webrtc::{Answer, Keeps, Way, WebRtc, WhepError, WhepErrorKind};
+use vms_sources::Reason;
 
 use crate::problem::{Body, Problem, full};
 use crate::route::Door;
@@ -20,13 +24,15 @@ pub async fn offer(
     webrtc: &WebRtc,
     door: Door,
     key: &StreamKey,
-    headers: &HeaderMap,
-    body: Incoming,
+    head: &Parts,
+    body: Body,
     peer: IpAddr,
     ticket: Ticket,
 ) -> Result<Response<Body>, Problem> {
-    let sdp = sdp(headers, body).await?;
-    let answer = webrtc.offer(key, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
+    let keeps = keeps(head.uri.query())?;
+    let sdp = sdp(&head.headers, body).await?;
+    webrtc.wait_opened(key).await;
+    let answer = webrtc.offer(key, keeps, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
     let prefix = match door {
         Door::Front => "/api/v1/whep",
         Door::Players | Door::Hls => "/whep",
@@ -34,11 +40,27 @@ pub async fn offer(
     created(prefix, answer)
 }
 
+/// `fixed=1`: the stream that was asked for, whatever the viewer's path bears.
+fn keeps(query: Option<&str>) -> Result<Keeps, Problem> {
+    let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    match pairs.find(|(name, _)| *name == "fixed").map(|(_, value)| value) {
+        None | Some("0") => Ok(Keeps::WhileBorne),
+        Some("1") => Ok(Keeps::Always),
+        Some(_) => {
+            let words = "fixed is 1 for the stream that was asked for alone, or 0";
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", words))
+        }
+    }
+}
+
+/// What a session's PATCH takes (RFC 8840).
+pub const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
 /// The offer that a request brings.
-pub async fn sdp(headers: &HeaderMap, body: Incoming) -> Result<String, Problem> {
+pub async fn sdp(headers: &HeaderMap, body: Body) -> Result<String, Problem> {
     let kind = kind_of(headers);
     if !kind.starts_with("application/sdp") {
-        let detail = format!("a WHEP offer has the content type application/sdp, not {kind:?}");
+        let detail = format!("an offer has the content type application/sdp, not {kind:?}");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_sdp", detail));
     }
     read(body).await
@@ -50,35 +72,89 @@ pub fn kind_of(headers: &HeaderMap) -> &str {
 
 /// The answer to an offer, with the session's address.
 pub fn created(prefix: &str, answer: Answer) -> Result<Response<Body>, Problem> {
-    Response::builder()
+    let mut response = Response::builder();
+    for (name, value) in answer.choice.into_iter().flat_map(chosen) {
+        response = response.header(name, value);
+    }
+    response
         .status(StatusCode::CREATED)
         .header(header::CONTENT_TYPE, "application/sdp")
         .header(header::LOCATION, format!("{prefix}/{}", answer.session))
         .header(header::CACHE_CONTROL, "no-store")
+        .header(header::ETAG, answer.etag)
+        .header("accept-patch", FRAGMENT)
         .body(full(answer.sdp))
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
 }
 
+/// What tells a player which pictures it gets, and why those.
+pub fn chosen(choice: Choice) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    const VARIANT: HeaderName = HeaderName::from_static("vms-variant");
+    const REASON: HeaderName = HeaderName::from_static("vms-reason");
+    let reason = choice.reason.map(|why| (REASON, HeaderValue::from_static(why.as_str())));
+    [Some((VARIANT, HeaderValue::from_static(choice.variant.as_str()))), reason].into_iter().flatten()
+}
+
 /// Ends a session.
 pub fn end(webrtc: &WebRtc, session: &str) -> Result<Response<Body>, Problem> {
-    if webrtc.end(session) {
-        let mut response = Response::new(full(""));
-        *response.status_mut() = StatusCode::OK;
-        Ok(response)
+    ended(webrtc.end(session))
+}
+
+/// What is answered where a session was ended, or was not there.
+pub fn ended(was_there: bool) -> Result<Response<Body>, Problem> {
+    if was_there {
+        Ok(Response::new(full("")))
     } else {
-        Err(Problem::new(StatusCode::NOT_FOUND, "no_session", "there is no such WHEP session; it may have ended"))
+        Err(Problem::new(StatusCode::NOT_FOUND, "no_session", "there is no such session; it may have ended"))
     }
 }
 
-pub async fn patch(webrtc: &WebRtc, session: &str, body: Incoming) -> Result<Response<Body>, Problem> {
+/// Takes what a PATCH brings of ICE: candidates, or nothing where only the right
+/// to go on is renewed.
+pub async fn trickle(
+    webrtc: &WebRtc,
+    way: Way,
+    session: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response<Body>, Problem> {
     let fragment = read(body).await?;
-    webrtc.patch(session, &fragment).map_err(|error| refusal(&error))?;
+    let kind = kind_of(headers);
+    if !fragment.is_empty() && !kind.starts_with(FRAGMENT) {
+        let detail = format!("candidates have the content type {FRAGMENT}, not {kind:?}");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_sdpfrag", detail));
+    }
+    let if_match = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
+    webrtc.trickle(way, session, if_match, &fragment).map_err(|error| refusal(&error))?;
+    no_content()
+}
+
+/// What a page says of a picture that nobody can see just now.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rest {
+    paused: bool,
+}
+
+/// Sends nothing while a page hides the picture, and goes on when it shows it.
+pub async fn rest(webrtc: &WebRtc, session: &str, body: Body) -> Result<Response<Body>, Problem> {
+    let body = read(body).await?;
+    let Rest { paused } = serde_json::from_str(&body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid", error.to_string()))?;
+    if webrtc.pause(session, paused) { no_content() } else { ended(false) }
+}
+
+pub fn is_json(headers: &HeaderMap) -> bool {
+    kind_of(headers).starts_with("application/json")
+}
+
+fn no_content() -> Result<Response<Body>, Problem> {
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-pub async fn read(body: Incoming) -> Result<String, Problem> {
+pub async fn read(body: Body) -> Result<String, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -100,12 +176,46 @@ pub fn refusal(error: &WhepError) -> Problem {
         WhepErrorKind::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
         WhepErrorKind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
         WhepErrorKind::NoCommonCodec { .. } => (StatusCode::NOT_ACCEPTABLE, "no_common_codec"),
+        WhepErrorKind::TooManyTranscodes { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_transcodes"),
         WhepErrorKind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+        WhepErrorKind::Stale => (StatusCode::PRECONDITION_FAILED, "stale"),
+        WhepErrorKind::Unconditional => (StatusCode::PRECONDITION_REQUIRED, "unconditional"),
+        WhepErrorKind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
+        WhepErrorKind::Busy => (StatusCode::CONFLICT, "busy"),
         WhepErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        WhepErrorKind::Camera(Reason::BackChannelBusy) => (StatusCode::CONFLICT, Reason::BackChannelBusy.code()),
+        WhepErrorKind::Camera(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
     };
     let mut problem = Problem::new(status, code, error.message.clone());
-    if let WhepErrorKind::NoCommonCodec { camera, offered } = &error.kind {
-        problem.values = json!({ "camera": camera, "browser": offered.join(", ") });
+    match &error.kind {
+        WhepErrorKind::NoCommonCodec { camera, offered } => {
+            problem.values = json!({ "camera": camera, "browser": offered.join(", ") });
+        }
+        WhepErrorKind::TooManyTranscodes { camera, most } => {
+            problem.values = json!({ "camera": camera, "most": most });
+        }
+        WhepErrorKind::Camera(reason) => {
+            problem.values = reason.value().into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        }
+        _ => {}
     }
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_one_stream_alone_is_never_sent_another() {
+        for (query, keeps_it) in [
+            (None, Some(Keeps::WhileBorne)),
+            (Some("token=x"), Some(Keeps::WhileBorne)),
+            (Some("token=x&fixed=1"), Some(Keeps::Always)),
+            (Some("fixed=0"), Some(Keeps::WhileBorne)),
+            (Some("fixed=yes"), None),
+        ] {
+            assert_eq!(keeps(query).ok(), keeps_it, "{query:?}");
+        }
+    }
 }

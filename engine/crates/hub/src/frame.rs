@@ -19,6 +19,8 @@ pub struct HubFrame {
     /// RTP time, continuous over reconnects; a sink takes the low 32 bits.
     pub rtp_time: i64,
     pub ssrc: u32,
+    /// Counts the frames of its track, over all epochs, whoever reads them.
+    pub count: u64,
     payloads: OnceLock<Vec<RtpPayload>>,
     interleaved: OnceLock<Bytes>,
 }
@@ -33,9 +35,16 @@ impl HubFrame {
             packets,
             rtp_time,
             ssrc,
+            count: 0,
             payloads: OnceLock::new(),
             interleaved: OnceLock::new(),
         }
+    }
+
+    /// Gives it its number in its track.
+    #[must_use]
+    pub fn counted(self, count: u64) -> Self {
+        Self { count, ..self }
     }
 
     /// RTP payloads without headers, for sinks that write their own.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use vms_media::TrackKind;
+
 /// Which of a camera's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,11 +30,12 @@ pub enum View {
     Masked,
 }
 
-/// As the camera encoded it, or transcoded for viewers who cannot take that.
+/// As the camera encoded it, or with tracks of that kind transcoded for viewers
+/// who cannot take the camera's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
     AsIs,
-    Transcoded,
+    Transcoded(TrackKind),
 }
 
 /// The key of one ring in the hub.

@@ -13,6 +13,7 @@
 mod frame;
 mod join;
 mod key;
+mod order;
 mod queue;
 mod reader;
 mod ring;
@@ -34,7 +35,7 @@ pub use key::{StreamKey, StreamName, Variant, View, is_camera_id};
 pub use queue::Queue;
 pub use reader::{BurstTag, CloseReason, Delivery, Next, Reader, ReaderKind, ReaderStats, TOO_SLOW_AFTER};
 pub use ring::{Group, Ring, RingLimits};
-pub use stream::{Publisher, Stream, StreamStatus};
+pub use stream::{Publisher, Stream, StreamStatus, VideoSeen};
 
 /// How a reader is told that something waits for it. Called on the
 /// publisher's thread: it must not block.

@@ -114,6 +114,7 @@ impl Stream {
     pub fn subscribe(self: &Arc<Self>, kind: ReaderKind, wake: Arc<dyn Wake>) -> Reader {
         let mut state = self.state.lock();
         let id = state.add_reader(wake);
+        self.tell_watched(&state);
         Reader::new(Arc::clone(self), id, kind, &mut state)
     }
 }
@@ -332,6 +333,11 @@ impl Reader {
     /// Asks the source for a key frame, where the camera can be asked.
     pub fn request_key(&self) {
         self.stream.request_key();
+    }
+
+    /// It is woken by this from now on.
+    pub fn wake_by(&mut self, wake: Arc<dyn Wake>) {
+        self.stream.state.lock().rewake(self.id, &wake);
     }
 
     #[must_use]

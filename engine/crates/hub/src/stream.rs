@@ -2,16 +2,19 @@
 //! that feeds it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
 use vms_media::{Codec, Frame, ParameterSets, Track, TrackKind, VideoInfo, packet_count};
 
 use crate::Wake;
 use crate::frame::HubFrame;
 use crate::key::StreamKey;
+use crate::order::Order;
 use crate::queue::Queue;
+use crate::reader::ReaderKind;
 use crate::ring::{Ring, RingLimits};
 
 /// Width of the window that frame and bit rates are measured over.
@@ -33,6 +36,10 @@ pub struct Stream {
     budget: Arc<Budget>,
     pub(crate) drops: AtomicU64,
     key_requests: AtomicU64,
+    /// Whether anybody reads it.
+    watched: watch::Sender<bool>,
+    /// It is opened for its readers alone.
+    on_demand: AtomicBool,
 }
 
 pub(crate) struct State {
@@ -48,6 +55,7 @@ pub(crate) struct State {
     track_runs: Vec<TrackRun>,
     parameter_sets: ParameterSets,
     video_info: Option<VideoInfo>,
+    order: Order,
     rates: Rates,
     wakers: Arc<[(u64, Arc<dyn Wake>)]>,
     pub queues: Vec<Arc<Queue>>,
@@ -64,6 +72,7 @@ impl std::fmt::Debug for State {
 #[derive(Clone, Debug)]
 struct TrackRun {
     next_seq: u64,
+    next_frame: u64,
     ssrc: u32,
     /// Added to a frame's presentation time.
     offset: i64,
@@ -77,7 +86,7 @@ impl TrackRun {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
         hasher.write_usize(index);
-        Self { next_seq: 1, ssrc: hasher.finish() as u32, offset: 0, last: None, rebase: false }
+        Self { next_seq: 1, next_frame: 0, ssrc: hasher.finish() as u32, offset: 0, last: None, rebase: false }
     }
 
     /// RTP time of a frame: after a new publisher it goes on where the last
@@ -128,6 +137,17 @@ impl Rates {
     }
 }
 
+/// What a stream's pictures are, as far as it matters to who may take them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoSeen {
+    pub codec: Codec,
+    /// They are shown in another order than they are sent in: it is declared,
+    /// or was seen.
+    pub reorders: bool,
+    /// Somebody publishes them now.
+    pub live: bool,
+}
+
 /// The figures of a stream at one moment.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct StreamStatus {
@@ -152,6 +172,8 @@ impl Stream {
             budget,
             drops: AtomicU64::new(0),
             key_requests: AtomicU64::new(0),
+            watched: watch::Sender::new(false),
+            on_demand: AtomicBool::new(false),
             state: Mutex::new(State {
                 ring: Ring::new(limits),
                 tracks: Arc::new([]),
@@ -163,6 +185,7 @@ impl Stream {
                 track_runs: Vec::new(),
                 parameter_sets: ParameterSets::default(),
                 video_info: None,
+                order: Order::default(),
                 rates: Rates::default(),
                 wakers: Arc::new([]),
                 queues: Vec::new(),
@@ -184,6 +207,16 @@ impl Stream {
     #[must_use]
     pub fn video_info(&self) -> Option<VideoInfo> {
         self.state.lock().video_info.clone()
+    }
+
+    /// `None` where there are no pictures, or none yet.
+    #[must_use]
+    pub fn video(&self) -> Option<VideoSeen> {
+        let state = self.state.lock();
+        let track = state.tracks.iter().find(|track| track.kind == TrackKind::Video)?;
+        let declared = state.video_info.as_ref().is_some_and(|info| info.reorder_frames);
+        let reorders = declared || state.order.changes();
+        Some(VideoSeen { codec: track.codec.clone(), reorders, live: state.published })
     }
 
     #[must_use]
@@ -227,9 +260,50 @@ impl Stream {
         self.key_requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether anybody reads it, from now on.
+    #[must_use]
+    pub fn watched(&self) -> watch::Receiver<bool> {
+        self.watched.subscribe()
+    }
+
+    /// Called with the state held, so that two changes are told in their order.
+    pub(crate) fn tell_watched(&self, state: &State) {
+        let watched = !state.wakers.is_empty();
+        self.watched.send_if_modified(|before| std::mem::replace(before, watched) != watched);
+    }
+
+    /// It is opened only while somebody reads it.
+    pub fn set_on_demand(&self, on_demand: bool) {
+        self.on_demand.store(on_demand, Ordering::Relaxed);
+    }
+
+    /// Returns once what it sends is known, or after `limit`. Whoever waits is
+    /// a reader, for whom a stream on demand is opened.
+    pub async fn wait_described(self: &Arc<Self>, limit: Duration) {
+        let wake = Arc::new(Notify::new());
+        let _reader = self.subscribe(ReaderKind::Live { burst: false }, wake.clone());
+        let known = async {
+            // Parameter sets make the description complete.
+            while self.video_info().is_none() {
+                wake.notified().await;
+            }
+        };
+        // Who waits in vain sees that there are no tracks.
+        let _ = tokio::time::timeout(limit, known).await;
+    }
+
+    /// The same for a stream that has never been opened because nobody read it;
+    /// at once for every other.
+    pub async fn wait_opened(self: &Arc<Self>, limit: Duration) {
+        if self.on_demand.load(Ordering::Relaxed) {
+            self.wait_described(limit).await;
+        }
+    }
+
     pub(crate) fn unsubscribe(&self, id: u64, queue: Option<&Arc<Queue>>) {
         let mut state = self.state.lock();
         state.wakers = state.wakers.iter().filter(|(other, _)| *other != id).cloned().collect();
+        self.tell_watched(&state);
         if let Some(queue) = queue {
             state.queues.retain(|other| !Arc::ptr_eq(other, queue));
         }
@@ -321,6 +395,12 @@ impl State {
         id
     }
 
+    /// Gives the reader of that number another waker.
+    pub fn rewake(&mut self, id: u64, wake: &Arc<dyn Wake>) {
+        let chosen = |(other, old): &(u64, Arc<dyn Wake>)| (*other, if *other == id { wake } else { old }.clone());
+        self.wakers = self.wakers.iter().map(chosen).collect();
+    }
+
     fn set_tracks(&mut self, tracks: Vec<Track>) {
         if self.tracks.as_ref() != tracks.as_slice() {
             let codecs_changed = !self.tracks.iter().map(|t| &t.codec).eq(tracks.iter().map(|t| &t.codec));
@@ -345,12 +425,12 @@ impl State {
     /// In-band parameter sets win over what the camera said in its description.
     fn learn_parameters(&mut self, frame: &Frame) {
         let codec: &Codec = &frame.codec;
-        let mut changed = false;
-        for nal in frame.nals() {
-            changed |= self.parameter_sets.update(codec, &nal);
-        }
+        let changed = self.parameter_sets.learn(codec, &frame.data);
         if !(changed && self.parameter_sets.complete(codec)) && self.video_info.is_some() {
             return;
+        }
+        if changed {
+            self.order = Order::default();
         }
         self.video_info = self.parameter_sets.info(codec);
         let fmtp = self.parameter_sets.fmtp(codec);
@@ -366,11 +446,16 @@ impl State {
     fn numbered(&mut self, frame: Frame, index: usize) -> HubFrame {
         let clock_rate = self.tracks[index].clock_rate;
         let packets = packet_count(&frame.codec, &frame.data);
+        if frame.kind == TrackKind::Video {
+            self.order.next(frame.pts, clock_rate);
+        }
         let run = &mut self.track_runs[index];
         let rtp_time = run.rtp_time(&frame, clock_rate);
         let seq = run.next_seq;
         run.next_seq += u64::from(packets);
-        HubFrame::new(frame, index as u8, seq, packets, rtp_time, run.ssrc)
+        let count = run.next_frame;
+        run.next_frame += 1;
+        HubFrame::new(frame, index as u8, seq, packets, rtp_time, run.ssrc).counted(count)
     }
 }
 

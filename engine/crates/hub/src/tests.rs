@@ -366,3 +366,38 @@ fn a_lost_picture_starts_again_at_the_cached_group() {
     assert!(reader.jump_to_key());
     assert_eq!(drain(&mut reader)[0].frame.number, 25);
 }
+
+#[tokio::test]
+async fn a_stream_knows_whether_anybody_reads_it() {
+    let rig = Rig::default();
+    let stream = rig.hub.ensure(&rig.key);
+    let mut watched = stream.watched();
+    assert!(!*watched.borrow_and_update());
+    let first = rig.live();
+    let second = rig.live();
+    watched.changed().await.expect("the stream is there");
+    assert!(*watched.borrow_and_update());
+    drop(first);
+    assert!(!watched.has_changed().expect("the stream is there"), "another one reads on");
+    drop(second);
+    watched.changed().await.expect("the stream is there");
+    assert!(!*watched.borrow_and_update());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_stream_on_demand_has_it_opened() {
+    let rig = Rig::default();
+    let stream = rig.hub.ensure(&rig.key);
+    let long = Duration::from_secs(3600);
+    stream.wait_opened(long).await;
+    stream.set_on_demand(true);
+    let mut watched = stream.watched();
+    let opens = async {
+        watched.wait_for(|watched| *watched).await.expect("the stream is there");
+        let info = "packetization-mode=1;sprop-parameter-sets=Z0LAHtoDwKaAgICg,aM48gA==";
+        let described = Track { fmtp: info.to_owned(), ..track(0, TrackKind::Video) };
+        rig.hub.publish(&rig.key, vec![described])
+    };
+    let (_, _publisher) = tokio::join!(stream.wait_opened(long), opens);
+    assert!(stream.video_info().is_some());
+}

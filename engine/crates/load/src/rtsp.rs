@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(found, Some(("rtsp://h/cam/track1".to_owned(), Codec::H265)));
         let absolute = sdp.replace("track1", "rtsp://other/x").replace("H265", "H264");
         assert_eq!(video_of(&absolute, "x"), Some(("rtsp://other/x".to_owned(), Codec::H264)));
-        assert_eq!(video_of(&sdp.replace("H265", "JPEG"), "x"), None);
+        assert_eq!(video_of(&sdp.replace("H265", "THEORA"), "x"), None);
         assert_eq!(video_of("v=0", "x"), None);
     }
 }

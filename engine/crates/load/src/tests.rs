@@ -16,7 +16,7 @@ use vms_access::{Access, Kind, Now, Proof, Wish};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind, utc_sei_h264};
 use vms_sinks::rtsp::RtspServer;
-use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
+use vms_sinks::webrtc::{Keeps, WebRtc, WebRtcConfig};
 
 use crate::args::{Command, Relaying, Viewing, parse};
 use crate::viewers::utc_us;
@@ -33,14 +33,7 @@ impl Camera {
     fn start() -> Self {
         let hub = Hub::new(HubConfig::default());
         let key = StreamKey::parse("cam1").expect("a key");
-        let track = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: Codec::H264,
-            clock_rate: 90_000,
-            channels: 0,
-            fmtp: String::new(),
-        };
+        let track = Track::video(Codec::H264);
         let mut publisher = hub.publish(&key, vec![track]);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -167,7 +160,7 @@ async fn answer(sink: WebRtc, peer: SocketAddr, request: Request<Incoming>) -> h
         let key = StreamKey::parse(path.trim_end_matches("/whep")).expect("a key");
         let wish = Wish { key: &key, kind: Kind::Webrtc };
         let ticket = Access::new(true).enter(wish, Proof::None, Now::read()).expect("an open house");
-        match sink.offer(&key, std::str::from_utf8(&offer).expect("text"), peer.ip(), ticket) {
+        match sink.offer(&key, Keeps::WhileBorne, std::str::from_utf8(&offer).expect("text"), peer.ip(), ticket) {
             Ok(answer) => (201, Some(format!("/whep/{}", answer.session)), answer.sdp),
             Err(error) => (404, None, error.to_string()),
         }

@@ -9,10 +9,16 @@
 //! and decoding order numbers, which cameras do not use.
 
 mod audio;
-mod dts;
+mod av1;
+pub(crate) mod dts;
 mod h264;
 mod h265;
+mod jpeg;
+mod mpeg4;
+mod picture;
 mod video;
+mod vp8;
+mod vp9;
 
 use bytes::Bytes;
 
@@ -45,8 +51,8 @@ pub struct AccessUnit {
     pub key: bool,
     /// Something before this unit was lost.
     pub discontinuity: bool,
-    /// Video: NAL units with 4-byte lengths, key pictures beginning with
-    /// their parameter sets. Audio: one codec frame.
+    /// As in [`crate::Frame::data`]; key pictures begin with what a decoder
+    /// must know.
     pub data: Bytes,
 }
 
@@ -72,6 +78,7 @@ pub struct Depacketiser(Inner);
 #[derive(Debug)]
 enum Inner {
     Video(Box<video::Video>),
+    Pictures(Box<picture::Pictures>),
     Aac(audio::Aac),
     Pcm(audio::Pcm),
     Opus(audio::Opus),
@@ -86,6 +93,9 @@ impl Depacketiser {
             Codec::Aac => Inner::Aac(audio::Aac::new(fmtp)),
             Codec::Pcma | Codec::Pcmu => Inner::Pcm(audio::Pcm::new(channels)),
             Codec::Opus => Inner::Opus(audio::Opus::default()),
+            Codec::Av1 | Codec::Vp8 | Codec::Vp9 | Codec::Jpeg | Codec::Mpeg4 => {
+                Inner::Pictures(Box::new(picture::Pictures::new(codec, clock_rate, fmtp)))
+            }
             Codec::Other(name) => return Err(UnknownCodec(name.clone())),
         }))
     }
@@ -95,6 +105,7 @@ impl Depacketiser {
     pub fn push(&mut self, packet: RtpPacket<'_>, out: &mut Vec<AccessUnit>, drops: &mut Vec<DropReason>) {
         match &mut self.0 {
             Inner::Video(video) => video.push(packet, out, drops),
+            Inner::Pictures(pictures) => pictures.push(packet, out, drops),
             Inner::Aac(aac) => aac.push(packet, out, drops),
             Inner::Pcm(pcm) => pcm.push(packet, out, drops),
             Inner::Opus(opus) => opus.push(packet, out, drops),
@@ -106,6 +117,7 @@ impl Depacketiser {
     pub fn parameter_sets(&self) -> Option<&ParameterSets> {
         match &self.0 {
             Inner::Video(video) => Some(video.parameter_sets()),
+            Inner::Pictures(pictures) => Some(pictures.parameter_sets()),
             _ => None,
         }
     }
@@ -115,10 +127,13 @@ impl Depacketiser {
     pub fn info(&self) -> Option<VideoInfo> {
         match &self.0 {
             Inner::Video(video) => video.info(),
+            Inner::Pictures(pictures) => pictures.info(),
             _ => None,
         }
     }
 }
 
+#[cfg(test)]
+mod picture_tests;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,13 @@
 //! FLV, as RTMP and cameras over HTTP send it: tags in, access units out.
 //!
 //! Video: AVC (FLV 10.1), HEVC by the number 12 that many cameras use, and the
-//! FourCC form of Enhanced RTMP v1. Audio: AAC, G.711, and Opus by its FourCC.
+//! FourCC form of Enhanced RTMP, which has AV1, VP8 and VP9 too. Audio: AAC, G.711, and Opus by its FourCC.
 //! Metadata is not believed: cameras leave out fields and write wrong ones.
 
-use bytes::Bytes;
-
+use crate::contained::Video;
 use crate::depacketise::{AccessUnit, DropReason};
-use crate::pictures::Pictures;
-use crate::{Codec, Track, TrackKind, annexb};
+use crate::sound::Sound;
+use crate::{Codec, Track, TrackKind};
 
 /// Ticks of a video track a millisecond.
 const VIDEO_TICKS: i64 = 90;
@@ -59,25 +58,8 @@ pub enum FlvError {
 #[derive(Debug, Default)]
 pub struct FlvDemuxer {
     video: Option<Video>,
-    audio: Option<Audio>,
+    audio: Option<Sound>,
     time: Unwrapped,
-}
-
-#[derive(Debug)]
-struct Video {
-    pictures: Pictures,
-    /// Bytes of a NAL unit's length.
-    length_size: usize,
-}
-
-#[derive(Debug)]
-struct Audio {
-    codec: Codec,
-    rate: u32,
-    channels: u8,
-    fmtp: String,
-    /// Of the next frame, in samples: whole milliseconds are too coarse.
-    next: Option<i64>,
 }
 
 /// Milliseconds of 32 bits, counted on; signed, as they may go back a little.
@@ -117,18 +99,11 @@ impl FlvDemuxer {
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {
         let video = self.video.as_ref().map(|video| {
-            let codec = video.pictures.codec().clone();
-            let fmtp = video.pictures.parameter_sets().fmtp(&codec);
-            Track { id: 0, kind: TrackKind::Video, codec, clock_rate: 90_000, channels: 0, fmtp }
+            let codec = video.codec().clone();
+            let fmtp = video.sets().fmtp(&codec);
+            Track { fmtp, ..Track::video(codec) }
         });
-        let audio = self.audio.as_ref().map(|audio| Track {
-            id: u8::from(video.is_some()),
-            kind: TrackKind::Audio,
-            codec: audio.codec.clone(),
-            clock_rate: audio.rate,
-            channels: audio.channels,
-            fmtp: audio.fmtp.clone(),
-        });
+        let audio = self.audio.as_ref().map(|audio| audio.track(u8::from(video.is_some())));
         video.into_iter().chain(audio).collect()
     }
 
@@ -142,36 +117,41 @@ impl FlvDemuxer {
         Ok(())
     }
 
-    fn configure(&mut self, part: &VideoPart<'_>, out: &mut Vec<FlvItem>) {
-        let read = match part.codec {
-            Codec::H264 => avc_config(part.data),
-            _ => hevc_config(part.data),
-        };
-        let Some((length_size, sets)) = read else {
-            return out.push(FlvItem::Lost(DropReason::BadPacket("decoder configuration")));
-        };
-        let video = match &mut self.video {
-            Some(video) if *video.pictures.codec() == part.codec => video,
+    /// The video of a codec, which may be another than before.
+    fn video_of(&mut self, codec: &Codec, out: &mut Vec<FlvItem>) -> &mut Video {
+        match &mut self.video {
+            Some(video) if video.codec() == codec => {}
             other => {
                 out.push(FlvItem::Found(TrackKind::Video));
-                other.insert(Video { pictures: Pictures::new(part.codec.clone()), length_size })
+                *other = Some(Video::new(codec));
             }
-        };
-        video.length_size = length_size;
-        sets.iter().for_each(|set| video.pictures.learn(set));
+        }
+        self.video.get_or_insert_with(|| Video::new(codec))
+    }
+
+    fn configure(&mut self, part: &VideoPart<'_>, out: &mut Vec<FlvItem>) {
+        let mut fresh = Video::new(&part.codec);
+        if fresh.configure(part.data) {
+            self.video_of(&part.codec, out).configure(part.data);
+        } else {
+            out.push(FlvItem::Lost(DropReason::BadPacket("decoder configuration")));
+        }
     }
 
     fn picture(&mut self, part: &VideoPart<'_>, at_ms: i64, composition_ms: i32, out: &mut Vec<FlvItem>) {
-        let Some(video) = self.video.as_mut().filter(|video| *video.pictures.codec() == part.codec) else {
+        // VP8 and VP9 may begin without a configuration.
+        if matches!(part.codec, Codec::Vp8 | Codec::Vp9) {
+            self.video_of(&part.codec, out);
+        }
+        let Some(video) = self.video.as_mut().filter(|video| *video.codec() == part.codec) else {
             return out.push(FlvItem::Lost(DropReason::NoKeyYet));
         };
         let (dts, pts) = (at_ms * VIDEO_TICKS, (at_ms + i64::from(composition_ms)) * VIDEO_TICKS);
-        let nals = nals(part.data, video.length_size);
-        out.push(match nals.and_then(|nals| video.pictures.unit(nals.into_iter(), pts, dts)) {
+        out.push(match video.unit(part.data, pts, dts) {
             Ok(unit) => FlvItem::Unit(TrackKind::Video, unit),
             Err(reason) => {
                 if reason != DropReason::NoKeyYet {
-                    video.pictures.lost();
+                    video.lost();
                 }
                 FlvItem::Lost(reason)
             }
@@ -183,14 +163,14 @@ impl FlvDemuxer {
         match head >> 4 {
             // AAC: its configuration, then frames.
             10 => match rest.split_first() {
-                Some((0, config)) => self.found(Audio::aac(config), out),
+                Some((0, config)) => self.found(Sound::aac(config), out),
                 Some((1, frame)) => self.sound(at_ms, &Codec::Aac, frame, out),
                 _ => {}
             },
             number @ (7 | 8) => {
                 let codec = if number == 7 { Codec::Pcma } else { Codec::Pcmu };
                 if self.audio.is_none() {
-                    self.found(Some(Audio::pcm(codec.clone(), 1 + (head & 1))), out);
+                    self.found(Some(Sound::pcm(codec.clone(), 1 + (head & 1))), out);
                 }
                 self.sound(at_ms, &codec, rest, out);
             }
@@ -202,12 +182,12 @@ impl FlvDemuxer {
     fn enhanced_audio(&mut self, at_ms: i64, packet: u8, rest: &[u8], out: &mut Vec<FlvItem>) {
         let Some((four_cc, data)) = rest.split_first_chunk::<4>() else { return };
         match (four_cc, packet) {
-            (b"mp4a", 0) => self.found(Audio::aac(data), out),
+            (b"mp4a", 0) => self.found(Sound::aac(data), out),
             (b"mp4a", 1) => self.sound(at_ms, &Codec::Aac, data, out),
-            (b"Opus", 0) => self.found(Some(Audio::opus()), out),
+            (b"Opus", 0) => self.found(Some(Sound::opus()), out),
             (b"Opus", 1) => {
                 if self.audio.is_none() {
-                    self.found(Some(Audio::opus()), out);
+                    self.found(Some(Sound::opus()), out);
                 }
                 self.sound(at_ms, &Codec::Opus, data, out);
             }
@@ -215,7 +195,7 @@ impl FlvDemuxer {
         }
     }
 
-    fn found(&mut self, audio: Option<Audio>, out: &mut Vec<FlvItem>) {
+    fn found(&mut self, audio: Option<Sound>, out: &mut Vec<FlvItem>) {
         let Some(audio) = audio else {
             return out.push(FlvItem::Lost(DropReason::BadPacket("audio configuration")));
         };
@@ -230,65 +210,8 @@ impl FlvDemuxer {
         let Some(audio) = self.audio.as_mut().filter(|audio| audio.codec == *codec && !frame.is_empty()) else {
             return;
         };
-        let samples = audio.samples_of(frame);
-        let timestamp = audio.time_of(at_ms, samples);
-        out.push(FlvItem::Unit(
-            TrackKind::Audio,
-            AccessUnit {
-                timestamp,
-                dts: timestamp,
-                key: true,
-                discontinuity: false,
-                data: Bytes::copy_from_slice(frame),
-            },
-        ));
-    }
-}
-
-impl Audio {
-    /// From an `AudioSpecificConfig` (ISO 14496-3, 1.6.2.1).
-    fn aac(config: &[u8]) -> Option<Self> {
-        const RATES: [u32; 13] =
-            [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
-        let [first, second, ..] = *config else { return None };
-        let rate = *RATES.get(usize::from((first & 7) << 1 | second >> 7))?;
-        let channels = second >> 3 & 0x0f;
-        if first >> 3 == 0 || channels == 0 {
-            return None;
-        }
-        // More than any configuration has is not one.
-        let hex: String = config.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
-        let fmtp = format!(
-            "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={hex}"
-        );
-        Some(Self { codec: Codec::Aac, rate, channels, fmtp, next: None })
-    }
-
-    /// G.711, which FLV defines at 8 kHz alone.
-    fn pcm(codec: Codec, channels: u8) -> Self {
-        Self { codec, rate: 8_000, channels, fmtp: String::new(), next: None }
-    }
-
-    fn opus() -> Self {
-        Self { codec: Codec::Opus, rate: 48_000, channels: 2, fmtp: String::new(), next: None }
-    }
-
-    /// How long a frame lasts; 0 where it does not say.
-    fn samples_of(&self, frame: &[u8]) -> i64 {
-        match self.codec {
-            Codec::Aac => 1_024,
-            Codec::Pcma | Codec::Pcmu => (frame.len() / usize::from(self.channels.max(1))) as i64,
-            _ => 0,
-        }
-    }
-
-    /// Goes on from the frame before as long as the sender's milliseconds agree.
-    fn time_of(&mut self, at_ms: i64, samples: i64) -> i64 {
-        let told = at_ms * i64::from(self.rate) / 1000;
-        let near = i64::from(self.rate) / 50;
-        let time = self.next.filter(|next| samples > 0 && (next - told).abs() <= near).unwrap_or(told);
-        self.next = Some(time + samples);
-        time
+        let told = at_ms * i64::from(audio.rate) / 1000;
+        out.push(FlvItem::Unit(TrackKind::Audio, audio.unit(told, frame)));
     }
 }
 
@@ -331,10 +254,15 @@ impl<'a> VideoPart<'a> {
         let codec = match four_cc {
             b"avc1" => Codec::H264,
             b"hvc1" => Codec::H265,
+            b"av01" => Codec::Av1,
+            b"vp08" => Codec::Vp8,
+            b"vp09" => Codec::Vp9,
             other => return Err(FlvError::UnknownVideo(String::from_utf8_lossy(other).trim().to_uppercase())),
         };
         let (what, data) = match packet {
             0 => (What::Config, data),
+            // A time of composition is that of H.264 and H.265 alone.
+            1 if !codec.has_nals() => (What::Picture { composition_ms: 0 }, data),
             1 => match data.split_first_chunk::<3>() {
                 Some((composition, data)) => (What::Picture { composition_ms: signed24(*composition) }, data),
                 None => (What::Nothing, data),
@@ -357,60 +285,6 @@ fn old_name(number: u8) -> String {
 
 fn signed24([a, b, c]: [u8; 3]) -> i32 {
     i32::from_be_bytes([a, b, c, 0]) >> 8
-}
-
-/// The NAL units of a picture; Annex B where a camera writes that.
-fn nals(data: &[u8], length_size: usize) -> Result<Vec<&[u8]>, DropReason> {
-    if data.starts_with(&[0, 0, 0, 1]) && annexb::nals(data).next().is_none_or(|nal| nal.len() == 1) {
-        return Ok(annexb::split(data).collect());
-    }
-    let mut nals = Vec::new();
-    let mut rest = data;
-    while !rest.is_empty() {
-        let Some((length, tail)) = rest.split_at_checked(length_size) else { return Err(CUT_SHORT) };
-        let length = length.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-        let Some((nal, tail)) = tail.split_at_checked(length) else { return Err(CUT_SHORT) };
-        if !nal.is_empty() {
-            nals.push(nal);
-        }
-        rest = tail;
-    }
-    Ok(nals)
-}
-
-const CUT_SHORT: DropReason = DropReason::BadPacket("picture cut short");
-
-/// Sizes of lengths, and the parameter sets, of an
-/// `AVCDecoderConfigurationRecord` (ISO 14496-15, 5.3.3.1).
-fn avc_config(record: &[u8]) -> Option<(usize, Vec<&[u8]>)> {
-    let (head, mut rest) = record.split_first_chunk::<5>()?;
-    let mut sets = Vec::new();
-    for mask in [0x1f, 0xff] {
-        let (&count, tail) = rest.split_first()?;
-        rest = take_sets(tail, usize::from(count & mask), &mut sets)?;
-    }
-    Some((usize::from(head[4] & 3) + 1, sets))
-}
-
-/// The same of an `HEVCDecoderConfigurationRecord` (ISO 14496-15, 8.3.3.1).
-fn hevc_config(record: &[u8]) -> Option<(usize, Vec<&[u8]>)> {
-    let (head, mut rest) = record.split_first_chunk::<23>()?;
-    let mut sets = Vec::new();
-    for _ in 0..head[22] {
-        let (array, tail) = rest.split_first_chunk::<3>()?;
-        rest = take_sets(tail, usize::from(u16::from_be_bytes([array[1], array[2]])), &mut sets)?;
-    }
-    Some((usize::from(head[21] & 3) + 1, sets))
-}
-
-fn take_sets<'a>(mut rest: &'a [u8], count: usize, sets: &mut Vec<&'a [u8]>) -> Option<&'a [u8]> {
-    for _ in 0..count {
-        let (length, tail) = rest.split_first_chunk::<2>()?;
-        let (set, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        sets.push(set);
-        rest = tail;
-    }
-    Some(rest)
 }
 
 /// One tag of a stream.

@@ -1,4 +1,6 @@
 use super::*;
+use crate::annexb;
+use crate::configs::CUT_SHORT;
 
 const SPS: &[u8] = &[0x67, 0x42, 0, 0x1e];
 const PPS: &[u8] = &[0x68, 2];
@@ -94,7 +96,7 @@ fn hevc_comes_by_its_old_number_and_by_its_four_letters() {
 fn unknown_video_is_named() {
     let refused = |body: &[u8]| FlvDemuxer::default().push(FlvKind::Video, 0, body, &mut Vec::new()).err();
     assert_eq!(refused(&[0x14, 0]), Some(FlvError::UnknownVideo("VP6".into())));
-    assert_eq!(refused(&[0x90, b'v', b'p', b'0', b'9', 0]), Some(FlvError::UnknownVideo("VP09".into())));
+    assert_eq!(refused(&[0x90, b'v', b'v', b'c', b'1', 0]), Some(FlvError::UnknownVideo("VVC1".into())));
     assert_eq!(refused(&[]), None);
 }
 
@@ -171,4 +173,40 @@ fn tags_are_cut_wherever_the_bytes_break() {
 fn what_is_no_flv_is_told_at_its_first_bytes() {
     assert_eq!(FlvReader::default().tag(b"<h"), Err(FlvError::NotFlv));
     assert_eq!(FlvReader::default().tag(b"FL"), Ok(None));
+}
+
+/// A sequence header of 96x64 and a key frame, with sizes.
+const AV1_SEQUENCE: &[u8] = &[0x0a, 10, 0x00, 0x00, 0x00, 0x03, 0x2d, 0xff, 0xc4, 0xaf, 0x90, 0x04];
+const AV1_KEY: &[u8] = &[0x32, 3, 0x10, 1, 2];
+
+#[test]
+fn av1_comes_by_its_four_letters_without_delimiters() {
+    let mut demuxer = FlvDemuxer::default();
+    let early = push(&mut demuxer, FlvKind::Video, 0, &joined(&[&[0x91], b"av01", AV1_KEY]));
+    assert_eq!(early, [FlvItem::Lost(DropReason::NoKeyYet)], "no configuration came");
+    let config = joined(&[&[0x90], b"av01", &[0x81, 0, 0x0c, 0], AV1_SEQUENCE]);
+    assert_eq!(push(&mut demuxer, FlvKind::Video, 0, &config), [FlvItem::Found(TrackKind::Video)]);
+    let track = &demuxer.tracks()[0];
+    assert_eq!((&track.codec, track.fmtp.as_str()), (&Codec::Av1, "profile=0;level-idx=0;tier=0"));
+    let body = joined(&[&[0x91], b"av01", &[0x12, 0], AV1_KEY]);
+    for ms in [40, 80] {
+        let items = push(&mut demuxer, FlvKind::Video, ms, &body);
+        let [FlvItem::Unit(TrackKind::Video, unit)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!((unit.timestamp, unit.dts, unit.key), (i64::from(ms) * 90, i64::from(ms) * 90, true));
+        assert_eq!(unit.data, [AV1_SEQUENCE, AV1_KEY].concat());
+    }
+}
+
+#[test]
+fn vp9_needs_no_configuration() {
+    let key = [0x82, 0x49, 0x83, 0x42, 0x00, 0x03, 0xf0, 0x02, 0xf0, 1];
+    let mut demuxer = FlvDemuxer::default();
+    let items = push(&mut demuxer, FlvKind::Video, 7, &joined(&[&[0x93], b"vp09", &key]));
+    let [FlvItem::Found(TrackKind::Video), FlvItem::Unit(TrackKind::Video, unit)] = &items[..] else {
+        panic!("{items:?}")
+    };
+    assert_eq!((unit.timestamp, &unit.data[..]), (7 * 90, &key[..]));
+    assert_eq!(demuxer.tracks()[0].codec, Codec::Vp9);
+    let items = push(&mut demuxer, FlvKind::Video, 9, &joined(&[&[0x93], b"vp09"]));
+    assert_eq!(items, [FlvItem::Lost(DropReason::BadPacket("no picture data"))]);
 }

@@ -16,6 +16,13 @@ pub enum TrackKind {
 pub enum Codec {
     H264,
     H265,
+    Av1,
+    Vp8,
+    Vp9,
+    /// Motion JPEG.
+    Jpeg,
+    /// MPEG-4 part 2.
+    Mpeg4,
     Aac,
     Pcma,
     Pcmu,
@@ -30,6 +37,11 @@ impl Codec {
         match name.trim().to_ascii_uppercase().as_str() {
             "H264" => Self::H264,
             "H265" | "HEVC" => Self::H265,
+            "AV1" => Self::Av1,
+            "VP8" => Self::Vp8,
+            "VP9" => Self::Vp9,
+            "JPEG" => Self::Jpeg,
+            "MP4V-ES" => Self::Mpeg4,
             "MPEG4-GENERIC" => Self::Aac,
             "PCMA" => Self::Pcma,
             "PCMU" => Self::Pcmu,
@@ -44,6 +56,11 @@ impl Codec {
         match self {
             Self::H264 => "h264",
             Self::H265 => "h265",
+            Self::Av1 => "av1",
+            Self::Vp8 => "vp8",
+            Self::Vp9 => "vp9",
+            Self::Jpeg => "mjpeg",
+            Self::Mpeg4 => "mpeg4",
             Self::Aac => "aac",
             Self::Pcma => "pcma",
             Self::Pcmu => "pcmu",
@@ -52,12 +69,18 @@ impl Codec {
         }
     }
 
-    /// The name in an SDP `rtpmap` (RFC 6184, 7798, 3640, 3551, 7587).
+    /// The name in an SDP `rtpmap` (RFC 6184, 7798, 7741, 9628, 2435, 6416,
+    /// 3640, 3551, 7587; "RTP Payload Format For AV1" of AOMedia).
     #[must_use]
     pub fn rtpmap(&self) -> &str {
         match self {
             Self::H264 => "H264",
             Self::H265 => "H265",
+            Self::Av1 => "AV1",
+            Self::Vp8 => "VP8",
+            Self::Vp9 => "VP9",
+            Self::Jpeg => "JPEG",
+            Self::Mpeg4 => "MP4V-ES",
             Self::Aac => "mpeg4-generic",
             Self::Pcma => "PCMA",
             Self::Pcmu => "PCMU",
@@ -68,6 +91,12 @@ impl Codec {
 
     #[must_use]
     pub fn is_video(&self) -> bool {
+        matches!(self, Self::H264 | Self::H265 | Self::Av1 | Self::Vp8 | Self::Vp9 | Self::Jpeg | Self::Mpeg4)
+    }
+
+    /// Whether its frames are NAL units with 4-byte lengths.
+    #[must_use]
+    pub fn has_nals(&self) -> bool {
         matches!(self, Self::H264 | Self::H265)
     }
 }
@@ -89,6 +118,15 @@ pub struct Track {
     pub fmtp: String,
 }
 
+impl Track {
+    /// A stream's only video, of which no more is known yet. RTP of every codec
+    /// of video counts 90,000 ticks a second.
+    #[must_use]
+    pub fn video(codec: Codec) -> Self {
+        Self { id: 0, kind: TrackKind::Video, codec, clock_rate: 90_000, channels: 0, fmtp: String::new() }
+    }
+}
+
 /// When a frame was taken, on the server's clock.
 ///
 /// The bound is the largest error the server can vouch for; `None` where the
@@ -101,8 +139,11 @@ pub struct Timing {
 
 /// One access unit.
 ///
-/// Video bytes are NAL units, each with a 4-byte big-endian length; audio
-/// bytes are one codec frame (AAC without ADTS header).
+/// Bytes of H.264 and H.265 are NAL units, each with a 4-byte big-endian
+/// length; of AV1 a temporal unit in low-overhead format, each unit with its
+/// size, without delimiters; of VP8 a frame; of VP9 a frame or superframe; of
+/// Motion JPEG a whole file; of MPEG-4 part 2 a VOP and the headers in front of
+/// it; of audio one codec frame (AAC without ADTS header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub track: u8,
@@ -124,7 +165,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The NAL units of a video frame, without their lengths. Stops at the
+    /// The NAL units of a frame of H.264 or H.265, without their lengths. Stops at the
     /// first length that does not fit.
     pub fn nals(&self) -> impl Iterator<Item = Bytes> + '_ {
         let mut rest = self.data.clone();
@@ -149,9 +190,12 @@ mod tests {
 
     #[test]
     fn codecs_keep_their_names_through_sdp() {
-        for codec in [Codec::H264, Codec::H265, Codec::Aac, Codec::Pcma, Codec::Pcmu, Codec::Opus] {
-            assert_eq!(Codec::from_rtpmap(&codec.rtpmap().to_lowercase()), codec);
-            assert_eq!(codec.is_video(), matches!(codec.name(), "h264" | "h265"));
+        let video = [Codec::H264, Codec::H265, Codec::Av1, Codec::Vp8, Codec::Vp9, Codec::Jpeg, Codec::Mpeg4];
+        let audio = [Codec::Aac, Codec::Pcma, Codec::Pcmu, Codec::Opus];
+        for (codec, is_video) in video.iter().map(|codec| (codec, true)).chain(audio.iter().map(|codec| (codec, false)))
+        {
+            assert_eq!(Codec::from_rtpmap(&codec.rtpmap().to_lowercase()), *codec);
+            assert_eq!(codec.is_video(), is_video, "{}", codec.name());
         }
         let unknown = Codec::from_rtpmap(" X-SMART ");
         assert_eq!((unknown.name(), unknown.rtpmap()), ("X-SMART", "X-SMART"));

@@ -1,8 +1,11 @@
 //! Cutting a frame into RTP payloads, once for all its viewers.
 //!
 //! What is absent: RTP headers for each viewer (the sender writes those) and
-//! aggregation packets (a frame has few small NAL units, and a payload that
-//! is one NAL unit can be shared with no copy of its own).
+//! aggregation packets of NAL units (a frame has few small ones, and a payload
+//! that is one NAL unit can be shared with no copy of its own).
+
+mod av1;
+mod jpeg;
 
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Codec;
 use crate::annexb::nals;
+use crate::bitstream::vp9::Head as Vp9Head;
 
 /// The longest payload written: fits an IPv6 path of 1280 bytes with SRTP and
 /// header extensions.
@@ -45,6 +49,14 @@ pub fn packet_count(codec: &Codec, data: &Bytes) -> u32 {
         Codec::H265 => nals(data).map(|nal| fragments(nal.len(), 2, 3)).sum(),
         Codec::Aac => data.len().div_ceil(MAX_PAYLOAD - AU_HEADER),
         Codec::Opus => usize::from(!data.is_empty()),
+        Codec::Av1 => {
+            let mut count = 0;
+            av1::packets(data, &mut |_, _| count += 1);
+            count
+        }
+        Codec::Vp8 | Codec::Vp9 => data.len().div_ceil(MAX_PAYLOAD - 1),
+        Codec::Jpeg => jpeg::Plan::of(data).map_or(0, |plan| plan.count()),
+        Codec::Mpeg4 => data.len().div_ceil(MAX_PAYLOAD),
         Codec::Pcma | Codec::Pcmu | Codec::Other(_) => data.len().div_ceil(MAX_PAYLOAD),
     };
     u32::try_from(count).unwrap_or(u32::MAX)
@@ -118,7 +130,15 @@ fn for_each(codec: &Codec, data: &[u8], mut emit: impl FnMut(&[u8], &[u8])) {
         Codec::Aac => aac_frame(data, &mut emit),
         Codec::Opus if data.is_empty() => {}
         Codec::Opus => emit(&[], data),
-        Codec::Pcma | Codec::Pcmu | Codec::Other(_) => {
+        Codec::Av1 => av1::packets(data, &mut emit),
+        Codec::Vp8 => vp8_frame(data, &mut emit),
+        Codec::Vp9 => vp9_frame(data, &mut emit),
+        Codec::Jpeg => {
+            if let Some(plan) = jpeg::Plan::of(data) {
+                plan.packets(&mut emit);
+            }
+        }
+        Codec::Mpeg4 | Codec::Pcma | Codec::Pcmu | Codec::Other(_) => {
             for chunk in data.chunks(MAX_PAYLOAD) {
                 emit(&[], chunk);
             }
@@ -153,6 +173,25 @@ fn fragments(body: &[u8], size: usize, kind: u8, mut emit: impl FnMut(u8, &[u8])
         let start = if index == 0 { 0x80 } else { 0 };
         let end = if index == last { 0x40 } else { 0 };
         emit(start | end | kind, chunk);
+    }
+}
+
+/// RFC 7741, 4.2: one byte, which says where the frame begins.
+fn vp8_frame(data: &[u8], emit: &mut impl FnMut(&[u8], &[u8])) {
+    for (index, chunk) in data.chunks(MAX_PAYLOAD - 1).enumerate() {
+        emit(&[if index == 0 { 0x10 } else { 0 }], chunk);
+    }
+}
+
+/// RFC 9628, 4.2: one byte, which says where the frame begins and ends and
+/// whether it needs others.
+fn vp9_frame(data: &[u8], emit: &mut impl FnMut(&[u8], &[u8])) {
+    let predicted = if Vp9Head::of_key(data).is_some() { 0 } else { 0x40 };
+    let last = data.len().div_ceil(MAX_PAYLOAD - 1);
+    for (index, chunk) in data.chunks(MAX_PAYLOAD - 1).enumerate() {
+        let begins = if index == 0 { 0x08 } else { 0 };
+        let ends = if index + 1 == last { 0x04 } else { 0 };
+        emit(&[predicted | begins | ends], chunk);
     }
 }
 

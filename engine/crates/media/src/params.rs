@@ -10,7 +10,7 @@ mod h265;
 use bytes::Bytes;
 
 use crate::nal::{Kind, kind};
-use crate::{Codec, annexb, base64};
+use crate::{Codec, annexb, base64, bitstream};
 
 pub(crate) use h264::Sps as H264Sps;
 
@@ -39,6 +39,8 @@ pub struct ParameterSets {
     pub vps: Option<Bytes>,
     pub sps: Option<Bytes>,
     pub pps: Option<Bytes>,
+    /// Of a codec without NAL units: the stream's head ([`crate::bitstream`]).
+    pub head: Option<Bytes>,
 }
 
 impl ParameterSets {
@@ -66,9 +68,34 @@ impl ParameterSets {
         true
     }
 
+    /// Takes what a key frame says of its stream; true if that changed
+    /// anything.
+    pub fn learn(&mut self, codec: &Codec, data: &Bytes) -> bool {
+        if !codec.has_nals() {
+            return bitstream::head(codec, data).is_some_and(|head| self.learn_head(head));
+        }
+        let mut changed = false;
+        for nal in annexb::nals(data) {
+            changed |= self.update(codec, &data.slice_ref(nal));
+        }
+        changed
+    }
+
+    /// Remembers a head; true if it is another.
+    pub fn learn_head(&mut self, head: Vec<u8>) -> bool {
+        let changed = self.head.as_deref() != Some(&head);
+        if changed {
+            self.head = Some(head.into());
+        }
+        changed
+    }
+
     /// True when a decoder could start with these.
     #[must_use]
     pub fn complete(&self, codec: &Codec) -> bool {
+        if !codec.has_nals() {
+            return self.head.is_some();
+        }
         self.sps.is_some() && self.pps.is_some() && (*codec != Codec::H265 || self.vps.is_some())
     }
 
@@ -79,6 +106,9 @@ impl ParameterSets {
 
     #[must_use]
     pub fn info(&self, codec: &Codec) -> Option<VideoInfo> {
+        if !codec.has_nals() {
+            return bitstream::info(codec, self.head.as_deref()?);
+        }
         let sps = self.sps.as_deref()?;
         match codec {
             Codec::H264 => h264::Sps::parse(sps).map(|sps| sps.info()),
@@ -109,7 +139,7 @@ impl ParameterSets {
                     }
                 }
             }
-            _ => {}
+            _ => parts.extend(self.head.as_deref().and_then(|head| head_fmtp(codec, head))),
         }
         parts.join(";")
     }
@@ -122,6 +152,10 @@ impl ParameterSets {
     pub fn from_fmtp(codec: &Codec, fmtp: &str) -> Self {
         let mut sets = Self::default();
         for (name, value) in parameters(fmtp) {
+            if *codec == Codec::Mpeg4 && name == "config" {
+                sets.head =
+                    unhex(value).filter(|config| bitstream::mpeg4::Layer::of_config(config).is_some()).map(Bytes::from);
+            }
             let wanted = match codec {
                 Codec::H264 => name == "sprop-parameter-sets",
                 Codec::H265 => matches!(name.as_str(), "sprop-vps" | "sprop-sps" | "sprop-pps"),
@@ -149,6 +183,29 @@ impl ParameterSets {
             self.update(codec, &Bytes::copy_from_slice(nal));
         }
     }
+}
+
+/// What a description says of a codec without NAL units ("RTP Payload Format
+/// For AV1", 7.2.1; RFC 9628, 6; RFC 6416, 7.1).
+fn head_fmtp(codec: &Codec, head: &[u8]) -> Option<String> {
+    match codec {
+        Codec::Av1 => bitstream::av1::Sequence::of_obu(head).map(|sequence| {
+            format!("profile={};level-idx={};tier={}", sequence.profile, sequence.level, u8::from(sequence.high_tier))
+        }),
+        Codec::Vp9 => bitstream::vp9::Head::from_bytes(head).map(|head| format!("profile-id={}", head.profile)),
+        Codec::Mpeg4 => bitstream::mpeg4::Layer::of_config(head).map(|layer| {
+            let config: String = head.iter().map(|byte| format!("{byte:02X}")).collect();
+            format!("profile-level-id={};config={config}", layer.profile_level)
+        }),
+        _ => None,
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok())
+        .collect()
 }
 
 /// The name=value pairs of an `a=fmtp` value; names in lower case.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::depacketise::{AccessUnit, DropReason, MAX_UNIT_BYTES};
 use crate::nal::{self, Kind};
-use crate::params::{ParameterSets, VideoInfo};
+use crate::params::{H264Sps, ParameterSets, VideoInfo};
 use crate::{Codec, annexb, sei};
 
 /// Remembers a stream's parameter sets and puts them in front of key pictures
@@ -38,6 +38,17 @@ impl Pictures {
     #[must_use]
     pub fn info(&self) -> Option<VideoInfo> {
         self.sets.info(&self.codec)
+    }
+
+    /// How many places a picture may be shown later than it is decoded, as far
+    /// as the stream says.
+    #[must_use]
+    pub fn reorders(&self) -> u32 {
+        let sps = self.sets.sps.as_deref();
+        match (&self.codec, sps.and_then(H264Sps::parse)) {
+            (Codec::H264, Some(sps)) => sps.max_reorder.unwrap_or(0),
+            _ => self.info().map_or(0, |info| info.reorder_frames.into()),
+        }
     }
 
     /// A parameter set that came beside the pictures.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use vms_camsim::{Farm, FarmConfig, FarmError, Fault};
-use vms_engine::{DesiredState, EngineConfig, Error, Kind, RevocationWish};
+use vms_engine::{DesiredState, EngineConfig, Error, Kind, Logs, RevocationWish};
 
 pyo3::import_exception!(vms.common, InvalidError);
 pyo3::import_exception!(vms.common, NotFoundError);
@@ -187,6 +187,20 @@ impl Simulator {
     }
 }
 
+/// Begins the log of the engine's parts, of this level and above; returns an
+/// eventfd that is readable while lines wait.
+#[pyfunction]
+fn begin_logs(level: &str) -> PyResult<i32> {
+    Ok(Logs::of_process(level).map_err(|error| InternalError::new_err(error.to_string()))?.fd())
+}
+
+/// The lines that wait; none where no log was begun.
+#[pyfunction]
+fn drain_logs(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+    let json = py.detach(|| to_json(&Logs::begun().map(Logs::drain).unwrap_or_default()))?;
+    Ok(PyBytes::new(py, &json))
+}
+
 /// Proves files without an engine: JSON in, a report as JSON out.
 #[pyfunction]
 fn verify_files<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
@@ -201,5 +215,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ENGINE_VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<Engine>()?;
     module.add_class::<Simulator>()?;
+    module.add_function(wrap_pyfunction!(begin_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(drain_logs, module)?)?;
     module.add_function(wrap_pyfunction!(verify_files, module)?)
 }

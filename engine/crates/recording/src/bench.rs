@@ -61,14 +61,7 @@ pub fn key() -> StreamKey {
 }
 
 pub fn tracks(codec: &Codec) -> Arc<[Track]> {
-    let video = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: codec.clone(),
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let video = Track::video(codec.clone());
     Arc::new([video])
 }
 

@@ -79,10 +79,24 @@ mod tests {
     }
 
     #[test]
+    fn every_video_codec_is_chosen_by_its_name() {
+        for (lines, codec) in [
+            ("m=video 0 RTP/AVP 26\n", "mjpeg"),
+            ("m=video 0 RTP/AVP 96\na=rtpmap:96 AV1/90000\n", "av1"),
+            ("m=video 0 RTP/AVP 96\na=rtpmap:96 vp8/90000\n", "vp8"),
+            ("m=video 0 RTP/AVP 96\na=rtpmap:96 VP9/90000\n", "vp9"),
+            ("m=video 0 RTP/AVP 96\na=rtpmap:96 MP4V-ES/90000\n", "mpeg4"),
+        ] {
+            let chosen = choose(&Description::parse(lines)).expect("one video");
+            assert_eq!((chosen[0].track.codec.name(), chosen[0].track.clock_rate), (codec, 90_000));
+        }
+    }
+
+    #[test]
     fn the_unknown_codec_is_named() {
         let choose = |text: &str| choose(&Description::parse(text));
-        let error = choose("m=video 0 RTP/AVP 26\n").expect_err("JPEG is not taken");
-        assert_eq!(error, Reason::UnknownCodec { codec: "JPEG".into() });
+        let error = choose("m=video 0 RTP/AVP 96\na=rtpmap:96 MPV/90000\n").expect_err("MPEG-1 is not taken");
+        assert_eq!(error, Reason::UnknownCodec { codec: "MPV".into() });
         let error = choose("m=audio 0 RTP/AVP 8\n").expect_err("audio alone is not a camera");
         assert_eq!(error, Reason::NoVideoTrack);
     }

@@ -12,6 +12,13 @@ use crate::reason::Reason;
 pub enum Item {
     Frame(Frame),
     Lost(DropReason),
+    /// Of another node's: so many frames before the next one never came, or a
+    /// new run of its stream begins.
+    Upstream {
+        missing: u32,
+        /// Its clock stepped.
+        stepped: bool,
+    },
     /// The camera's clock is so many milliseconds ahead of ours.
     CameraOffset(i64),
     /// What follows comes from this one of two addresses, whose tracks are the
@@ -19,6 +26,8 @@ pub enum Item {
     Address {
         backup: bool,
     },
+    /// The feed's tracks are others from now on; a frame follows.
+    Tracks,
 }
 
 /// One session with a camera or a publisher, from its first frame to its end.

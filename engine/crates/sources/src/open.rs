@@ -1,5 +1,6 @@
 //! What an address means: the table of protocols.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::arrivals::Second;
 use crate::clock::ServerClock;
 use crate::dial::Dialer;
 use crate::feed::Feed;
+use crate::file;
 use crate::http;
 use crate::reason::Reason;
 use crate::rtmp;
@@ -25,8 +27,12 @@ pub struct Means {
     pub dialer: Dialer,
     /// Runs the goodbyes of sessions that have ended.
     pub goodbyes: TaskTracker,
+    /// Viewers wait for what is opened, so that a node sends what it has.
+    pub catches_up: bool,
     /// What this stream's camera has taught, as long as the source runs.
     pub lessons: Arc<Mutex<Lessons>>,
+    /// Where the files of `file:` lie.
+    pub media_dir: Option<PathBuf>,
 }
 
 /// What sessions with a camera have taught, for the next one.
@@ -35,6 +41,8 @@ pub struct Lessons {
     /// Nothing came by UDP.
     pub udp_is_silent: bool,
     pub habit: Habit,
+    /// The file of a folder to begin with: the one behind that which failed.
+    pub file: usize,
 }
 
 /// How a stream's pictures come.
@@ -66,12 +74,13 @@ pub(crate) async fn open(
     let opening = async {
         let scheme = address.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
-            "rtsp" | "rtsps" | "rtsp+http" | "rtsp+https" => {
+            "rtsp" | "rtsps" | "rtsp+http" | "rtsp+https" | "node" => {
                 Ok(Box::new(Session::open(address, transport, means).await?) as Box<dyn Feed>)
             }
-            "http" | "https" => Ok(Box::new(http::open(address, means).await?) as Box<dyn Feed>),
+            "http" | "https" => http::open(address, means).await,
             "rtmp" | "rtmps" => Ok(Box::new(rtmp::open(address, means).await?) as Box<dyn Feed>),
             "srt" => Ok(Box::new(SrtCall::open(address, means).await?) as Box<dyn Feed>),
+            "file" => Ok(Box::new(file::open(address, means).await?) as Box<dyn Feed>),
             "" => Err(Reason::BadUrl { detail: "it names no protocol".into() }),
             other => Err(Reason::BadUrl { detail: format!("{other} is no protocol of a camera") }),
         }
@@ -96,7 +105,9 @@ mod tests {
             clock: Arc::default(),
             dialer: Dialer::default(),
             goodbyes: TaskTracker::new(),
+            catches_up: false,
             lessons: Arc::default(),
+            media_dir: None,
         };
         for (address, detail) in
             [("gopher://x/", "gopher is no protocol of a camera"), ("camera", "it names no protocol")]

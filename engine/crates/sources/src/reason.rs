@@ -27,6 +27,12 @@ pub enum Reason {
     NoVideo,
     /// It waits for its publisher.
     NoPublisher,
+    /// Nobody views it, and it is opened for viewers alone.
+    NoViewer,
+    /// The node before has lost frames, or begins a new run of the stream.
+    Upstream {
+        frames: u32,
+    },
     StreamNotFound,
     Protocol {
         detail: String,
@@ -35,6 +41,10 @@ pub enum Reason {
         detail: String,
     },
     Disabled,
+    /// Its picture has masks, and nobody draws them yet.
+    Masked,
+    /// It takes less than the stream sends.
+    TooSlow,
     ClockStep,
     FrameTooLarge,
     /// The camera's certificate is not what its address asks for.
@@ -46,6 +56,28 @@ pub enum Reason {
         detail: String,
     },
     BadUrl {
+        detail: String,
+    },
+    /// It has no loudspeaker, or offers none to us.
+    NoBackChannel,
+    /// Somebody else talks by it.
+    BackChannelBusy,
+    /// It offers a back channel and does not let us have it.
+    BackChannelRefused {
+        detail: String,
+    },
+    FileNotFound {
+        detail: String,
+    },
+    /// It lies elsewhere than files may, or cannot be opened.
+    FileRefused {
+        detail: String,
+    },
+    FileNoVideo {
+        detail: String,
+    },
+    /// What it holds makes no sense, or no sense to us.
+    FileBroken {
         detail: String,
     },
 }
@@ -66,15 +98,26 @@ impl Reason {
             Self::UnknownCodec { .. } => "unknown_codec",
             Self::NoVideo => "no_video",
             Self::NoPublisher => "no_publisher",
+            Self::NoViewer => "no_viewer",
+            Self::Upstream { .. } => "upstream",
             Self::StreamNotFound => "stream_not_found",
             Self::Protocol { .. } => "protocol",
             Self::Network { .. } => "network",
             Self::Disabled => "disabled",
+            Self::Masked => "masked",
+            Self::TooSlow => "too_slow",
             Self::ClockStep => "clock_step",
             Self::FrameTooLarge => "frame_too_large",
             Self::CertificateRefused { .. } => "certificate_refused",
             Self::Tls { .. } => "tls",
             Self::BadUrl { .. } => "bad_url",
+            Self::NoBackChannel => "no_back_channel",
+            Self::BackChannelBusy => "back_channel_busy",
+            Self::BackChannelRefused { .. } => "back_channel_refused",
+            Self::FileNotFound { .. } => "file_not_found",
+            Self::FileRefused { .. } => "file_refused",
+            Self::FileNoVideo { .. } => "file_no_video",
+            Self::FileBroken { .. } => "file_broken",
         }
     }
 
@@ -86,8 +129,13 @@ impl Reason {
             Self::Protocol { detail }
             | Self::Network { detail }
             | Self::BadUrl { detail }
+            | Self::BackChannelRefused { detail }
             | Self::CertificateRefused { detail }
             | Self::Tls { detail }
+            | Self::FileNotFound { detail }
+            | Self::FileRefused { detail }
+            | Self::FileNoVideo { detail }
+            | Self::FileBroken { detail }
             | Self::AddressRefused { detail } => Some(("detail", detail)),
             _ => None,
         }
@@ -134,6 +182,11 @@ impl From<rtsp::Error> for Reason {
             rtsp::Error::WrongPassword => Self::WrongPassword,
             rtsp::Error::NotFound => Self::StreamNotFound,
             rtsp::Error::BadAddress(detail) => Self::BadUrl { detail },
+            rtsp::Error::NoBackChannel => Self::NoBackChannel,
+            rtsp::Error::BackChannelBusy => Self::BackChannelBusy,
+            refused @ rtsp::Error::BackChannelRefused { .. } => {
+                Self::BackChannelRefused { detail: refused.to_string() }
+            }
             other => Self::Protocol { detail: other.to_string() },
         }
     }

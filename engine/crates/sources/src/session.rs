@@ -13,12 +13,13 @@ use vms_media::{Track, TrackKind};
 
 use crate::clock::ServerClock;
 use crate::describe::choose;
+use crate::dial::Dialer;
 use crate::feed::{Feed, Item};
 use crate::frames::TrackFrames;
 use crate::link::Link;
 use crate::open::{Lessons, Means};
 use crate::reason::Reason;
-use crate::rtsp::{self, Address, Description, Media, Step, Wanted};
+use crate::rtsp::{self, Address, Description, Habit, Media, Step, Wanted};
 use crate::source::Transport;
 
 const USER_AGENT: &str = concat!("vms-enterprise/", env!("CARGO_PKG_VERSION"));
@@ -28,7 +29,7 @@ const MAX_REDIRECTS: usize = 5;
 /// by TCP instead: a router or a firewall stands between.
 const UDP_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a camera is given to answer TEARDOWN.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub const GOODBYE: Duration = Duration::from_secs(1);
 
 pub struct Session {
     /// `None` once the session has ended.
@@ -56,6 +57,7 @@ impl Intake {
         let Some(Some(track)) = self.tracks.get_mut(index) else { return };
         match media {
             Media::Packet(packet) => track.push(packet, || self.clock.now(), |item| self.queue.push_back(item)),
+            Media::Stamp(timestamp, stamp) => track.stamp(timestamp, stamp),
             Media::Report(report) => {
                 if let Some(offset) = track.timed.clock.camera_offset_ms(report.timestamp, report.utc_us) {
                     self.queue.push_back(Item::CameraOffset(offset));
@@ -78,7 +80,10 @@ impl Drop for Session {
 impl Session {
     /// Dials, describes, sets up and plays.
     pub async fn open(address: &str, transport: Transport, means: &Means) -> Result<Self, Reason> {
-        let address = Address::parse(address)?;
+        let mut address = Address::parse(address)?;
+        if address.relayed && !means.catches_up {
+            address.begin_live();
+        }
         // Beside TLS and beside a tunnel nothing would be safe, or get through.
         if transport == Transport::Tcp || !address.carriage.is_plain() {
             return Self::open_by(address, Transport::Tcp, means).await;
@@ -87,8 +92,10 @@ impl Session {
         if !udp_is_silent {
             match Self::open_by_udp(address.clone(), means).await {
                 Ok(Some(session)) => return Ok(session),
-                Ok(None) => tracing::info!("nothing came by UDP; the camera is asked by TCP"),
-                Err(Reason::Protocol { detail }) => tracing::info!(detail, "no UDP; the camera is asked by TCP"),
+                Ok(None) => tracing::info!(host = address.host, "nothing came by UDP; the camera is asked by TCP"),
+                Err(Reason::Protocol { detail }) => {
+                    tracing::info!(host = address.host, detail, "no UDP; the camera is asked by TCP");
+                }
                 Err(reason) => return Err(reason),
             }
         }
@@ -106,7 +113,8 @@ impl Session {
     }
 
     async fn open_by(address: Address, transport: Transport, means: &Means) -> Result<Self, Reason> {
-        let (link, description) = describe(address, means).await?;
+        let habit = means.lessons.lock().habit;
+        let (link, description) = describe(address, &means.dialer, habit, false).await?;
         let intake = Intake { clock: means.clock.clone(), tracks: Vec::new(), queue: VecDeque::new(), heard: false };
         let mut session = Self {
             link: Some(link),
@@ -175,7 +183,7 @@ impl Session {
                 self.intake.queue.retain(|item| matches!(item, Item::Frame(frame) if frame.kind == TrackKind::Video));
                 continue;
             };
-            track.timed.clock.set_round_trip(round_trip);
+            track.set_round_trip(round_trip);
             let id = u8::try_from(self.described.len()).unwrap_or(u8::MAX);
             self.described.push(track.numbered(id));
         }
@@ -220,13 +228,18 @@ impl Feed for Session {
     }
 }
 
-/// Asks a camera what it has, wherever it sends us.
-async fn describe(mut address: Address, means: &Means) -> Result<(Link, Description), Reason> {
+/// Asks a camera what it has, wherever it sends us; `talks`: what it listens on.
+pub async fn describe(
+    mut address: Address,
+    dialer: &Dialer,
+    habit: Habit,
+    talks: bool,
+) -> Result<(Link, Description), Reason> {
     let mut allows_basic = true;
-    let habit = means.lessons.lock().habit;
     for _ in 0..=MAX_REDIRECTS {
-        let options = rtsp::Options { address, allows_basic, user_agent: USER_AGENT, seed: rand::random(), habit };
-        let mut link = Link::connect(&means.dialer, options).await?;
+        let seed = rand::random();
+        let options = rtsp::Options { address, allows_basic, user_agent: USER_AGENT, seed, habit, talks };
+        let mut link = Link::connect(dialer, options).await?;
         loop {
             match link.step(&mut |_, _| {}).await? {
                 Step::Described(description) => return Ok((link, description)),

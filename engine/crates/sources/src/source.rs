@@ -1,10 +1,12 @@
 //! One stream of one camera: runs its sessions for ever and tells its state.
 
 use std::future::poll_fn;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vms_hub::{Hub, Publisher, StreamKey};
@@ -43,6 +45,8 @@ pub struct SourceConfig {
     /// Plays while the first gives no video; like it, never logged.
     pub backup: Option<String>,
     pub transport: Transport,
+    /// Opened for viewers alone, and left some time after the last of them.
+    pub on_demand: bool,
 }
 
 impl std::fmt::Debug for SourceConfig {
@@ -89,6 +93,10 @@ pub struct Shared {
     pub arrivals: Arrivals,
     pub timeouts: Timeouts,
     pub back_off: BackOff,
+    /// How long a stream on demand stays open without viewers.
+    pub linger: Duration,
+    /// Where the files of `file:` lie; unset: they are refused.
+    pub media_dir: Option<PathBuf>,
     pub listener: Listener,
 }
 
@@ -115,8 +123,17 @@ impl Source {
         }));
         let cancel = CancellationToken::new();
         let goodbyes = TaskTracker::new();
-        let means =
-            Means { clock: shared.clock.clone(), dialer: shared.dialer.clone(), goodbyes, lessons: Arc::default() };
+        let means = Means {
+            clock: shared.clock.clone(),
+            dialer: shared.dialer.clone(),
+            goodbyes,
+            catches_up: config.on_demand,
+            lessons: Arc::default(),
+            media_dir: shared.media_dir.clone(),
+        };
+        let stream = shared.hub.ensure(&config.key);
+        stream.set_on_demand(config.on_demand);
+        let demand = Demand { watched: config.on_demand.then(|| stream.watched()), linger: shared.linger };
         let expected = match Way::of(&config.address) {
             Way::Opened => None,
             Way::Published(second) => Some(shared.arrivals.expect(&config.key, second)),
@@ -130,7 +147,7 @@ impl Source {
             status: status.clone(),
             moved: false,
         };
-        let task = tokio::spawn(runner.run(cancel.clone()));
+        let task = tokio::spawn(runner.run(demand, cancel.clone()));
         Self { config, status, cancel, task }
     }
 
@@ -166,20 +183,29 @@ struct Runner {
     shared: Shared,
     means: Means,
     status: Arc<Mutex<SourceStatus>>,
-    /// The other address plays from the next picture on.
+    /// Another address, or other tracks, play from the next picture on.
     moved: bool,
 }
 
 impl Runner {
-    async fn run(mut self, cancel: CancellationToken) {
+    async fn run(mut self, mut demand: Demand, cancel: CancellationToken) {
         self.tell();
         loop {
+            if !demand.is_there() {
+                self.step(Input::Unwatched);
+                tokio::select! {
+                    () = demand.comes() => {}
+                    () = cancel.cancelled() => break,
+                }
+            }
             let attempt = async {
                 let wait = self.attempt().await;
                 tokio::time::sleep(wait).await;
             };
             tokio::select! {
                 () = attempt => self.status.lock().reconnects += 1,
+                // The session is dropped, and so ended.
+                () = demand.lapses() => {}
                 () = cancel.cancelled() => break,
             }
         }
@@ -304,8 +330,19 @@ impl Runner {
                 }
                 true
             }
+            Item::Upstream { missing, stepped } => {
+                if let Some(publisher) = publisher {
+                    publisher.new_epoch();
+                    self.note(if stepped { Reason::ClockStep } else { Reason::Upstream { frames: missing } });
+                }
+                true
+            }
             Item::CameraOffset(offset) => {
                 self.status.lock().clock_offset_ms = Some(offset);
+                true
+            }
+            Item::Tracks => {
+                self.moved = true;
                 true
             }
             Item::Address { backup } => {
@@ -325,11 +362,16 @@ impl Runner {
         if let Some(publisher) = publisher {
             publisher.new_epoch();
         }
+        self.note(Reason::ClockStep);
+    }
+
+    /// Tells of something that changes no state.
+    fn note(&self, reason: Reason) {
         let change = StateChange {
             key: self.config.key.clone(),
             utc_us: self.shared.clock.now().utc_us,
             state: self.machine.state(),
-            reason: Some(Reason::ClockStep),
+            reason: Some(reason),
             backup: self.status.lock().backup,
         };
         (self.shared.listener)(change);
@@ -357,6 +399,42 @@ impl Runner {
             status.backup
         };
         (self.shared.listener)(StateChange { key: self.config.key.clone(), utc_us, state, reason, backup });
+    }
+}
+
+/// Whether a stream is to be open.
+struct Demand {
+    /// Absent where it is whoever views it.
+    watched: Option<watch::Receiver<bool>>,
+    linger: Duration,
+}
+
+impl Demand {
+    fn is_there(&self) -> bool {
+        self.watched.as_ref().is_none_or(|watched| *watched.borrow())
+    }
+
+    async fn becomes(&mut self, wanted: bool) {
+        let Some(watched) = &mut self.watched else { return std::future::pending().await };
+        if watched.wait_for(|watched| *watched == wanted).await.is_err() {
+            // The hub has forgotten the stream, and will end us.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn comes(&mut self) {
+        self.becomes(true).await;
+    }
+
+    /// Returns once nobody has viewed it for a while.
+    async fn lapses(&mut self) {
+        loop {
+            self.becomes(false).await;
+            let linger = self.linger;
+            if tokio::time::timeout(linger, self.becomes(true)).await.is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub enum State {
     /// Connected, but no video for a while.
     Stalled,
     BackingOff,
+    /// Nobody views it, and it is opened for viewers alone.
+    Idle,
     /// Switched off by its operator.
     Off,
 }
@@ -23,6 +25,8 @@ pub enum Input {
     Dial,
     /// The stream waits for its publisher.
     Wait,
+    /// The last viewer of a stream on demand has left.
+    Unwatched,
     Video,
     /// The session ended or never began.
     Failed(Reason),
@@ -105,8 +109,15 @@ impl Machine {
             }
             Input::Wait => {
                 self.state = State::Connecting;
-                // Why the last one left is told until the next one comes.
-                self.reason.get_or_insert(Reason::NoPublisher);
+                // Why the last one left was told as it failed.
+                self.reason = Some(Reason::NoPublisher);
+                Action::None
+            }
+            Input::Unwatched => {
+                self.state = State::Idle;
+                self.reason = Some(Reason::NoViewer);
+                // Whoever comes next waits for no failures of before.
+                self.failures = 0;
                 Action::None
             }
             Input::Video => {
@@ -167,6 +178,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_nobody_views_is_idle_whatever_it_did() {
+        let actions = play(&[
+            (0, Input::Unwatched, State::Idle, Some("no_viewer")),
+            (1, Input::Dial, State::Connecting, Some("no_viewer")),
+            (2, Input::Failed(Reason::Timeout), State::BackingOff, Some("timeout")),
+            (3, Input::Dial, State::Connecting, Some("timeout")),
+            (4, Input::Failed(Reason::Timeout), State::BackingOff, Some("timeout")),
+            (5, Input::Unwatched, State::Idle, Some("no_viewer")),
+            (99, Input::Tick, State::Idle, Some("no_viewer")),
+            (100, Input::Dial, State::Connecting, Some("no_viewer")),
+            (101, Input::Failed(Reason::Timeout), State::BackingOff, Some("timeout")),
+        ]);
+        assert_eq!(actions[4], Action::Wait(Duration::from_secs(2)));
+        assert_eq!(actions[8], Action::Wait(Duration::from_secs(1)), "its failures are forgotten");
+    }
+
+    #[test]
     fn a_stream_without_video_is_down_and_comes_back() {
         let actions = play(&[
             (0, Input::Dial, State::Connecting, None),
@@ -183,13 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_waits_for_its_publisher_and_tells_why_the_last_one_left() {
+    fn a_stream_tells_why_its_publisher_left_and_then_that_it_waits_for_the_next() {
         play(&[
             (0, Input::Wait, State::Connecting, Some("no_publisher")),
             (90, Input::Dial, State::Connecting, Some("no_publisher")),
             (91, Input::Video, State::Live, None),
             (95, Input::Failed(Reason::CameraClosed), State::BackingOff, Some("camera_closed")),
-            (95, Input::Wait, State::Connecting, Some("camera_closed")),
+            (95, Input::Wait, State::Connecting, Some("no_publisher")),
+            (99, Input::Dial, State::Connecting, Some("no_publisher")),
+            (99, Input::Video, State::Live, None),
         ]);
     }
 

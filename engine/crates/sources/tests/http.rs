@@ -1,6 +1,10 @@
-//! A camera sends FLV over HTTP.
+//! A camera sends FLV over HTTP, or Motion JPEG.
 
 mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -8,6 +12,70 @@ use vms_media::Codec;
 use vms_sources::State;
 
 use common::{ffmpeg, scene};
+
+/// A camera that is a list of pieces to send, one after the other, for ever;
+/// asked for `/picture` it gives one picture and stays connected.
+async fn pictures(content_type: &'static str, part: &'static str, asked: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut request = vec![0; 4096];
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n");
+                if content_type.starts_with("image/") {
+                    let length = JPEG.len();
+                    while let Ok(1..) = socket.read(&mut request).await {
+                        let answer = format!("{head}Content-Length: {length}\r\n\r\n");
+                        socket.write_all(&[answer.as_bytes(), JPEG].concat()).await.expect("it listens");
+                    }
+                    return;
+                }
+                assert!(socket.read(&mut request).await.expect("a request") > 0);
+                let mut unsent = format!("{head}\r\n").into_bytes();
+                while socket.write_all(&unsent).await.is_ok() {
+                    unsent = [part.as_bytes(), JPEG, b"\r\n"].concat();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// The least that is a picture: a quantiser, a frame of 8x8 and its end.
+const JPEG: &[u8] = &[
+    0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0x2a, 0xff, 0xd9,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn motion_jpeg_is_cut_however_its_parts_are_marked() {
+    for (content_type, part) in [
+        ("multipart/x-mixed-replace; boundary=--cut", "--cut\r\nContent-Type: image/jpeg\r\n\r\n"),
+        ("Multipart/X-Mixed-Replace;boundary=\"cut\"", "--cut\r\nContent-Length: 28\r\n\r\n"),
+    ] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let mut scene = scene(&format!("http://{}/video", pictures(content_type, part, asked.clone()).await), true);
+        scene.until(State::Live, None).await;
+        let frames = scene.pictures(10).await;
+        assert!(frames.iter().all(|frame| frame.codec == Codec::Jpeg && frame.key && frame.data == JPEG));
+        assert!(frames.windows(2).all(|pair| pair[0].dts < pair[1].dts));
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "one connection");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_picture_is_asked_for_each_second_on_one_connection() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut scene = scene(&format!("http://{}/picture", pictures("image/jpeg", "", asked.clone()).await), true);
+    scene.until(State::Live, None).await;
+    let frames = scene.pictures(3).await;
+    assert!(frames.iter().all(|frame| frame.data == JPEG));
+    let steps: Vec<_> = frames.windows(2).map(|pair| pair[1].pts - pair[0].pts).collect();
+    assert!(steps.iter().all(|step| (80_000..270_000).contains(step)), "a second apart: {steps:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "one connection");
+}
 
 /// What a camera answers to a request, and whether FLV follows in chunks.
 type Answer = (String, bool);
@@ -71,10 +139,11 @@ async fn flv_is_had_behind_a_password_and_a_redirect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_camera_refuses_has_its_reason() {
-    let table: [(Camera, &str); 6] = [
+    let table: [(Camera, &str); 7] = [
         (|_| ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".into(), false), "stream_not_found"),
         (|_| ("HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"a\"\r\n\r\n".into(), false), "wrong_password"),
-        (|_| ("HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n".into(), false), "unknown_codec"),
+        (|_| ("HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n".into(), false), "camera_closed"),
+        (|_| ("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\nXPNG".into(), false), "protocol"),
         (|_| ("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>".into(), false), "protocol"),
         (|_| ("HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/x\r\n\r\n".into(), false), "address_refused"),
         (|_| ("RTSP/1.0 400 Bad Request\r\n\r\n".into(), false), "protocol"),

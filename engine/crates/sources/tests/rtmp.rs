@@ -2,11 +2,19 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use vms_access::{Now, Rules, StreamKeyRule};
 use vms_media::Codec;
 use vms_sources::State;
 
 use common::{LIMIT, ffmpeg, scene, words_of};
+
+/// Less than a silent connection may last.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publisher_is_live_and_one_that_comes_again_too() {
@@ -20,7 +28,8 @@ async fn a_publisher_is_live_and_one_that_comes_again_too() {
         let codecs: Vec<_> = tracks.iter().map(|track| track.codec.clone()).collect();
         assert_eq!(codecs, [Codec::H264, Codec::Aac]);
         publisher.kill().await.expect("it was there");
-        scene.until(State::Connecting, Some("camera_closed")).await;
+        scene.until(State::BackingOff, Some("camera_closed")).await;
+        scene.until(State::Connecting, Some("no_publisher")).await;
     }
     scene.source.stop().await;
 }
@@ -66,7 +75,7 @@ async fn only_a_key_that_publishes_opens_the_stream_and_only_while_it_may() {
     scene.until(State::Live, None).await;
     scene.access.apply(Rules { stream_keys: vec![rule("wall", false)], ..rules }, Now::read());
     words_of(publisher).await;
-    scene.until(State::Connecting, Some("protocol")).await;
+    scene.until(State::BackingOff, Some("protocol")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,13 +90,38 @@ async fn a_stream_of_another_server_is_pulled() {
     scene.frames(25).await;
 }
 
+/// As many as one address may have that have asked for nothing, and one more.
+const ONE_TOO_MANY: usize = 129;
+
+async fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from((from, 0))).expect("an address of this machine");
+    socket.connect(to).await.expect("it listens")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_of_one_address_keep_no_other_publisher_out() {
+    let scene = scene("publish:", true);
+    let mut silent = Vec::new();
+    for _ in 0..ONE_TOO_MANY {
+        silent.push(connect([127, 0, 0, 1], scene.server.address()).await);
+    }
+    let mut last = silent.pop().expect("some were made");
+    let closed = tokio::time::timeout(AT_ONCE, last.read_u8()).await.expect("it hangs up");
+    assert!(closed.is_err() && scene.server.turned_away() == 1);
+    let mut other = connect([127, 0, 0, 2], scene.server.address()).await;
+    // The version and the first words of the handshake (Adobe's RTMP specification, 5.2).
+    other.write_all(&[&[3u8][..], &[0; 1536]].concat()).await.expect("it reads");
+    let version = tokio::time::timeout(AT_ONCE, other.read_u8()).await.expect("no waiting").expect("an answer");
+    assert_eq!(version, 3);
+}
+
 /// Random bytes, other protocols, connections that say nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_rtmp_is_hung_up_on() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let scene = scene("publish:", true);
     for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[3; 20_000], &[0xff; 100]] {
-        let mut socket = tokio::net::TcpStream::connect(scene.server.address()).await.expect("it listens");
+        let mut socket = TcpStream::connect(scene.server.address()).await.expect("it listens");
         // It may hang up before all is written.
         let _ = socket.write_all(words).await;
         let mut rest = Vec::new();

@@ -11,18 +11,21 @@ use crate::connection::Connection;
 use crate::crypto::{KeyError, KeyLength, Keys, key_length_of, random};
 use crate::handshake::{Capabilities, Handshake, Kind, MAGIC, Reject, VERSION_4, VERSION_5};
 use crate::packet::{Control, Outgoing, Packet, Seq};
-use crate::rate::Bucket;
+use crate::rate::Turns;
 use crate::settings::{Identity, Settings};
 
 /// A cookie is good for so long, or as long again.
 const COOKIE_PERIOD: Duration = Duration::from_secs(60);
 /// Conclusions a second that are looked at; each may cost a millisecond.
 const CONCLUSIONS: u64 = 200;
+/// Of one address; what it wants beyond, it gets while others leave it.
+const CONCLUSIONS_OF_ONE: u64 = 20;
 
 pub struct Listener {
     secret: hmac::Key,
     start: Instant,
-    conclusions: Bucket,
+    conclusions: Turns,
+    turned_away: u64,
 }
 
 /// What to do with a datagram that belongs to no connection.
@@ -49,8 +52,15 @@ impl Listener {
         Self {
             secret: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()),
             start: now,
-            conclusions: Bucket::new(CONCLUSIONS, CONCLUSIONS, now),
+            conclusions: Turns::new(CONCLUSIONS, CONCLUSIONS_OF_ONE, now),
+            turned_away: 0,
         }
+    }
+
+    /// Conclusions that were not looked at, as there were too many.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away
     }
 
     fn cookie(&self, from: SocketAddr, period: u64) -> u32 {
@@ -75,7 +85,7 @@ impl Listener {
                 let good = [Some(period), period.checked_sub(1)];
                 let fits = |period: &u64| self.cookie(from, *period) == handshake.cookie;
                 if good.iter().flatten().any(fits) {
-                    self.conclusion(handshake, timestamp, now)
+                    self.conclusion(from, handshake, timestamp, now)
                 } else {
                     Incoming::Ignored
                 }
@@ -93,8 +103,9 @@ impl Listener {
         Incoming::Reply(datagram(answer.write(false), handshake.socket))
     }
 
-    fn conclusion(&mut self, handshake: Handshake, timestamp: u32, now: Instant) -> Incoming {
-        if !self.conclusions.take(1, now) {
+    fn conclusion(&mut self, from: SocketAddr, handshake: Handshake, timestamp: u32, now: Instant) -> Incoming {
+        if !self.conclusions.take(from.ip(), now) {
+            self.turned_away += 1;
             return refuse(&handshake, Reject::Resource);
         }
         if handshake.version != VERSION_5 {

@@ -158,9 +158,13 @@ fn a_call_that_nobody_answers_ends() {
     assert_eq!(net.caller.deadline(), None);
 }
 
-/// What a caller writes in its first two questions, and what it is answered.
+/// What a caller writes in its first two questions.
 fn questions(listener: &mut Listener, now: Instant) -> (Vec<u8>, Vec<u8>) {
-    let from = "192.0.2.7:5000".parse().expect("an address");
+    questions_of("192.0.2.7:5000", listener, now)
+}
+
+fn questions_of(from: &str, listener: &mut Listener, now: Instant) -> (Vec<u8>, Vec<u8>) {
+    let from = from.parse().expect("an address");
     let mut caller = Connection::call(settings(20), Identity::random(), now);
     let mut first = Vec::new();
     assert!(caller.poll_output(&mut first, now));
@@ -215,13 +219,27 @@ fn a_flood_of_conclusions_is_answered_up_to_a_rate() {
     let now = Instant::now();
     let mut listener = Listener::new(now);
     let (_, conclusion) = questions(&mut listener, now);
-    let from = "192.0.2.7:5000".parse().expect("an address");
-    let mut judged = |now| {
-        let looks = (0..1_000).filter(|_| matches!(listener.input(from, &conclusion, now), Incoming::Request(_)));
-        looks.count()
+    let judged = |listener: &mut Listener, now| {
+        let from = "192.0.2.7:5000".parse().expect("an address");
+        (0..1_000).filter(|_| matches!(listener.input(from, &conclusion, now), Incoming::Request(_))).count()
     };
-    assert_eq!(judged(now), 200);
-    assert_eq!(judged(now + Duration::from_secs(1)), 200);
+    assert_eq!(judged(&mut listener, now), 100);
+    assert_eq!(listener.turned_away(), 900);
+    assert_eq!(judged(&mut listener, now + Duration::from_secs(1)), 100);
+}
+
+#[test]
+fn a_flood_of_one_caller_keeps_no_other_out() {
+    let now = Instant::now();
+    let mut listener = Listener::new(now);
+    let mut judged = |from: &str, times: usize| {
+        let (_, conclusion) = questions_of(from, &mut listener, now);
+        let from = from.parse().expect("an address");
+        (0..times).filter(|_| matches!(listener.input(from, &conclusion, now), Incoming::Request(_))).count()
+    };
+    // Another port is the same caller.
+    assert_eq!([judged("192.0.2.7:5000", 1_000), judged("192.0.2.7:5001", 1_000)], [100, 0]);
+    assert_eq!(judged("192.0.2.8:5000", 20), 20);
 }
 
 /// Whatever comes, nothing panics and no more is held than a window.

@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use vms_camsim::{Farm, FarmConfig};
 use vms_engine::{DesiredState, Engine, EngineConfig, StreamReport};
 
@@ -25,30 +26,70 @@ pub fn engine_that_calls(networks: &str) -> Engine {
     engine_with(networks, 400)
 }
 
+/// A folder of this test's own with a pair of PEM files, removed in the end.
+pub struct Pair {
+    /// In DER.
+    pub certificate: Vec<u8>,
+    folder: PathBuf,
+}
+
+impl Pair {
+    pub fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("vms-tls-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let pem = |kind: &str, der: &[u8]| {
+            let text = base64::engine::general_purpose::STANDARD.encode(der);
+            format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+        };
+        std::fs::write(folder.join("certificate.pem"), pem("CERTIFICATE", pair.cert.der())).expect("a file");
+        std::fs::write(folder.join("key.pem"), pem("PRIVATE KEY", pair.signing_key.serialized_der())).expect("a file");
+        Self { certificate: pair.cert.der().to_vec(), folder }
+    }
+
+    /// What an engine is told of it.
+    fn section(&self) -> String {
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| self.folder.join(name));
+        let (certificate, key) = (certificate.display(), key.display());
+        format!(
+            r#"{{"certificate": "{certificate}", "key": "{key}", "origin": false, "players": false, "strict_transport": false}}"#
+        )
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).expect("a folder of ours");
+    }
+}
+
 /// The same; a stream is down after so many milliseconds without video.
 pub fn engine_with(networks: &str, no_video_ms: u64) -> Engine {
-    start(networks, no_video_ms, "null")
+    start(networks, no_video_ms, 10_000, "null")
 }
 
-/// An engine whose listeners speak TLS too, by a pair of PEM files.
-pub fn engine_with_tls(certificate: &Path, key: &Path) -> Engine {
-    let (certificate, key) = (certificate.display(), key.display());
-    let tls = format!(
-        r#"{{"certificate": "{certificate}", "key": "{key}", "origin": false, "players": false, "strict_transport": false}}"#
-    );
-    start("null", 400, &tls)
+/// An engine whose listeners speak TLS too.
+pub fn engine_with_tls(pair: &Pair) -> Engine {
+    start("null", 400, 10_000, &pair.section())
 }
 
-fn start(networks: &str, no_video_ms: u64, tls: &str) -> Engine {
+/// The same; streams on demand are left after so many milliseconds.
+pub fn engine_that_relays(pair: &Pair, linger_ms: u64) -> Engine {
+    start("null", 2_000, linger_ms, &pair.section())
+}
+
+fn start(networks: &str, no_video_ms: u64, linger_ms: u64, tls: &str) -> Engine {
     let config = r#"{
         "front": {"bind": "127.0.0.1:0", "api_socket": "/nonexistent/api.sock", "open": true, "tls": TLS},
         "rtsp": {"bind": "127.0.0.1:0"},
+        "rtmp": {"bind": "127.0.0.1:0"},
         "webrtc": {"http_bind": "127.0.0.1:0", "udp_bind": ["127.0.0.1:0"]},
-        "backoff_ms": [20, 100], "no_video_ms": NO_VIDEO, "allowed_networks": NETWORKS
+        "backoff_ms": [20, 100], "no_video_ms": NO_VIDEO, "linger_ms": LINGER, "allowed_networks": NETWORKS
     }"#
     .replace("NETWORKS", networks)
     .replace("TLS", tls)
-    .replace("NO_VIDEO", &no_video_ms.to_string());
+    .replace("NO_VIDEO", &no_video_ms.to_string())
+    .replace("LINGER", &linger_ms.to_string());
     Engine::start(&EngineConfig::from_json(config.as_bytes()).expect("a good configuration")).expect("free ports")
 }
 

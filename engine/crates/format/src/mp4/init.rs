@@ -3,7 +3,7 @@
 use vms_media::Codec;
 use vms_media::bits::{BitReader, unescape};
 
-use super::{boxed, full, uuid, uuid_box};
+use super::{boxed, full, pictures, uuid, uuid_box};
 use crate::track::TrackConfig;
 use crate::wire::Put;
 
@@ -129,6 +129,11 @@ fn sample_table(out: &mut Vec<u8>, track: &TrackConfig, sets: Sets) {
                 hevc_config(out, track, ALL_SETS);
             }),
             Codec::H265 => visual(out, b"hev1", track, |out, track| hevc_config(out, track, 0)),
+            Codec::Av1 => visual(out, b"av01", track, pictures::av1_config),
+            Codec::Vp8 => visual(out, b"vp08", track, pictures::vp_config),
+            Codec::Vp9 => visual(out, b"vp09", track, pictures::vp_config),
+            Codec::Jpeg => visual(out, b"jpeg", track, |_, _| {}),
+            Codec::Mpeg4 => visual(out, b"mp4v", track, pictures::visual_stream),
             Codec::Aac => audible(out, b"mp4a", track, elementary_stream),
             Codec::Opus => audible(out, b"Opus", track, opus_config),
             Codec::Pcma => audible(out, b"alaw", track, |_, _| {}),
@@ -327,13 +332,16 @@ fn hevc_config(out: &mut Vec<u8>, track: &TrackConfig, complete: u8) {
     });
 }
 
-/// The record that sets a decoder up: what `avcC` or `hvcC` holds.
+/// The record that sets a decoder up: what `avcC`, `hvcC`, `av1C` or `vpcC` holds.
+/// Empty for Motion JPEG and MPEG-4 part 2.
 #[must_use]
 pub fn decoder_config(track: &TrackConfig) -> Vec<u8> {
     let mut out = Vec::new();
     match track.codec {
         Codec::H264 => avc_config(&mut out, track),
         Codec::H265 => hevc_config(&mut out, track, ALL_SETS),
+        Codec::Av1 => pictures::av1_config(&mut out, track),
+        Codec::Vp8 | Codec::Vp9 => pictures::vp_config(&mut out, track),
         _ => return track.audio_config.to_vec(),
     }
     // Without the head of the box.
@@ -350,6 +358,9 @@ pub fn codec_name(track: &TrackConfig) -> Option<String> {
             Some(format!("avc1.{:02x}{:02x}{:02x}", sps[1], sps[2], sps[3]))
         }
         Codec::H265 => track.sets.sps.as_deref().and_then(HevcSet::parse).map(|set| set.name()),
+        Codec::Av1 | Codec::Vp8 | Codec::Vp9 | Codec::Jpeg | Codec::Mpeg4 => {
+            track.sets.info(&track.codec).map(|info| info.codec_string)
+        }
         Codec::Aac => Some("mp4a.40.2".to_owned()),
         Codec::Opus => Some("opus".to_owned()),
         _ => None,

@@ -3,7 +3,10 @@
 pub mod export;
 pub mod init;
 pub mod moof;
+mod pictures;
 pub mod walk;
+
+pub(crate) use pictures::visual_config;
 
 use crate::wire::Put;
 

@@ -30,14 +30,7 @@ fn picture(ms: i64) -> Frame {
 /// A front with a camera of which 3 s are there.
 fn with_camera(name: &str) -> (Rig, vms_hub::Publisher) {
     let rig = Rig::start(name, Wish { api: false, ..Wish::default() });
-    let video = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let video = Track::video(Codec::H264);
     let publisher = rig.hub.publish(&StreamKey::parse("gate").expect("a good name"), vec![video]);
     (rig, publisher)
 }

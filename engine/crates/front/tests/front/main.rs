@@ -2,6 +2,8 @@
 
 mod cost;
 mod hls;
+mod http3;
 mod plain;
 mod rig;
+mod silent;
 mod tls;

@@ -6,16 +6,21 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use vms_access::Access;
-use vms_front::{Front, FrontConfig, Media, TlsConfig};
+use vms_crowd::{Crowd, Most};
+use vms_front::{Crowds, Front, FrontConfig, Media, TlsConfig};
 use vms_hub::{Hub, HubConfig};
+use vms_sinks::choice::Pictures;
 use vms_sinks::hls::Hls;
 use vms_sinks::socket::Sockets;
 use vms_sinks::webrtc::{WebRtc, WebRtcConfig};
+use vms_sources::{Dialer, Talks};
 
 pub struct Rig {
     pub front: Front,
+    pub crowds: Crowds,
     pub hub: Hub,
     /// Connections to the API that are open now.
     pub to_api: Arc<AtomicUsize>,
@@ -38,11 +43,13 @@ pub struct Wish {
     pub api: bool,
     pub tls: Option<TlsConfig>,
     pub behind_proxy: bool,
+    /// Connections of one address that have asked for nothing yet.
+    pub most_silent: Option<usize>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { api: true, tls: None, behind_proxy: false }
+        Self { api: true, tls: None, behind_proxy: false, most_silent: None }
     }
 }
 
@@ -79,16 +86,22 @@ impl Rig {
         let packets =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
         let access = Access::new(true);
+        let mut crowds = Crowds::new(wish.behind_proxy);
+        if let Some(of_one) = wish.most_silent {
+            crowds.front = Crowd::new(Most { in_all: 1000, of_one });
+        }
         let media = Media {
             webrtc,
-            hls: Hls::new(hub.clone(), packets.handle().clone()),
-            sockets: Sockets::new(hub.clone(), access.clone()),
+            hls: Hls::new(Pictures::new(hub.clone(), None), packets.handle().clone()),
+            sockets: Sockets::new(Pictures::new(hub.clone(), None), access.clone()),
             access,
             metrics: Arc::new(|| "vms_hub_bytes 0\n".to_owned()),
+            crowds: crowds.clone(),
             recordings: None,
+            talks: Talks::new(Dialer::default(), Duration::from_secs(1), packets.handle().clone()),
         };
         let front = Front::start(config, media).expect("free ports");
-        Self { front, hub, to_api, folder, packets: Some(packets) }
+        Self { front, crowds, hub, to_api, folder, packets: Some(packets) }
     }
 }
 

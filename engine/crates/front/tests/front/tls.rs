@@ -21,8 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use vms_front::{TlsConfig, TlsFiles};
-use vms_hub::StreamKey;
-use vms_media::{Codec, Track, TrackKind};
+use vms_hub::{Publisher, StreamKey};
+use vms_media::{Codec, Track};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -51,7 +51,7 @@ impl Secure {
         let folder = folder_of(&format!("tls-{name}"));
         let certificate = write_pair(&folder);
         let files = TlsFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
-        let tls = TlsConfig { files, origin: true, players: true, hls: true, strict_transport };
+        let tls = TlsConfig { files, origin: true, players: true, hls: true, strict_transport, http3: true };
         let rig = Rig::start(name, Wish { tls: Some(tls), ..Wish::default() });
         Self { rig, certificate, folder }
     }
@@ -60,7 +60,12 @@ impl Secure {
         try_connect(address, &connector(&self.certificate, protocols, &TLS13)).await.expect("a handshake")
     }
 
-    async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
+    /// Puts a new pair in place of the served one; returns its certificate.
+    pub fn renew(&self) -> CertificateDer<'static> {
+        write_pair(&self.folder)
+    }
+
+    pub async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
         let stream = self.connect(self.rig.front.address(), &[b"h2", b"http/1.1"]).await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
         let (sender, connection) =
@@ -106,15 +111,15 @@ pub async fn try_connect(address: SocketAddr, connector: &TlsConnector) -> std::
     connector.connect(name, socket).await
 }
 
-fn request(method: &str, uri: &str) -> http::request::Builder {
+pub fn request(method: &str, uri: &str) -> http::request::Builder {
     Request::builder().method(method).uri(uri)
 }
 
-fn empty(builder: http::request::Builder) -> Request<Full<Bytes>> {
+pub fn empty(builder: http::request::Builder) -> Request<Full<Bytes>> {
     builder.body(Full::default()).expect("a request")
 }
 
-async fn text(response: Response<hyper::body::Incoming>) -> String {
+pub async fn text(response: Response<hyper::body::Incoming>) -> String {
     let bytes = response.into_body().collect().await.expect("a body").to_bytes();
     String::from_utf8(bytes.to_vec()).expect("text")
 }
@@ -205,24 +210,22 @@ fn a_websocket_passes_through_tls() {
 }
 
 /// A browser's offer, shortened to what is needed.
-const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+pub const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijklmn\r\n\
     a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n\
     a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:102 H264/90000\r\n\
     a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n";
 
+/// A camera `gate` that gives H.264.
+pub fn publish_gate(secure: &Secure) -> Publisher {
+    let video = Track::video(Codec::H264);
+    secure.rig.hub.publish(&StreamKey::parse("gate").expect("a name"), vec![video])
+}
+
 #[test]
 fn an_offer_by_http2_gets_its_answer() {
     with_front("h2-whep", false, async |secure| {
-        let video = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: Codec::H264,
-            clock_rate: 90_000,
-            channels: 0,
-            fmtp: String::new(),
-        };
-        let _camera = secure.rig.hub.publish(&StreamKey::parse("gate").expect("a name"), vec![video]);
+        let _camera = publish_gate(secure);
         let mut sender = secure.http2().await;
         let offer = request("POST", "https://localhost/api/v1/streams/gate/main/whep")
             .header(header::CONTENT_TYPE, "application/sdp")
@@ -255,7 +258,7 @@ fn a_new_certificate_is_served_without_a_restart() {
     with_front("renewed", false, async |secure| {
         let address = secure.rig.front.address();
         let running = secure.connect(address, &[b"h2"]).await;
-        let new = connector(&write_pair(&secure.folder), &[b"h2"], &TLS13);
+        let new = connector(&secure.renew(), &[b"h2"], &TLS13);
         let begun = Instant::now();
         while try_connect(address, &new).await.is_err() {
             assert!(begun.elapsed() < LIMIT, "the new certificate is not served");
@@ -292,7 +295,7 @@ async fn storm(secure: &Secure, most: usize) -> usize {
     most
 }
 
-async fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub async fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < LIMIT, "not in time: {what}");

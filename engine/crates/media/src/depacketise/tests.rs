@@ -1,8 +1,10 @@
-//! One test a symptom that cameras in the field show.
+//! One test a symptom that cameras in the field show; what they send stands in
+//! `tests/vectors/rtp`.
 
 use super::*;
 use crate::annexb::{nals, put_nal, split};
 use crate::packetise::packetise;
+use crate::rtp_cases;
 
 const SPS: &[u8] = &[
     0x67, 0x64, 0x00, 0x0b, 0xac, 0xb4, 0x14, 0x23, 0xf2, 0xe0, 0x22, 0x00, 0x00, 0x03, 0x00, 0x02, 0x00, 0x00, 0x03,
@@ -44,6 +46,14 @@ impl Bench {
     fn lossy(&mut self, loss: u16, timestamp: i64, marker: bool, payload: &[u8]) -> &mut Self {
         let packet = RtpPacket { timestamp, marker, loss, payload };
         self.depacketiser.push(packet, &mut self.units, &mut self.drops);
+        self
+    }
+
+    /// Takes all packets of a case.
+    fn played(mut self, case: &str) -> Self {
+        for packet in rtp_cases::packets(case) {
+            self.push(packet.timestamp, packet.marker, &packet.payload);
+        }
         self
     }
 
@@ -106,8 +116,7 @@ fn sets_only_in_the_sdp_are_put_in_front_of_key_frames() {
 
 #[test]
 fn no_sets_at_all_is_no_key_frame() {
-    let mut bench = Bench::h264();
-    bench.push(0, true, IDR).push(1, true, SLICE);
+    let mut bench = Bench::h264().played("no_sets_at_all");
     assert_eq!(bench.drops, [DropReason::NoKeyYet; 2]);
     bench.push(2, true, SPS).push(2, true, PPS).push(2, true, IDR);
     assert_eq!(bench.units.len(), 1);
@@ -115,68 +124,39 @@ fn no_sets_at_all_is_no_key_frame() {
 
 #[test]
 fn annex_b_in_the_payload_with_sps_pps_and_idr_in_one_packet() {
-    let mut whole = Vec::new();
-    for nal in [SPS, PPS, IDR] {
-        whole.extend_from_slice(&[0, 0, 0, 1]);
-        whole.extend_from_slice(nal);
-    }
-    let mut bench = Bench::h264();
-    bench.push(0, true, &whole);
-    // The same without the first start code.
-    bench.push(1, true, &whole[4..]);
+    let bench = Bench::h264().played("annex_b_in_the_payload");
     let expected = vec![SPS, PPS, IDR];
     assert_eq!(bench.units(), [(0, expected.clone()), (1, expected)]);
 }
 
 #[test]
 fn many_nals_in_one_fragmented_nal() {
-    let mut body = Vec::new();
-    for nal in [SPS, PPS, SEI, IDR] {
-        body.extend_from_slice(nal);
-        body.extend_from_slice(&[0, 0, 0, 1]);
-    }
-    let (first, second) = body[1..].split_at(10);
-    let mut bench = Bench::h264();
-    bench.push(0, false, &fragment(true, false, 7, first));
-    bench.push(0, true, &fragment(false, true, 7, second));
+    let bench = Bench::h264().played("many_nals_in_one_fragmented_nal");
     assert_eq!(bench.units(), [(0, vec![SPS, PPS, SEI, IDR])]);
 }
 
 #[test]
 fn marker_on_parameter_sets_and_sei_is_not_believed() {
-    let mut bench = Bench::h264();
-    bench.push(0, true, SPS).push(0, true, PPS).push(0, true, SEI).push(0, true, IDR);
-    bench.push(1, true, SEI).push(1, true, SLICE);
+    let bench = Bench::h264().played("marker_on_sets_and_sei");
     assert_eq!(bench.units(), [(0, vec![SPS, PPS, SEI, IDR]), (1, vec![SEI, SLICE])]);
     assert!(bench.drops.is_empty());
 }
 
 #[test]
 fn marker_absent_ends_the_frame_at_the_next_timestamp() {
-    let mut bench = Bench::h264();
-    bench.push(0, false, SPS).push(0, false, PPS).push(0, false, IDR);
-    bench.push(1, false, SLICE).push(1, false, MORE);
-    assert_eq!(bench.units.len(), 1);
-    bench.push(2, false, SEI).push(2, false, SLICE);
+    let bench = Bench::h264().played("no_marker");
     assert_eq!(bench.units(), [(0, vec![SPS, PPS, IDR]), (1, vec![SLICE, MORE])]);
 }
 
 #[test]
 fn marker_and_timestamps_absent_end_the_frame_at_the_next_first_slice() {
-    let mut bench = Bench::h264();
-    bench.push(0, false, SPS).push(0, false, PPS).push(0, false, IDR);
-    bench.push(0, false, SLICE).push(0, false, MORE).push(0, false, SLICE);
-    let frames: Vec<_> = bench.units().into_iter().map(|(_, nals)| nals).collect();
-    assert_eq!(frames, [vec![SPS, PPS, IDR], vec![SLICE, MORE]]);
+    let bench = Bench::h264().played("no_marker_and_one_time");
+    assert_eq!(bench.units(), [(0, vec![SPS, PPS, IDR]), (0, vec![SLICE, MORE])]);
 }
 
 #[test]
 fn marker_on_every_slice_is_found_out_and_not_believed_again() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    for time in 1..5 {
-        bench.push(time, true, SLICE).push(time, true, MORE);
-    }
+    let bench = Bench::h264().played("marker_on_every_slice");
     assert_eq!(bench.drops, [DropReason::BadPacket("slice after the marker")]);
     // The first is cut short, what was left of it is dropped, the rest whole.
     assert_eq!(bench.units()[1], (1, vec![SLICE]));
@@ -196,42 +176,28 @@ fn a_marker_that_is_honest_for_long_is_believed_again() {
 
 #[test]
 fn fragment_with_start_and_end_both_set_is_whole() {
-    let mut bench = Bench::h264();
-    bench.key(0).push(1, true, &fragment(true, true, 1, &SLICE[1..]));
+    let bench = Bench::h264().played("fragment_with_start_and_end");
     assert_eq!(nals(&bench.units[1].data).next().unwrap()[1..], SLICE[1..]);
     assert!(bench.drops.is_empty());
 }
 
 #[test]
 fn nal_type_that_changes_in_mid_fragment_keeps_the_first() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    bench.push(1, false, &fragment(true, false, 1, &SLICE[1..3]));
-    bench.push(1, true, &fragment(false, true, 5, &SLICE[3..]));
+    let bench = Bench::h264().played("nal_type_changes_in_mid_fragment");
     assert_eq!(nals(&bench.units[1].data).next().unwrap(), [0x61, 0x9a, 0x22, 0x22]);
     assert!(!bench.units[1].key);
 }
 
 #[test]
 fn empty_fragments_are_passed_over() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    bench.push(1, false, &fragment(true, false, 1, &[]));
-    bench.push(1, false, &fragment(false, false, 1, &SLICE[1..]));
-    bench.push(1, true, &fragment(false, true, 1, &[]));
-    assert_eq!(bench.units.len(), 2);
+    let bench = Bench::h264().played("empty_fragments");
+    assert_eq!(nals(&bench.units[1].data).next().unwrap()[1..], SLICE[1..]);
     assert!(bench.drops.is_empty());
 }
 
 #[test]
 fn end_bit_absent_with_the_marker_set() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    for time in 1..3 {
-        bench.push(time, false, &fragment(true, false, 1, &SLICE[1..3]));
-        bench.push(time, true, &fragment(false, false, 1, &SLICE[3..]));
-    }
-    bench.push(3, true, SLICE);
+    let bench = Bench::h264().played("fragments_without_end");
     assert_eq!(bench.units.iter().map(|u| u.timestamp).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert!(bench.drops.is_empty());
 }
@@ -249,18 +215,14 @@ fn fragment_without_its_start_is_dropped_once() {
 
 #[test]
 fn timestamp_that_changes_between_sets_and_picture() {
-    // The parameter sets come with the time of the picture before.
-    let mut bench = Bench::h264();
-    bench.key(0).push(3600, true, SLICE);
-    bench.push(3600, false, SPS).push(3600, true, PPS).push(7200, true, IDR);
+    let bench = Bench::h264().played("time_changes_between_sets_and_picture");
     assert_eq!(bench.units()[2], (7200, vec![SPS, PPS, IDR]));
     assert!(bench.drops.is_empty());
 }
 
 #[test]
 fn timestamp_that_changes_in_mid_picture() {
-    let mut bench = Bench::h264();
-    bench.key(0).push(1, false, SLICE).push(2, true, MORE).push(3, true, SLICE);
+    let bench = Bench::h264().played("time_changes_in_mid_picture");
     assert_eq!(bench.units()[1..], [(1, vec![SLICE, MORE]), (3, vec![SLICE])]);
 }
 
@@ -309,30 +271,17 @@ fn loss_of_whole_frames_is_a_discontinuity() {
 
 #[test]
 fn a_frame_that_never_ends_is_given_up() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    bench.push(1, false, &fragment(true, false, 1, &SLICE[1..]));
-    for _ in 0..3 * MAX_UNIT_PACKETS {
-        bench.push(1, false, &fragment(false, false, 1, &[7; 100]));
-    }
-    assert_eq!(bench.units.len(), 1);
-    bench.push(2, true, SLICE);
+    let bench = Bench::h264().played("frame_of_too_many_packets");
     assert_eq!(bench.drops, [DropReason::TooManyPackets]);
+    assert_eq!(bench.units()[1..], [(2, vec![SLICE])]);
     assert!(bench.units[1].discontinuity);
 }
 
 #[test]
 fn a_frame_over_sixteen_megabytes_is_given_up() {
-    let mut bench = Bench::h264();
-    bench.key(0);
-    bench.push(1, false, &fragment(true, false, 1, &SLICE[1..]));
-    let part = fragment(false, false, 1, &vec![7; 60_000]);
-    for _ in 0..300 {
-        bench.push(1, false, &part);
-    }
-    bench.push(1, true, &fragment(false, true, 1, b"e")).push(2, true, SLICE);
+    let bench = Bench::h264().played("frame_of_too_many_bytes");
     assert_eq!(bench.drops, [DropReason::TooLarge]);
-    assert_eq!(bench.units.len(), 2);
+    assert_eq!(bench.units()[1..], [(2, vec![SLICE])]);
 }
 
 #[test]
@@ -437,19 +386,15 @@ fn h265_single_aggregate_and_fragment_packets() {
 
 #[test]
 fn h265_fragment_with_start_and_end_both_set_is_whole() {
-    let mut bench = Bench::new(&Codec::H265, "");
-    bench.push(0, false, VPS5).push(0, false, SPS5).push(0, false, PPS5);
-    bench.push(0, true, &fragment5(true, true, 19, &IDR5[2..]));
-    assert_eq!(bench.units.len(), 1);
+    let bench = Bench::new(&Codec::H265, "").played("h265_fragment_with_start_and_end");
+    assert_eq!(bench.units(), [(0, vec![VPS5, SPS5, PPS5, IDR5])]);
     assert!(bench.drops.is_empty());
 }
 
 #[test]
 fn h265_with_a_set_missing_waits_until_it_comes_in_band() {
-    let mut bench = Bench::new(&Codec::H265, "");
-    bench.push(0, false, SPS5).push(0, false, PPS5).push(0, true, IDR5);
+    let bench = Bench::new(&Codec::H265, "").played("h265_without_its_video_set");
     assert_eq!(bench.drops, [DropReason::NoKeyYet]);
-    bench.push(1, false, VPS5).push(1, true, IDR5);
     assert_eq!(nals(&bench.units[0].data).filter(|nal| *nal == SPS5).count(), 1);
 }
 
@@ -509,20 +454,9 @@ fn aac_in_fragments_is_put_together() {
 
 #[test]
 fn aac_in_adts_is_unwrapped() {
-    let adts = |body: &[u8]| {
-        let len = body.len() + 7;
-        let mut frame =
-            vec![0xff, 0xf1, 0x50, 0x80 | (len >> 11) as u8, (len >> 3) as u8, ((len & 7) << 5) as u8 | 0x1f, 0xfc];
-        frame.extend_from_slice(body);
-        frame
-    };
-    let mut bench = audio(&Codec::Aac, 2, HBR);
-    let inside = adts(b"one");
-    bench.push(0, true, &[&[0, 16, 0, (inside.len() as u8) << 3], &inside[..]].concat());
-    bench.push(1024, true, &[adts(b"two"), adts(b"three")].concat());
+    let bench = audio(&Codec::Aac, 2, HBR).played("aac_in_adts");
     let frames: Vec<_> = bench.units.iter().map(|u| (u.timestamp, &u.data[..])).collect();
     assert_eq!(frames, [(0, &b"one"[..]), (1024, b"two"), (2048, b"three")]);
-    bench.push(4096, true, &adts(b"cut")[..9]);
     assert_eq!(bench.drops, [DropReason::BadPacket("ADTS cut short")]);
 }
 

@@ -95,6 +95,13 @@ impl TsDemuxer {
         self.rest.clear();
     }
 
+    /// Nothing comes any more: gives what was put together last.
+    pub fn finish(&mut self, out: &mut Vec<TsItem>) {
+        for (stream, place) in self.streams.iter_mut().zip(0..) {
+            stream.finish(place, out);
+        }
+    }
+
     /// What is known of the programme, video first; places are those of items.
     #[must_use]
     pub fn tracks(&self) -> Vec<Track> {

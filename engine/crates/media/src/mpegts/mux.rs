@@ -7,6 +7,8 @@ use crate::{Codec, Track, annexb};
 
 const PMT_PID: u16 = 0x1000;
 const FIRST_PID: u16 = 0x100;
+/// Start code, stream and length of a packet of an elementary stream.
+const PES_START: usize = 6;
 /// Tables are sent with each key picture, and after so much time without.
 const TABLES_EVERY: i64 = 90_000 / 2;
 /// The clock's reference runs so far behind decoding, that there is time to
@@ -121,9 +123,6 @@ impl Stream {
             Some(config) => {
                 put_adts(&mut out, config, data.len());
                 out.extend_from_slice(data);
-                // Its length is told, so that it need not be waited for.
-                let length = u16::try_from(out.len() - 6).unwrap_or(0);
-                out[4..6].copy_from_slice(&length.to_be_bytes());
             }
             None => {
                 // Players want each picture begun by a delimiter.
@@ -134,6 +133,10 @@ impl Stream {
                 }
             }
         }
+        // Where its length is told, players need not wait for the next one to know that it is over. 0 is
+        // allowed for video (ISO/IEC 13818-1, 2.4.3.7), and needed for pictures of 64 KiB and more.
+        let length = u16::try_from(out.len() - PES_START).unwrap_or(0);
+        out[PES_START - 2..PES_START].copy_from_slice(&length.to_be_bytes());
         out
     }
 

@@ -77,20 +77,45 @@ fn frames_of_every_length_come_back_with_their_times_and_at_once() {
     }
 }
 
+/// A stream as of those who tell the length of no picture.
+fn untold(mut stream: Vec<u8>) -> Vec<u8> {
+    for packet in stream.chunks_mut(TS_PACKET) {
+        if let Some(start) = packet.windows(4).position(|bytes| bytes == [0, 0, 1, 0xe0]) {
+            packet[start + 4..start + 6].fill(0);
+        }
+    }
+    stream
+}
+
 #[test]
 fn a_picture_leaves_with_its_last_packet() {
-    let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
-    let mut demuxer = TsDemuxer::default();
-    let mut late = 0;
-    for n in 0..400_i64 {
-        let mut stream = Vec::new();
-        muxer.write(0, n == 0, n * 3_600, n * 3_600, &picture(n == 0, 1_000 + n as usize), &mut stream);
-        let mut out = Vec::new();
-        demuxer.push(&stream, &mut out);
-        late += usize::from(units(&out).iter().all(|unit| unit.2 != n * 3_600));
+    for is_told in [true, false] {
+        let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+        let mut demuxer = TsDemuxer::default();
+        let mut late = 0;
+        for n in 0..400_i64 {
+            let mut stream = Vec::new();
+            muxer.write(0, n == 0, n * 3_600, n * 3_600, &picture(n == 0, 1_000 + n as usize), &mut stream);
+            let mut out = Vec::new();
+            demuxer.push(&if is_told { stream } else { untold(stream) }, &mut out);
+            late += usize::from(units(&out).iter().all(|unit| unit.2 != n * 3_600));
+        }
+        // One in 184 fills its last packet: only its length tells that it is over.
+        assert!(if is_told { late == 0 } else { (1..=4).contains(&late) }, "{late} waited for the next");
     }
-    // One in 184 fills its last packet.
-    assert!(late <= 4, "{late} waited for the next");
+}
+
+#[test]
+fn the_length_of_a_picture_is_told_where_it_fits() {
+    for (length, told) in [(100, 100 + 18), (70_000, 0)] {
+        let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+        let mut stream = Vec::new();
+        muxer.write(0, false, 0, 0, &data(&[&vec![0x41; length]]), &mut stream);
+        let start = stream.windows(4).position(|bytes| bytes == [0, 0, 1, 0xe0]).expect("a picture");
+        let found = u16::from_be_bytes([stream[start + 4], stream[start + 5]]);
+        // 3 + 5 bytes of flags and time, a delimiter of 6, 4 of start code.
+        assert_eq!(usize::from(found), told);
+    }
 }
 
 #[test]
@@ -144,7 +169,7 @@ fn a_filled_packet_in_mid_picture_is_believed_once() {
         stream.copy_within(second + 4..second + 187, second + 5);
         stream[second + 4] = 0;
         out.clear();
-        demuxer.push(&stream, &mut out);
+        demuxer.push(&untold(stream), &mut out);
         came += units(&out).len();
     }
     assert_eq!(came, 3, "the first cut short, the others when the next begins");

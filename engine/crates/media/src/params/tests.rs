@@ -1,4 +1,5 @@
 use super::*;
+use crate::rtp_cases;
 
 fn vector(name: &str) -> Vec<u8> {
     let path = format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -41,20 +42,7 @@ fn h264_cropping_interlacing_and_reordering_are_read() {
 
 #[test]
 fn h264_profiles_with_scaling_lists_chroma_and_order_types() {
-    // High 4:4:4 and High 4:2:2 of the same encoder, and a set of a baseline
-    // camera that says nothing of its rate.
-    let mut bits = BitWriter::default();
-    bits.bits(244, 8).bits(0, 8).bits(30, 8).ue(0);
-    bits.ue(3).bits(0, 1).ue(0).ue(0).bits(0, 1);
-    // Twelve scaling lists, the first one given, with an early end.
-    bits.bits(1, 1).bits(1, 1).se(1).se(-9);
-    for _ in 1..12 {
-        bits.bits(0, 1);
-    }
-    bits.ue(0).ue(1).bits(0, 1).se(1).se(-1).ue(2).se(3).se(4);
-    bits.ue(1).bits(0, 1).ue(9).ue(8).bits(1, 1).bits(0, 1).bits(0, 1).bits(0, 1);
-    let nal = bits.nal(&[0x67]);
-    let sps = H264Sps::parse(&nal).unwrap();
+    let sps = H264Sps::parse(&rtp_cases::payloads("h264_scaling_lists")[0]).unwrap();
     assert_eq!((sps.width, sps.height), (160, 144));
     assert_eq!(sps.fps, None);
     assert_eq!(sps.info().profile, "High 4:4:4 3.0");
@@ -101,37 +89,8 @@ fn h265_size_rate_and_profile_come_from_the_bits() {
 }
 
 #[test]
-fn h265_rate_comes_from_the_video_set_where_the_sequence_has_none() {
-    // A 1080p camera's sets as many makers write them: no VUI in the SPS.
-    let mut sps = BitWriter::default();
-    h265_sps_head(&mut sps);
-    // Scaling lists: one given in full, one copied, then a prediction of a
-    // reference set from the one before.
-    sps.bits(1, 1).bits(1, 1);
-    for size in 0..4 {
-        for list in 0..if size == 3 { 2 } else { 6 } {
-            if size == 2 && list == 0 {
-                sps.bits(1, 1).se(8);
-                for _ in 0..64 {
-                    sps.se(0);
-                }
-            } else {
-                sps.bits(0, 1).ue(0);
-            }
-        }
-    }
-    sps.bits(0, 2).bits(1, 1).bits(0, 8).ue(0).ue(0).bits(0, 1);
-    sps.ue(2).ue(1).ue(0).ue(0).bits(1, 1);
-    sps.bits(1, 1).bits(0, 1).ue(0).bits(1, 1).bits(0, 1).bits(1, 1);
-    sps.bits(1, 1).ue(1).bits(3, 9).bits(0, 2).bits(0, 1);
-    let sps = sps.nal(&[0x42, 1]);
-
-    let mut vps = BitWriter::default();
-    vps.bits(0, 12).bits(0, 3).bits(1, 17);
-    tier(&mut vps);
-    vps.bits(1, 1).ue(4).ue(2).ue(0).bits(0, 6).ue(0).bits(1, 1).bits(1, 32).bits(15, 32);
-    let vps = vps.nal(&[0x40, 1]);
-
+fn h265_scaling_lists_and_reference_sets_are_passed_over() {
+    let [vps, sps] = rtp_cases::payloads("h265_scaling_lists").try_into().unwrap();
     let info = h265::info(&sps, Some(&vps)).unwrap();
     assert_eq!((info.width, info.height, info.fps), (1920, 1080, Some(15.0)));
     assert!(info.reorder_frames);
@@ -139,31 +98,10 @@ fn h265_rate_comes_from_the_video_set_where_the_sequence_has_none() {
     assert_eq!(h265::info(&sps, Some(&vps[..8])).unwrap().fps, None);
 }
 
-fn tier(bits: &mut BitWriter) {
-    bits.bits(1, 2).bits(1, 1).bits(2, 5).bits(0x2000_0000, 32);
-    bits.bits(0xb0, 8).bits(0, 32).bits(0, 8).bits(93, 8);
-}
-
-fn h265_sps_head(bits: &mut BitWriter) {
-    bits.bits(0, 4).bits(0, 3).bits(1, 1);
-    tier(bits);
-    bits.ue(0).ue(1).ue(1920).ue(1088).bits(1, 1).ue(0).ue(0).ue(0).ue(4);
-    bits.ue(0).ue(0).ue(4).bits(1, 1).ue(4).ue(2).ue(0);
-    for _ in 0..6 {
-        bits.ue(1);
-    }
-}
-
 #[test]
-fn h265_usability_information_is_read_to_the_rate() {
-    let mut sps = BitWriter::default();
-    h265_sps_head(&mut sps);
-    sps.bits(0, 1).bits(0, 2).bits(0, 1).ue(0).bits(0, 1).bits(0, 2);
-    sps.bits(1, 1).bits(1, 1).bits(255, 8).bits(1, 32);
-    sps.bits(1, 1).bits(1, 1).bits(1, 1).bits(5, 4).bits(1, 1).bits(0, 24);
-    sps.bits(1, 1).ue(0).ue(0).bits(0, 3).bits(1, 1).ue(0).ue(0).ue(0).ue(0);
-    sps.bits(1, 1).bits(1001, 32).bits(30_000, 32);
-    let info = h265::info(&sps.nal(&[0x42, 1]), None).unwrap();
+fn h265_sub_layers_are_passed_over_to_the_rate() {
+    let info = h265::info(&rtp_cases::payloads("h265_sub_layers")[0], None).unwrap();
+    assert_eq!((info.width, info.height), (1920, 1080));
     assert!((info.fps.unwrap() - 29.97).abs() < 0.01);
     assert_eq!(info.profile, "Main 10 3.1");
     assert_eq!(info.codec_string, "hvc1.A2.4.H93.B0");
@@ -204,14 +142,9 @@ fn sets_survive_the_way_through_sdp() {
 
 #[test]
 fn start_codes_and_extra_bytes_in_sprop_are_forgiven() {
-    let sets = sets(&Codec::H264, "camera.h264");
-    let mut both = vec![0, 0, 0, 1];
-    both.extend_from_slice(sets.sps.as_deref().unwrap());
-    both.extend_from_slice(&[0, 0, 0, 1]);
-    both.extend_from_slice(sets.pps.as_deref().unwrap());
-    both.extend_from_slice(&[0, 0]);
-    let fmtp = format!("96 sprop-parameter-sets={},", base64::encode(&both));
-    assert_eq!(ParameterSets::from_fmtp(&Codec::H264, &fmtp), sets);
+    let sdp = include_str!("../../../../../tests/vectors/rtsp/sdp/sprop_with_start_codes.sdp");
+    let fmtp = sdp.lines().find_map(|line| line.strip_prefix("a=fmtp:")).unwrap();
+    assert_eq!(ParameterSets::from_fmtp(&Codec::H264, fmtp), sets(&Codec::H264, "camera.h264"));
 }
 
 #[test]
@@ -259,10 +192,6 @@ impl BitWriter {
         let code = value + 1;
         let len = 32 - code.leading_zeros();
         self.bits(0, len - 1).bits(code, len)
-    }
-
-    fn se(&mut self, value: i32) -> &mut Self {
-        self.ue(if value > 0 { value as u32 * 2 - 1 } else { value.unsigned_abs() * 2 })
     }
 
     fn nal(&mut self, header: &[u8]) -> Vec<u8> {

@@ -31,6 +31,7 @@ use head::{Head, Out, SPEEDS, Step};
 pub use moments::Moment;
 use moments::Moments;
 use shelf::Recorded;
+pub(crate) use shelf::codec_of;
 
 /// A thread each.
 const MOST_PLAYS: usize = 64;

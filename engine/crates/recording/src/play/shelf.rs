@@ -83,10 +83,15 @@ impl Shelf for Recorded {
     }
 }
 
-fn codec_of(track: &InitTrack) -> Option<Codec> {
+pub fn codec_of(track: &InitTrack) -> Option<Codec> {
     match &track.entry {
         b"avc1" | b"avc3" => Some(Codec::H264),
         b"hvc1" | b"hev1" => Some(Codec::H265),
+        b"av01" => Some(Codec::Av1),
+        b"vp08" => Some(Codec::Vp8),
+        b"vp09" => Some(Codec::Vp9),
+        b"jpeg" => Some(Codec::Jpeg),
+        b"mp4v" => Some(Codec::Mpeg4),
         // Not without its configuration, which nobody can guess.
         b"mp4a" if !track.audio_config.is_empty() => Some(Codec::Aac),
         b"alaw" => Some(Codec::Pcma),

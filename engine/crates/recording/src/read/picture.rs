@@ -3,15 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use vms_format::{FormatError, Sample};
 use vms_hub::StreamName;
-use vms_media::{Codec, ParameterSets};
+use vms_media::{Codec, ParameterSets, ivf};
 
 use super::archive::{Archive, unreadable};
 use super::part::{Part, PartFile};
 use super::stream_number;
 use crate::calls::{Answer, CallError};
+use crate::play::codec_of;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,13 +48,10 @@ fn picture(
     (part, file, group, at): (Arc<Part>, PartFile, Range<usize>, usize),
 ) -> Result<Answer, CallError> {
     let fail = |error: FormatError| unreadable(&part.place, &error);
-    let codec = match file.tracks().iter().find(|track| track.is_video).map(|track| &track.entry) {
-        Some(b"avc3" | b"avc1") => Codec::H264,
-        Some(b"hev1" | b"hvc1") => Codec::H265,
-        _ => return Err(fail(FormatError::Missing { what: "video" })),
-    };
+    let video = file.tracks().iter().find(|track| track.is_video);
+    let codec = video.and_then(codec_of).ok_or_else(|| fail(FormatError::Missing { what: "video" }))?;
     let wanted = if asked.exact { group.start..at + 1 } else { group.start..group.start + 1 };
-    let mut data = Vec::new();
+    let mut frames: Vec<(i64, Bytes)> = Vec::new();
     let (mut at_us, mut sets) = (0, ParameterSets::default());
     for fragment in &part.fragments[wanted] {
         let (stored, samples) = file.fragment(fragment).map_err(fail)?;
@@ -60,29 +59,27 @@ fn picture(
         let first = video.first().map_or(0, |sample| sample.dts);
         for sample in video {
             let taken_us = stored.core.utc_us + (sample.dts - first) * 1_000_000 / 90_000;
-            if !data.is_empty() && (!asked.exact || taken_us > asked.at_us) {
+            if !frames.is_empty() && (!asked.exact || taken_us > asked.at_us) {
                 break;
             }
             at_us = taken_us;
-            learn(&mut sets, &codec, &sample.data);
-            data.extend(vms_media::to_annexb(&sample.data));
+            sets.learn(&codec, &sample.data);
+            frames.push((taken_us, sample.data.clone()));
         }
     }
     let info = sets.info(&codec);
     let (width, height) = info.map_or((0, 0), |info| (info.width, info.height));
     let mut answer = Answer::of(&PictureAnswer { at_us, codec: codec.name().to_owned(), width, height })?;
-    answer.data = data;
+    answer.data = file_of(&codec, (width, height), &frames);
     Ok(answer)
 }
 
-/// Takes the parameter sets of a frame: NAL units with 4-byte lengths.
-fn learn(sets: &mut ParameterSets, codec: &Codec, data: &bytes::Bytes) {
-    let mut rest = data.clone();
-    while let Some(len) = rest.first_chunk::<4>().map(|len| u32::from_be_bytes(*len) as usize) {
-        if len == 0 || len > rest.len() - 4 {
-            return;
-        }
-        sets.update(codec, &rest.slice(4..4 + len));
-        rest = rest.slice(4 + len..);
+/// Annex B of H.264 and H.265, an IVF file of the others.
+fn file_of(codec: &Codec, (width, height): (u32, u32), frames: &[(i64, Bytes)]) -> Vec<u8> {
+    if codec.has_nals() {
+        return frames.iter().flat_map(|(_, data)| vms_media::to_annexb(data)).collect();
     }
+    let size = (u16::try_from(width).unwrap_or(0), u16::try_from(height).unwrap_or(0));
+    let first_us = frames.first().map_or(0, |(at_us, _)| *at_us);
+    ivf::write(codec, size, frames.iter().map(|(at_us, data)| (at_us.abs_diff(first_us), &data[..])))
 }

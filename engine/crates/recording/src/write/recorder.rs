@@ -241,7 +241,8 @@ impl Recorder {
         }
     }
 
-    /// A new epoch is a reconnect, or a step of the server's clock.
+    /// A new epoch is a reconnect, a step of the server's clock, or frames that
+    /// another node has lost.
     fn meet_epoch(&mut self, frame: &Arc<HubFrame>, tracks: &dyn Fn() -> Arc<[Track]>, around: &Around<'_>) {
         if self.epoch.replace(frame.epoch).is_none_or(|before| before == frame.epoch) {
             return;
@@ -255,6 +256,14 @@ impl Recorder {
                     Some(ClockStep { before_us, after_us: frame.timing.utc_us, error_us: frame.timing.error_us });
             }
             return;
+        }
+        let upstream = self.view.lock().take_upstream();
+        if let Some(frames) = upstream {
+            // What is missing lies behind what came before it.
+            if let Some(fragment) = self.cutting.as_mut().and_then(|cutting| cutting.fragmenter.flush()) {
+                self.emit(fragment, around);
+            }
+            self.lose(Reason::Upstream, frames);
         }
         let described = tracks();
         let same = self.cutting.as_ref().is_none_or(|cutting| codecs(&cutting.described).eq(codecs(&described)));

@@ -13,6 +13,8 @@ pub struct SourceView {
     failed: Option<Reason>,
     /// The server's clock stepped.
     stepped: bool,
+    /// So many frames, or an unknown number, are missing from the node before.
+    upstream: Option<u32>,
     /// The camera's clock less the server's.
     pub camera_offset_ms: Option<i64>,
     /// Why nothing is recorded now, while nothing is.
@@ -25,7 +27,16 @@ impl SourceView {
             self.stepped = true;
             return;
         }
+        if let Some(Reason::Upstream { frames }) = change.reason {
+            let before = self.upstream.unwrap_or(0);
+            self.upstream = Some(before.saturating_add(frames));
+            return;
+        }
         self.live = change.state == State::Live;
+        if change.reason == Some(Reason::NoPublisher) && self.failed.is_some() {
+            // Waited for is who has left: why he left is still why there are no pictures.
+            return;
+        }
         self.now.clone_from(&change.reason);
         if change.reason.is_some() {
             self.failed.clone_from(&change.reason);
@@ -35,6 +46,11 @@ impl SourceView {
     /// Whether the clock stepped since this was asked last.
     pub fn take_step(&mut self) -> bool {
         std::mem::take(&mut self.stepped)
+    }
+
+    /// What the node before has lost since this was asked last.
+    pub fn take_upstream(&mut self) -> Option<u32> {
+        self.upstream.take()
     }
 
     /// Pictures are there again: why they were not.
@@ -62,9 +78,15 @@ fn hint_of(reason: &Reason) -> Hint {
     }
     let code = match reason {
         Reason::WrongPassword => GapReason::WrongPassword,
-        Reason::NoVideo => GapReason::NoVideo,
-        Reason::NoVideoTrack | Reason::UnknownCodec { .. } | Reason::FrameTooLarge => GapReason::NotSupported,
-        Reason::Disabled => GapReason::CameraOff,
+        // A file that is not there is no matter of the network.
+        Reason::NoVideo | Reason::FileNotFound { .. } | Reason::FileRefused { .. } | Reason::FileNoVideo { .. } => {
+            GapReason::NoVideo
+        }
+        Reason::NoVideoTrack | Reason::UnknownCodec { .. } | Reason::FrameTooLarge | Reason::FileBroken { .. } => {
+            GapReason::NotSupported
+        }
+        Reason::Disabled | Reason::Masked | Reason::NoViewer => GapReason::CameraOff,
+        Reason::Upstream { .. } => GapReason::Upstream,
         Reason::ClockStep => GapReason::Clock,
         Reason::NoRoute
         | Reason::ConnectionRefused
@@ -77,9 +99,14 @@ fn hint_of(reason: &Reason) -> Hint {
         | Reason::Protocol { .. }
         | Reason::Network { .. }
         | Reason::NoPublisher
+        | Reason::TooSlow
         | Reason::CertificateRefused { .. }
         | Reason::Tls { .. }
-        | Reason::BadUrl { .. } => GapReason::Network,
+        | Reason::BadUrl { .. }
+        // Of talks alone, which no recording waits for.
+        | Reason::NoBackChannel
+        | Reason::BackChannelBusy
+        | Reason::BackChannelRefused { .. } => GapReason::Network,
     };
     Hint { values: serde_json::Value::Object(values).to_string(), ..Hint::of(code) }
 }
@@ -91,6 +118,21 @@ mod tests {
 
     fn change(state: State, reason: Option<Reason>) -> StateChange {
         StateChange { key: StreamKey::new("gate", StreamName::Main), utc_us: 0, state, reason, backup: false }
+    }
+
+    #[test]
+    fn a_gap_has_the_reason_for_which_the_publisher_left_however_long_he_is_waited_for() {
+        let code = |hint: &Hint| hint.values.clone();
+        let mut view = SourceView::default();
+        view.take(&change(State::Connecting, Some(Reason::NoPublisher)));
+        assert_eq!(code(&view.hint()), r#"{"code":"no_publisher"}"#, "he was never there");
+        view.take(&change(State::Live, None));
+        assert_eq!(view.take_failure().as_ref().map(code).as_deref(), Some(r#"{"code":"no_publisher"}"#));
+        view.take(&change(State::BackingOff, Some(Reason::CameraClosed)));
+        view.take(&change(State::Connecting, Some(Reason::NoPublisher)));
+        assert_eq!(code(&view.hint()), r#"{"code":"camera_closed"}"#);
+        view.take(&change(State::Live, None));
+        assert_eq!(view.take_failure().as_ref().map(code).as_deref(), Some(r#"{"code":"camera_closed"}"#));
     }
 
     #[test]
@@ -107,5 +149,9 @@ mod tests {
         assert_eq!(view.hint().reason, GapReason::NoVideo, "it is live and shows nothing");
         view.take(&change(State::Live, Some(Reason::ClockStep)));
         assert!(view.take_step() && !view.take_step());
+        for frames in [4, 3] {
+            view.take(&change(State::Live, Some(Reason::Upstream { frames })));
+        }
+        assert_eq!((view.take_upstream(), view.take_upstream()), (Some(7), None));
     }
 }

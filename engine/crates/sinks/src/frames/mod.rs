@@ -5,9 +5,9 @@
 //! for each frame (none while the reader has not taken the last ones). Closing
 //! the connection ends the ring. `?` is the answer to an unknown stream.
 //!
-//! `sound\n` is the word of the steward of those who transcode sound: he gets
-//! `CAMERA/STREAM\n` for each stream that wants a worker; `sound
-//! CAMERA/STREAM\n` is the word of such a worker ([`crate::sound`]).
+//! `transcode\n` is the word of the steward of those who transcode: he gets
+//! `sound CAMERA/STREAM\n` or `picture CAMERA/STREAM\n` for whatever wants a
+//! worker, and the same is the word of such a worker ([`crate::transcode`]).
 
 mod ring;
 #[cfg(test)]
@@ -28,7 +28,7 @@ use vms_media::TrackKind;
 
 pub use ring::{HEAD_BYTES, Ring};
 
-use crate::sound::{self, Sounds};
+use crate::transcode::{self, Kind, Transcodes};
 
 /// Some seconds of a sub-stream, and a group of most main streams.
 const RING_BYTES: usize = 4 << 20;
@@ -38,26 +38,26 @@ const MAX_NAME: u64 = 128;
 const NAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Listens until the runtime it was started in ends.
-pub fn listen(path: &Path, hub: Hub, sounds: Sounds) -> io::Result<()> {
+pub fn listen(path: &Path, hub: Hub, transcodes: Transcodes) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    tokio::spawn(serve(listener, hub, sounds));
+    tokio::spawn(serve(listener, hub, transcodes));
     Ok(())
 }
 
-async fn serve(listener: UnixListener, hub: Hub, sounds: Sounds) {
+async fn serve(listener: UnixListener, hub: Hub, transcodes: Transcodes) {
     let rings = Arc::new(Semaphore::new(MOST_RINGS));
     loop {
         let Ok(permit) = rings.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
-                let (hub, sounds) = (hub.clone(), sounds.clone());
+                let (hub, transcodes) = (hub.clone(), transcodes.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(socket, &hub, &sounds).await {
+                    if let Err(error) = answer(socket, &hub, &transcodes).await {
                         tracing::debug!(%error, "a reader of frames is gone");
                     }
                     drop(permit);
@@ -71,21 +71,24 @@ async fn serve(listener: UnixListener, hub: Hub, sounds: Sounds) {
     }
 }
 
-async fn answer(mut socket: UnixStream, hub: &Hub, sounds: &Sounds) -> io::Result<()> {
+async fn answer(mut socket: UnixStream, hub: &Hub, transcodes: &Transcodes) -> io::Result<()> {
     let mut words = String::new();
     let line = BufReader::new((&mut socket).take(MAX_NAME));
     tokio::time::timeout(NAME_LIMIT, { line }.read_line(&mut words)).await??;
     let words = words.trim_end();
-    if words == "sound" {
-        return sound::advise(socket, sounds).await;
+    if words == "transcode" {
+        return transcode::advise(socket, transcodes).await;
     }
-    let (of_sound, name) = words.strip_prefix("sound ").map_or((false, words), |name| (true, name));
-    let key = if of_sound { whatever(name) } else { StreamKey::parse(name) };
+    let work = words.split_once(' ').and_then(|(kind, name)| Some((Kind::parse(kind)?, name)));
+    let key = work.map_or_else(|| StreamKey::parse(words), |(_, name)| whatever(name));
     let Some((key, stream)) = key.and_then(|key| hub.stream(&key).map(|stream| (key, stream))) else {
         socket.try_write(b"?")?;
         return Ok(());
     };
-    if of_sound { sound::work(socket, sounds, &key).await } else { feed(socket, &stream).await }
+    match work {
+        Some((kind, _)) => transcode::work(socket, transcodes, &key, kind).await,
+        None => feed(socket, &stream).await,
+    }
 }
 
 /// A stream by the name that a steward was told, which may be one that no

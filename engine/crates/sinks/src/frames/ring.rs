@@ -94,6 +94,11 @@ impl Ring {
         let codec = match frame.codec {
             Codec::H264 => 1,
             Codec::H265 => 2,
+            Codec::Av1 => 3,
+            Codec::Vp8 => 4,
+            Codec::Vp9 => 5,
+            Codec::Jpeg => 6,
+            Codec::Mpeg4 => 7,
             _ => return false,
         };
         let size = frame.data.len();

@@ -98,19 +98,12 @@ async fn a_worker_gets_the_cached_group_and_what_follows() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join("frames.sock");
     let hub = Hub::new(HubConfig::default());
-    let track = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let track = Track::video(Codec::H264);
     let mut publisher = hub.publish(&StreamKey::new("gate", StreamName::Sub), vec![track]);
     for number in 0..7 {
         publisher.push(frame(number, 100));
     }
-    listen(&path, hub.clone(), Sounds::new(hub.clone())).expect("a socket");
+    listen(&path, hub.clone(), Transcodes::new(hub.clone(), 0)).expect("a socket");
     assert_eq!(std::fs::metadata(&path).expect("a socket").permissions().mode() & 0o777, 0o600);
     let asking = path.clone();
     let (ring, mut socket) = tokio::task::spawn_blocking(move || {

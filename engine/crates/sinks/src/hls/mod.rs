@@ -24,11 +24,15 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use vms_hub::{Hub, Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_hub::{Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_media::Codec;
 
 use ask::Wanted;
-use playlist::Reached;
+use playlist::{First, Reached};
 use segment::Packager;
+
+use crate::choice::{Choice, Codecs, Picked, Pictures, Refused, Takes};
+use crate::transcode::Listener;
 
 /// Packaging ends when nobody asked for so long.
 const IDLE: Duration = Duration::from_secs(15);
@@ -49,8 +53,24 @@ pub enum Answer {
     Media(Vec<Bytes>),
 }
 
+/// An answer, and of which pictures it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub answer: Answer,
+    pub choice: Choice,
+}
+
+/// Who asks, as far as it decides what is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Player {
+    pub key: StreamKey,
+    /// He may hear.
+    pub audio: bool,
+    pub codecs: Codecs,
+}
+
 /// Why nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// No such stream.
     Stream,
@@ -62,13 +82,10 @@ pub enum Missing {
     NoVideo,
     /// Too much is packaged already.
     Full,
-}
-
-/// A stream as one kind of viewer gets it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Name {
-    key: StreamKey,
-    audio: bool,
+    /// The player takes neither the camera's codec nor what could be made of it.
+    Codec { camera: Codec },
+    /// As many transcodes as may be are going on already.
+    Transcodes { camera: Codec, most: usize },
 }
 
 /// A stream that is being packaged.
@@ -77,12 +94,16 @@ struct Live {
     /// Counts what was added, to wake who waits.
     version: watch::Sender<u64>,
     asked: Mutex<Instant>,
+    choice: Choice,
+    /// Keeps the transcode going.
+    _listener: Option<Listener>,
 }
 
 struct Inner {
-    hub: Hub,
+    pictures: Pictures,
     runtime: Handle,
-    live: Mutex<HashMap<Name, Arc<Live>>>,
+    live: Mutex<HashMap<Player, Arc<Live>>>,
+    since: Instant,
     held_bytes: AtomicUsize,
     sent_bytes: AtomicU64,
     requests: AtomicU64,
@@ -106,11 +127,12 @@ pub struct HlsMetrics {
 impl Hls {
     /// Packages on `runtime`.
     #[must_use]
-    pub fn new(hub: Hub, runtime: Handle) -> Self {
+    pub fn new(pictures: Pictures, runtime: Handle) -> Self {
         let inner = Inner {
-            hub,
+            pictures,
             runtime,
             live: Mutex::default(),
+            since: Instant::now(),
             held_bytes: AtomicUsize::new(0),
             sent_bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -123,9 +145,9 @@ impl Hls {
     ///
     /// # Errors
     /// With the reason.
-    pub async fn ask(&self, key: &StreamKey, audio: bool, wanted: Wanted, query: &str) -> Result<Answer, Missing> {
+    pub async fn ask(&self, player: &Player, wanted: Wanted, query: &str) -> Result<Found, Missing> {
         self.inner.requests.fetch_add(1, Ordering::Relaxed);
-        let live = self.live(&Name { key: key.clone(), audio })?;
+        let live = self.live(player)?;
         let mut versions = live.version.subscribe();
         let waited = tokio::time::timeout(WAIT, async {
             loop {
@@ -140,12 +162,12 @@ impl Hls {
         });
         let answer = waited.await.unwrap_or(Err(Missing::NoVideo))?;
         self.inner.sent_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
-        Ok(answer)
+        Ok(Found { answer, choice: live.choice })
     }
 
     /// Forgets a stream that is no more configured.
     pub fn end_stream(&self, key: &StreamKey) {
-        self.inner.live.lock().retain(|name, _| name.key != *key);
+        self.inner.live.lock().retain(|player, _| player.key != *key);
     }
 
     #[must_use]
@@ -159,31 +181,37 @@ impl Hls {
     }
 
     /// The stream's packaging, begun if need be.
-    fn live(&self, name: &Name) -> Result<Arc<Live>, Missing> {
+    fn live(&self, player: &Player) -> Result<Arc<Live>, Missing> {
         let mut all = self.inner.live.lock();
-        if let Some(live) = all.get(name) {
+        if let Some(live) = all.get(player) {
             *live.asked.lock() = Instant::now();
             return Ok(live.clone());
         }
-        let stream = self.inner.hub.stream(&name.key).ok_or(Missing::Stream)?;
+        // Players of HLS put pictures into their order.
+        let takes = Takes { codec: &|codec| player.codecs.takes(codec), b_frames: true };
+        let Picked { stream, choice, listener } = self.inner.pictures.pick(&player.key, &takes).map_err(missing)?;
         if self.inner.held_bytes.load(Ordering::Relaxed) > MOST_BYTES {
             return Err(Missing::Full);
         }
         let live = Arc::new(Live {
-            packager: Mutex::new(Packager::new(name.audio, first_number())),
+            packager: Mutex::new(Packager::new(player.audio, self.inner.first())),
             version: watch::Sender::new(0),
             asked: Mutex::new(Instant::now()),
+            choice,
+            _listener: listener,
         });
-        all.insert(name.clone(), live.clone());
-        self.inner.runtime.spawn(package(Arc::downgrade(&self.inner), name.clone(), live.clone(), stream));
+        all.insert(player.clone(), live.clone());
+        self.inner.runtime.spawn(package(Arc::downgrade(&self.inner), player.clone(), live.clone(), stream));
         Ok(live)
     }
 }
 
-/// Seconds since 1970: no segment is as short as a second, so that a stream
-/// that is packaged anew never gives a number for the second time.
-fn first_number() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+fn missing(refused: Refused) -> Missing {
+    match refused {
+        Refused::NoStream => Missing::Stream,
+        Refused::Codec { camera } => Missing::Codec { camera },
+        Refused::Full { camera, most } => Missing::Transcodes { camera, most },
+    }
 }
 
 impl Answer {
@@ -232,7 +260,7 @@ impl Live {
 }
 
 /// Packages until nobody asks any more.
-async fn package(of: Weak<Inner>, name: Name, live: Arc<Live>, stream: Arc<Stream>) {
+async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>, stream: Arc<Stream>) {
     let wake = Arc::new(Notify::new());
     let mut reader = stream.subscribe(ReaderKind::Recorder { max_bytes: QUEUE_BYTES }, wake.clone());
     let mut looks = tokio::time::interval(Duration::from_secs(1));
@@ -243,7 +271,7 @@ async fn package(of: Weak<Inner>, name: Name, live: Arc<Live>, stream: Arc<Strea
         inner.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
         held = bytes;
-        if inner.is_over(&name, &live) {
+        if inner.is_over(&player, &live) {
             inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
             return;
         }
@@ -271,13 +299,20 @@ fn fill(live: &Live, reader: &mut Reader, stream: &Stream) -> usize {
 }
 
 impl Inner {
+    /// Counted in seconds, of 1970 and of this process: no segment is as short as
+    /// one, so that a stream that is packaged anew never counts back.
+    fn first(&self) -> First {
+        let number = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        First { number, discontinuities: self.since.elapsed().as_secs() }
+    }
+
     /// Whether a packaging is to end: idle, or its stream was forgotten.
-    fn is_over(&self, name: &Name, live: &Arc<Live>) -> bool {
+    fn is_over(&self, player: &Player, live: &Arc<Live>) -> bool {
         let mut all = self.live.lock();
-        let ours = all.get(name).is_some_and(|running| Arc::ptr_eq(running, live));
+        let ours = all.get(player).is_some_and(|running| Arc::ptr_eq(running, live));
         let idle = live.is_idle();
         if ours && idle {
-            all.remove(name);
+            all.remove(player);
         }
         idle || !ours
     }

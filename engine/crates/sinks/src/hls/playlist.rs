@@ -43,6 +43,16 @@ pub enum Reached {
     Never,
 }
 
+/// What a packaging counts from: neither ever goes back for a stream (6.2.2).
+#[derive(Clone, Copy, Debug)]
+pub struct First {
+    /// Of its first segment, greater than any that the stream had before.
+    pub number: u64,
+    /// Discontinuities before it, at least as many as there were. hls.js 1.7
+    /// stands still where this is as large as a time of day.
+    pub discontinuities: u64,
+}
+
 /// The segments of a stream, the newest of which grows.
 #[derive(Debug)]
 pub struct Window {
@@ -60,17 +70,15 @@ pub struct Window {
 }
 
 impl Window {
-    /// `first`: the number of the first segment, greater than any that this
-    /// stream had before.
     #[must_use]
-    pub fn new(first: u64) -> Self {
+    pub fn new(first: First) -> Self {
         Self {
             promise: None,
             listed: VecDeque::new(),
             retired: VecDeque::new(),
             inits: BTreeMap::new(),
-            next_number: first,
-            discontinuities: first,
+            next_number: first.number,
+            discontinuities: first.discontinuities,
             bytes: 0,
             rendered: [None, None],
         }

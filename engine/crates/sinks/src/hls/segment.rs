@@ -8,7 +8,7 @@ use vms_format::{Fragment, Fragmenter, Step, TrackConfig};
 use vms_media::{Codec, Frame, Track};
 
 use super::part::Part;
-use super::playlist::{Promise, Window};
+use super::playlist::{First, Promise, Window};
 
 /// Parts are about so long, in whole frames.
 const PART_US: i64 = 250_000;
@@ -60,9 +60,8 @@ struct Run {
 }
 
 impl Packager {
-    /// `first`: see [`Window::new`].
     #[must_use]
-    pub fn new(audio: bool, first: u64) -> Self {
+    pub fn new(audio: bool, first: First) -> Self {
         Self {
             audio,
             window: Window::new(first),
@@ -262,7 +261,7 @@ impl Run {
 /// The tracks that players of HLS take.
 fn playable(tracks: &[Track], audio: bool) -> Vec<TrackConfig> {
     let taken = tracks.iter().filter(|track| match track.codec {
-        Codec::H264 | Codec::H265 => true,
+        Codec::H264 | Codec::H265 | Codec::Av1 | Codec::Vp9 => true,
         Codec::Aac | Codec::Opus => audio,
         _ => false,
     });

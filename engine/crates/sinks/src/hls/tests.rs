@@ -5,25 +5,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vms_hub::{Hub, HubConfig, StreamKey};
+use vms_media::ivf::Ivf;
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 
 use super::ask::{Reload, Wanted};
 use super::part::Segment;
-use super::playlist::Reached;
+use super::playlist::{First, Reached};
 use super::segment::Packager;
-use super::{Answer, Hls, Missing};
+use super::{Answer, Hls, Missing, Player};
+use crate::choice::{Choice, Codecs, Pictures, Variant};
 
 const FIRST: u64 = 100;
+const BEGIN: First = First { number: FIRST, discontinuities: 7 };
 
 fn tracks() -> Arc<[Track]> {
-    let video = Track {
-        id: 0,
-        kind: TrackKind::Video,
-        codec: Codec::H264,
-        clock_rate: 90_000,
-        channels: 0,
-        fmtp: String::new(),
-    };
+    let video = Track::video(Codec::H264);
     let sound =
         Track { id: 1, kind: TrackKind::Audio, codec: Codec::Aac, clock_rate: 48_000, channels: 1, ..video.clone() };
     Arc::new([video, sound])
@@ -86,7 +82,7 @@ fn parts_are_whole_frames_within_the_promise_and_segments_begin_with_keys() {
     for (every_ms, group_ms) in
         [(40, 2_000), (33, 1_980), (100, 1_000), (66, 3_300), (125, 2_500), (500, 2_000), (16, 2_000)]
     {
-        let mut packager = Packager::new(false, FIRST);
+        let mut packager = Packager::new(false, BEGIN);
         play(&mut packager, 1, 0, 40_000, every_ms, group_ms);
         let text = text(&mut packager, false);
         let target = number(lines(&text, "#EXT-X-TARGETDURATION:")[0]);
@@ -117,7 +113,7 @@ fn parts_are_whole_frames_within_the_promise_and_segments_begin_with_keys() {
 
 #[test]
 fn a_key_frame_that_comes_soon_begins_no_segment_and_closes_no_part() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     play(&mut packager, 1, 0, 10_000, 40, 400);
     let text = text(&mut packager, false);
     assert!(lines(&text, "#EXTINF:").iter().all(|length| number(length) == 2.0), "{text}");
@@ -125,7 +121,7 @@ fn a_key_frame_that_comes_soon_begins_no_segment_and_closes_no_part() {
 
 #[test]
 fn a_segment_is_its_parts_and_files_have_one_meaning() {
-    let mut packager = Packager::new(true, FIRST);
+    let mut packager = Packager::new(true, BEGIN);
     for ms in (0..9_000).step_by(40) {
         packager.push(&picture(1, ms, ms % 2_000 == 0), tracks);
         packager.push(&sound(ms), tracks);
@@ -150,7 +146,7 @@ fn a_segment_is_its_parts_and_files_have_one_meaning() {
 
 #[test]
 fn who_may_not_hear_gets_no_sound() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     for ms in (0..5_000).step_by(40) {
         packager.push(&sound(ms), tracks);
         packager.push(&picture(1, ms, ms % 2_000 == 0), tracks);
@@ -163,7 +159,7 @@ fn who_may_not_hear_gets_no_sound() {
 
 #[test]
 fn a_camera_that_comes_back_begins_anew_and_is_said_to() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     play(&mut packager, 1, 0, 5_000, 40, 2_000);
     play(&mut packager, 2, 700_000, 705_000, 40, 2_000);
     let text = text(&mut packager, false);
@@ -176,7 +172,7 @@ fn a_camera_that_comes_back_begins_anew_and_is_said_to() {
 #[test]
 fn a_pause_breaks_the_times_and_a_stutter_does_not() {
     let with_gap = |gap_ms: i64| {
-        let mut packager = Packager::new(false, FIRST);
+        let mut packager = Packager::new(false, BEGIN);
         for ms in (0..8_000).step_by(40) {
             let late = if ms >= 3_000 { gap_ms } else { 0 };
             packager.push(&picture(1, ms + late, ms % 1_000 == 0), tracks);
@@ -188,7 +184,7 @@ fn a_pause_breaks_the_times_and_a_stutter_does_not() {
 
 #[test]
 fn without_keys_segments_end_all_the_same() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     play(&mut packager, 1, 0, 30_000, 40, 60_000);
     let text = text(&mut packager, false);
     assert_eq!(lines(&text, "#EXT-X-TARGETDURATION:"), ["6"]);
@@ -198,7 +194,7 @@ fn without_keys_segments_end_all_the_same() {
 
 #[test]
 fn a_delta_leaves_out_what_is_old_and_nothing_else() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     play(&mut packager, 1, 0, 60_300, 40, 2_000);
     let (all, delta) = (text(&mut packager, false), text(&mut packager, true));
     let skipped: usize = lines(&delta, "#EXT-X-SKIP:SKIPPED-SEGMENTS=")[0].parse().expect("a number");
@@ -212,10 +208,11 @@ fn a_delta_leaves_out_what_is_old_and_nothing_else() {
 
 #[test]
 fn what_is_no_more_listed_can_be_had_for_a_while_and_memory_is_bounded() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     play(&mut packager, 1, 0, 30_000, 40, 2_000);
     let first: u64 = lines(&text(&mut packager, false), "#EXT-X-MEDIA-SEQUENCE:")[0].parse().expect("a number");
     assert!(first > FIRST);
+    assert_eq!(lines(&text(&mut packager, false), "#EXT-X-DISCONTINUITY-SEQUENCE:"), ["7"], "none since it began");
     assert!(packager.window.whole(first - 1).is_some(), "a playlist that lists it is still in use");
     let held = packager.window.bytes();
     play(&mut packager, 1, 30_000, 300_000, 40, 2_000);
@@ -226,7 +223,7 @@ fn what_is_no_more_listed_can_be_had_for_a_while_and_memory_is_bounded() {
 
 #[test]
 fn what_a_directive_names_is_there_or_not_yet_or_never() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     // Segments of 2 s in 8 parts each of 240 ms and one of 80; then 3 parts.
     play(&mut packager, 1, 0, 2_800, 40, 2_000);
     let window = &packager.window;
@@ -248,7 +245,7 @@ fn what_a_directive_names_is_there_or_not_yet_or_never() {
 
 #[test]
 fn the_hint_is_always_what_comes_next() {
-    let mut packager = Packager::new(false, FIRST);
+    let mut packager = Packager::new(false, BEGIN);
     let mut hinted = None;
     for ms in (0..20_000).step_by(40) {
         let grew = packager.push(&picture(1, ms, ms % 1_640 == 0), tracks);
@@ -280,13 +277,14 @@ fn a_segment_counts_its_parts() {
 async fn players_wait_for_what_comes_and_packaging_ends_with_them() {
     let hub = Hub::new(HubConfig::default());
     let key = StreamKey::parse("gate").expect("a good name");
-    let hls = Hls::new(hub.clone(), tokio::runtime::Handle::current());
+    let hls = Hls::new(Pictures::new(hub.clone(), None), tokio::runtime::Handle::current());
     let playlist = Wanted::Playlist(Reload::default());
-    assert_eq!(hls.ask(&key, true, playlist, "").await, Err(Missing::Stream));
+    let player = Player { key: key.clone(), audio: true, codecs: Codecs::All };
+    assert_eq!(hls.ask(&player, playlist, "").await, Err(Missing::Stream));
     let mut publisher = hub.publish(&key, tracks().to_vec());
     let waits = tokio::spawn({
-        let (hls, key) = (hls.clone(), key.clone());
-        async move { hls.ask(&key, true, playlist, "token=a").await }
+        let (hls, player) = (hls.clone(), player.clone());
+        async move { hls.ask(&player, playlist, "token=a").await }
     });
     for ms in (0..2_400).step_by(40) {
         publisher.push(picture(0, ms, ms % 2_000 == 0));
@@ -295,23 +293,27 @@ async fn players_wait_for_what_comes_and_packaging_ends_with_them() {
     assert!(waits.await.expect("no panic").is_ok());
     // All that was published is packaged before the next request is answered.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let answer = hls.ask(&key, true, playlist, "token=a").await;
-    let Ok(Answer::Playlist { text, target_s: 2, blocking: false }) = answer else { panic!("{answer:?}") };
+    let found = hls.ask(&player, playlist, "token=a").await.expect("a playlist");
+    assert_eq!(found.choice, Choice { variant: Variant::AsIs, reason: None });
+    let Answer::Playlist { text, target_s: 2, blocking: false } = found.answer else { panic!("{found:?}") };
+    let other = Player { codecs: Codecs::parse("h265").expect("a codec"), ..player.clone() };
+    assert_eq!(hls.ask(&other, playlist, "").await, Err(Missing::Codec { camera: Codec::H264 }));
     let text = String::from_utf8(text.to_vec()).expect("text");
     assert!(text.contains(".m4s?token=a\n") && text.contains(".mp4?token=a\""), "{text}");
     let hint = lines(&text, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")[0];
     let name = hint.split('?').next().expect("a name");
     let wanted = super::ask::wanted(name, None).expect("a name of ours");
     let waits = tokio::spawn({
-        let (hls, key) = (hls.clone(), key.clone());
-        async move { hls.ask(&key, true, wanted, "").await }
+        let (hls, player) = (hls.clone(), player.clone());
+        async move { hls.ask(&player, wanted, "").await }
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!waits.is_finished(), "the part is not there yet");
     for ms in (2_400..3_000).step_by(40) {
         publisher.push(picture(0, ms, false));
     }
-    let Ok(Answer::Media(pieces)) = waits.await.expect("no panic") else { panic!("no media") };
+    let found = waits.await.expect("no panic").expect("the part");
+    let Answer::Media(pieces) = found.answer else { panic!("no media") };
     assert_eq!(&pieces[0][4..8], b"moof");
     assert_eq!(hls.metrics().streams, 1);
     assert!(hls.metrics().held_bytes > 0);
@@ -324,4 +326,31 @@ async fn players_wait_for_what_comes_and_packaging_ends_with_them() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("{} bytes are held for nobody", hls.metrics().held_bytes);
+}
+
+#[test]
+fn av1_and_vp9_are_played_and_other_open_codecs_are_not() {
+    for (name, entry, played) in [
+        ("av1", b"av01", true),
+        ("vp9", b"vp09", true),
+        ("vp8", b"vp08", false),
+        ("mjpeg", b"jpeg", false),
+        ("mpeg4", b"mp4v", false),
+    ] {
+        let path = format!("{}/../../../tests/vectors/camera.{name}.ivf", env!("CARGO_MANIFEST_DIR"));
+        let stream = Ivf::read(&std::fs::read(path).expect("a vector").into()).expect("an IVF file");
+        let codec = stream.codec;
+        let track = Track::video(codec.clone());
+        let mut packager = Packager::new(false, BEGIN);
+        for number in 0..150 {
+            let place = number % stream.frames.len();
+            let ms = number as i64 * 40;
+            let data = stream.frames[place].1.clone();
+            let frame = Frame { codec: codec.clone(), data, ..picture(1, ms, place.is_multiple_of(6)) };
+            packager.push(&frame, || vec![track.clone()].into());
+        }
+        let init = packager.window.init(FIRST);
+        assert_eq!(init.is_some(), played, "{name}");
+        assert_eq!(init.is_some_and(|init| init.windows(4).any(|four| four == entry)), played, "{name}");
+    }
 }

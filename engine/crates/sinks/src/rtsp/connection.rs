@@ -14,8 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use vms_access::{Kind, Ticket};
-use vms_hub::{Delivery, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
-use vms_media::Track;
+use vms_crowd::Place;
+use vms_hub::{Delivery, Hub, HubFrame, Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_media::{Stamp, Track};
 
 use super::gate::Gate;
 use super::replay::{self, Begin, NoPlayback, Playback, Recordings};
@@ -39,12 +40,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// DESCRIBE waits so long for a camera that has not answered yet.
 const DESCRIBE_WAIT: Duration = Duration::from_secs(5);
 
-pub async fn serve(socket: TcpStream, doors: Doors) -> io::Result<()> {
+/// Serves a connection, which holds its place until it plays.
+pub async fn serve(socket: TcpStream, place: Place, doors: Doors) -> io::Result<()> {
     let Doors { hub, access, handshake, recordings, metrics } = doors;
     let gate = Gate::new(access);
     socket.set_nodelay(true)?;
     let (own, peer) = (socket.local_addr()?.ip(), socket.peer_addr()?.ip());
-    let opened = tokio::time::timeout(IDLE, wire::open(socket, peer, handshake.as_ref())).await;
+    let opened = tokio::time::timeout(IDLE, wire::open(socket, handshake.as_ref())).await;
     let (read, write) = opened.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let session = Session::new(format!("{:016x}", rand::random::<u64>()), !write.is_secure());
     let ports = Ports::default();
@@ -67,6 +69,7 @@ pub async fn serve(socket: TcpStream, doors: Doors) -> io::Result<()> {
     };
     match connection.until_play().await? {
         Some(playing) => {
+            drop(place);
             connection.metrics.readers.fetch_add(1, Ordering::Relaxed);
             let metrics = connection.metrics.clone();
             let ended = connection.play(playing).await;
@@ -289,19 +292,8 @@ impl Connection {
     /// The stream's tracks, waiting a while for a camera that is connecting.
     async fn tracks_of(&self, key: &StreamKey) -> Arc<[Track]> {
         let Some(stream) = self.hub.stream(key) else { return Arc::new([]) };
-        let wake = Arc::new(Notify::new());
-        let _reader = stream.subscribe(ReaderKind::Live { burst: false }, wake.clone());
-        let known = async {
-            loop {
-                // Parameter sets make the description complete.
-                if stream.video_info().is_some() {
-                    return;
-                }
-                wake.notified().await;
-            }
-        };
-        // On time-out the answer says that the stream is not there yet.
-        let _ = tokio::time::timeout(DESCRIBE_WAIT, known).await;
+        stream.wait_described(DESCRIBE_WAIT).await;
+        // Without any the answer says that the stream is not there yet.
         stream.tracks()
     }
 
@@ -385,6 +377,7 @@ impl Connection {
             self.play.as_ref().filter(|_| self.session.replay).and_then(|play| play.moment(frame.track, frame.dts));
         let bytes = match moment {
             Some(moment) => replay::with_header(&bytes, moment, frame.key, self.session.cseq).into(),
+            None if self.session.relay && self.play.is_none() => stamp_of(frame).put_into(&bytes).into(),
             None => bytes,
         };
         self.senders_of.insert(frame.track_index, frame.ssrc);
@@ -414,6 +407,17 @@ impl Connection {
         }
         let rest = self.say(&bytes[written..]);
         tokio::time::timeout(WRITE_STALLED, rest).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+}
+
+/// What another node is to know of a frame.
+fn stamp_of(frame: &HubFrame) -> Stamp {
+    Stamp {
+        timing: frame.timing,
+        // The low bits tell one from the next.
+        epoch: frame.epoch as u32,
+        number: frame.count as u32,
+        discontinuity: frame.discontinuity,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use vms_hub::StreamKey;
-use vms_media::{Track, TrackKind};
+use vms_media::{STAMP_ID, STAMP_URI, Track, TrackKind};
 
 /// Tracks get payload types 96, 97, ... in their order, as the hub numbers
 /// their packets; `range` is what can be asked for.
@@ -16,6 +16,12 @@ pub fn sdp(key: &StreamKey, tracks: &[Track], range: &str) -> String {
         let _ = write_media(&mut text, index, track);
     }
     text
+}
+
+/// Says in a description that each frame begins with its stamp (RFC 8285).
+pub fn name_stamps(sdp: &mut String) {
+    let at = sdp.find("\r\nm=").map_or(sdp.len(), |end| end + 2);
+    sdp.insert_str(at, &format!("a=extmap:{STAMP_ID} {STAMP_URI}\r\n"));
 }
 
 fn write_media(text: &mut String, index: usize, track: &Track) -> std::fmt::Result {

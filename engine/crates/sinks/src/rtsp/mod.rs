@@ -23,13 +23,17 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vms_access::Access;
+use vms_crowd::{Crowd, Most};
 use vms_hub::Hub;
+use vms_sources::Handshake;
 
 pub use replay::{Begin, Moment, NoPlayback, Playback, Recordings};
-pub use wire::{Handshake, Secured};
 
 /// Connections beyond this are closed at once.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Of those, connections that play nothing yet; more are closed at once. One
+/// address may be another node, which calls for all of its cameras after a start.
+const MOST_IDLE: Most = Most { in_all: 8192, of_one: 1024 };
 
 #[derive(Debug, Default)]
 pub struct RtspMetrics {
@@ -43,6 +47,7 @@ pub struct RtspMetrics {
 pub struct RtspServer {
     address: SocketAddr,
     metrics: Arc<RtspMetrics>,
+    idle: Crowd,
     recordings: Arc<OnceLock<Arc<dyn Recordings>>>,
     cancel: CancellationToken,
 }
@@ -62,8 +67,9 @@ impl RtspServer {
         let (metrics, cancel) = (Arc::new(RtspMetrics::default()), CancellationToken::new());
         let recordings = Arc::new(OnceLock::new());
         let doors = Doors { hub, access, handshake, recordings: recordings.clone(), metrics: metrics.clone() };
-        tokio::spawn(accept(listener, doors, cancel.clone()));
-        Ok(Self { address, metrics, recordings, cancel })
+        let idle = Crowd::new(MOST_IDLE);
+        tokio::spawn(accept(listener, doors, idle.clone(), cancel.clone()));
+        Ok(Self { address, metrics, idle, recordings, cancel })
     }
 
     /// From now on recordings are played too; the disks are ready later than the
@@ -80,6 +86,12 @@ impl RtspServer {
     #[must_use]
     pub fn metrics(&self) -> &RtspMetrics {
         &self.metrics
+    }
+
+    /// Connections that were closed at once, as there were too many.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.idle.refused() + self.metrics.refused.load(Ordering::Relaxed)
     }
 
     pub fn stop(&self) {
@@ -103,15 +115,15 @@ pub(crate) struct Doors {
     metrics: Arc<RtspMetrics>,
 }
 
-async fn accept(listener: TcpListener, doors: Doors, cancel: CancellationToken) {
+async fn accept(listener: TcpListener, doors: Doors, idle: Crowd, cancel: CancellationToken) {
     let metrics = &doors.metrics;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = cancel.cancelled() => return,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of handles: those in use must close first.
                 tracing::warn!(%error, "an RTSP connection could not be accepted");
@@ -123,11 +135,12 @@ async fn accept(listener: TcpListener, doors: Doors, cancel: CancellationToken) 
             metrics.refused.fetch_add(1, Ordering::Relaxed);
             continue;
         }
+        let Some(place) = idle.enter(peer.ip()) else { continue };
         let (doors, metrics, cancel) = (doors.clone(), metrics.clone(), cancel.clone());
         tokio::spawn(async move {
             metrics.connections.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
-                ended = connection::serve(socket, doors) => {
+                ended = connection::serve(socket, place, doors) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "an RTSP connection ended");
                     }

@@ -10,6 +10,8 @@ use vms_hub::StreamKey;
 
 /// The option tag by which a player asks for the header.
 const REPLAY: &str = "onvif-replay";
+/// The option tag by which another node asks for [`vms_media::Stamp`]s.
+const RELAY: &str = "vms-relay";
 /// RTP's own header, behind the framing of interleaved packets.
 const FRAMING: usize = 4;
 const RTP_HEADER: usize = 12;
@@ -99,12 +101,27 @@ fn words<'a>(request: &'a Request<&[u8]>, name: &HeaderName) -> Option<&'a str> 
     request.header(name).map(|value| value.as_str().trim())
 }
 
-/// Whether a player asks for the header; `None` where he requires what is
-/// unknown here.
-pub fn requires(request: &Request<&[u8]>) -> Option<bool> {
-    let Some(required) = request.header(&REQUIRE) else { return Some(false) };
-    let mut tags = required.as_str().split(',').map(str::trim).filter(|tag| !tag.is_empty());
-    tags.all(|tag| tag == REPLAY).then_some(true)
+/// What a player requires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Required {
+    /// The time of each picture of a recording.
+    pub replay: bool,
+    /// Time and number of each live frame.
+    pub relay: bool,
+}
+
+/// `None` where he requires what is unknown here.
+pub fn requires(request: &Request<&[u8]>) -> Option<Required> {
+    let mut required = Required::default();
+    let Some(header) = request.header(&REQUIRE) else { return Some(required) };
+    for tag in header.as_str().split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+        match tag {
+            REPLAY => required.replay = true,
+            RELAY => required.relay = true,
+            _ => return None,
+        }
+    }
+    Some(required)
 }
 
 type Times = (Option<i64>, Option<i64>);
@@ -258,8 +275,9 @@ mod tests {
 
     #[test]
     fn what_is_required_is_known_or_refused() {
-        assert_eq!(requires(&asked(&[])), Some(false));
-        assert_eq!(requires(&asked(&[(REQUIRE, "onvif-replay")])), Some(true));
+        let required = |replay| Some(Required { replay, relay: false });
+        assert_eq!(requires(&asked(&[])), required(false));
+        assert_eq!(requires(&asked(&[(REQUIRE, "onvif-replay")])), required(true));
         assert_eq!(requires(&asked(&[(REQUIRE, "onvif-replay, funky")])), None);
     }
 

@@ -77,6 +77,8 @@ pub struct Session {
     recorded: Option<(StreamKey, Option<i64>)>,
     /// Each picture of a recording is sent with its time.
     pub replay: bool,
+    /// Each live frame is sent with its time and number.
+    pub relay: bool,
     /// The low bits of the number of the last PLAY.
     pub cseq: u8,
     /// The connection is not encrypted, so that media beside it may be.
@@ -97,6 +99,7 @@ impl Session {
             base: String::new(),
             recorded: None,
             replay: false,
+            relay: false,
             cseq: 0,
         }
     }
@@ -114,7 +117,10 @@ impl Session {
 
     pub fn answer(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
         match replay::requires(request) {
-            Some(replay) => self.replay |= replay,
+            Some(required) => {
+                self.replay |= required.replay;
+                self.relay |= required.relay;
+            }
             None => {
                 let required = request.header(&REQUIRE).map_or("", |value| value.as_str());
                 return Answer::Now(reply(request, StatusCode::OptionNotSupported, &[(UNSUPPORTED, required)], &[]));
@@ -139,6 +145,8 @@ impl Session {
     }
 
     fn describe(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
+        // What is set up is named by our Content-Base, which has no query.
+        self.catch_up = self.catch_up && !asks_no_catch_up(request);
         match requested(request) {
             Some(Wanted { key, recorded: true, .. }) => Answer::DescribeRecorded { key, from_us: from_of(request) },
             Some(Wanted { key, .. }) if lookup(&key).is_some() => Answer::Describe(key),
@@ -177,7 +185,11 @@ impl Session {
         if tracks.is_empty() {
             return reply(request, StatusCode::ServiceUnavailable, &[], &[]);
         }
-        Self::describing(request, describe::sdp(key, tracks, "npt=now-"))
+        let mut sdp = describe::sdp(key, tracks, "npt=now-");
+        if self.relay {
+            describe::name_stamps(&mut sdp);
+        }
+        Self::describing(request, sdp)
     }
 
     fn describing(request: &Request<&[u8]>, sdp: String) -> Vec<u8> {
@@ -404,14 +416,7 @@ mod tests {
 
     fn hub_with_a_stream() -> (Hub, vms_hub::Publisher) {
         let hub = Hub::new(HubConfig::default());
-        let track = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: Codec::H264,
-            clock_rate: 90_000,
-            channels: 0,
-            fmtp: String::new(),
-        };
+        let track = Track::video(Codec::H264);
         let publisher = hub.publish(&StreamKey::parse("gate").expect("a good name"), vec![track]);
         (hub, publisher)
     }
@@ -479,12 +484,30 @@ mod tests {
     fn what_is_required_and_unknown_is_refused() {
         let (hub, _publisher) = hub_with_a_stream();
         let mut session = Session::new("1".into(), true);
-        for (required, expected) in [("onvif-replay", 200), ("implicit-play", 551)] {
+        for (required, expected) in [("onvif-replay", 200), ("vms-relay, onvif-replay", 200), ("implicit-play", 551)] {
             let mut asked = request(Method::Options, "rtsp://h/gate", None);
             asked.insert_header(REQUIRE, required);
             assert_eq!(status(session.answer(&asked, &|key| hub.stream(key))), expected, "{required}");
         }
-        assert!(session.replay);
+        assert!(session.replay && session.relay);
+    }
+
+    #[test]
+    fn a_node_that_asks_for_stamps_is_told_where_they_stand() {
+        let (hub, _publisher) = hub_with_a_stream();
+        let key = StreamKey::parse("gate").expect("a good name");
+        let tracks = hub.stream(&key).expect("it is there").tracks();
+        for relay in [false, true] {
+            let mut session = Session::new("1".into(), true);
+            let mut asked = request(Method::Describe, "rtsp://h/gate?catchup=0", None);
+            if relay {
+                asked.insert_header(REQUIRE, "vms-relay");
+            }
+            assert!(matches!(session.answer(&asked, &|key| hub.stream(key)), Answer::Describe(_)));
+            let told = String::from_utf8(session.described(&asked, &key, &tracks)).expect("text");
+            assert_eq!(told.contains("a=extmap:1 urn:vms-enterprise:rtp:frame\r\nm=video"), relay, "{told}");
+            assert!(!session.catch_up, "as the address says, though SETUP will not name it");
+        }
     }
 
     #[test]

@@ -1,27 +1,13 @@
-//! What a player's bytes go through: its connection, or TLS in it. Which of
-//! them it is, the first byte tells.
+//! The two halves of a player's connection.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-
-/// The first byte of a TLS record that holds a handshake (RFC 8446, 5.1).
-const HANDSHAKE: u8 = 22;
-
-/// A connection inside of TLS.
-pub trait Secured: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Secured for S {}
-
-/// Shakes hands with a player; given by whoever has the certificate.
-pub type Handshake = Arc<dyn Fn(TcpStream, IpAddr) -> BoxFuture<'static, io::Result<Box<dyn Secured>>> + Send + Sync>;
+use vms_sources::{Entry, Handshake, Secured};
 
 pub enum Reading {
     Plain(OwnedReadHalf),
@@ -33,17 +19,18 @@ pub enum Writing {
     Secure(WriteHalf<Box<dyn Secured>>),
 }
 
-/// Both halves of a player's connection.
-pub async fn open(socket: TcpStream, peer: IpAddr, handshake: Option<&Handshake>) -> io::Result<(Reading, Writing)> {
-    if let Some(handshake) = handshake {
-        let mut first = [0];
-        if socket.peek(&mut first).await? > 0 && first[0] == HANDSHAKE {
-            let (read, write) = tokio::io::split(handshake(socket, peer).await?);
-            return Ok((Reading::Secure(read), Writing::Secure(write)));
+/// Both halves, of TLS where the first byte asks for it.
+pub async fn open(socket: TcpStream, handshake: Option<&Handshake>) -> io::Result<(Reading, Writing)> {
+    Ok(match Entry::of(socket, handshake).await? {
+        Entry::Plain(socket) => {
+            let (read, write) = socket.into_split();
+            (Reading::Plain(read), Writing::Plain(write))
         }
-    }
-    let (read, write) = socket.into_split();
-    Ok((Reading::Plain(read), Writing::Plain(write)))
+        Entry::Secure(stream) => {
+            let (read, write) = tokio::io::split(stream);
+            (Reading::Secure(read), Writing::Secure(write))
+        }
+    })
 }
 
 impl Writing {

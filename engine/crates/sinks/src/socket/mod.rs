@@ -23,11 +23,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use vms_access::{Access, Kind, Now, Proof, Wish as Entry};
-use vms_hub::{Hub, StreamName};
+use vms_hub::StreamName;
 
 use frames::{BINARY, Broken, CLOSE, Frames, Message, PING, PONG, TEXT, head};
 use tile::{Out, Tile, word};
 use wire::{Wish, Word};
+
+use crate::choice::{Choice, Codecs, Picked, Pictures, Refused, Takes, Why};
 
 /// Of one socket: a wall of 64, and another that is being left.
 const MOST_TILES: usize = 128;
@@ -51,7 +53,7 @@ pub struct SocketMetrics {
 /// Serves media sockets.
 #[derive(Clone)]
 pub struct Sockets {
-    hub: Hub,
+    pictures: Pictures,
     access: Access,
     metrics: Arc<SocketMetrics>,
     /// Makes names of tiles.
@@ -71,8 +73,8 @@ enum Event {
 
 impl Sockets {
     #[must_use]
-    pub fn new(hub: Hub, access: Access) -> Self {
-        Self { hub, access, metrics: Arc::default(), next: Arc::default() }
+    pub fn new(pictures: Pictures, access: Access) -> Self {
+        Self { pictures, access, metrics: Arc::default(), next: Arc::default() }
     }
 
     #[must_use]
@@ -231,9 +233,12 @@ impl Socket {
 
     fn grant(&mut self, wish: Wish, pieces: &mut Pieces) {
         match wish {
-            Wish::Subscribe { id, camera, stream, address } => {
-                match self.subscribe(id, &camera, stream, address.as_deref()) {
-                    Ok(()) => pieces.say(&Word::Subscribed { id }),
+            Wish::Subscribe { id, camera, stream, address, codecs } => {
+                match self.subscribe(id, &camera, stream, address.as_deref(), codecs.as_deref()) {
+                    Ok(choice) => {
+                        let reason = choice.reason.map(Why::as_str);
+                        pieces.say(&Word::Subscribed { id, variant: choice.variant.as_str(), reason });
+                    }
                     Err(code) => pieces.say(&Word::Refused { id, code }),
                 }
             }
@@ -264,7 +269,8 @@ impl Socket {
         camera: &str,
         stream: StreamName,
         address: Option<&str>,
-    ) -> Result<(), &'static str> {
+        codecs: Option<&str>,
+    ) -> Result<Choice, &'static str> {
         if self.tiles.contains_key(&id) {
             return Err("id_taken");
         }
@@ -275,16 +281,23 @@ impl Socket {
         let proof = address.map_or(Proof::None, Proof::Address);
         let entry = Entry { key: &key, kind: Kind::Socket };
         let ticket = self.of.access.enter(entry, proof, Now::read()).map_err(|denied| denied.code())?;
-        let stream = self.of.hub.stream(&key).ok_or("not_found")?;
+        let codecs = codecs.map_or(Some(Codecs::All), Codecs::parse).ok_or("invalid")?;
+        // Decoders of a page put pictures into their order.
+        let takes = Takes { codec: &|codec| codecs.takes(codec), b_frames: true };
+        let Picked { stream, choice, listener } = self.of.pictures.pick(&key, &takes).map_err(|why| match why {
+            Refused::NoStream => "not_found",
+            Refused::Codec { .. } => "no_common_codec",
+            Refused::Full { .. } => "too_many_transcodes",
+        })?;
         let label = format!("socket/{}", self.of.next.fetch_add(1, Ordering::Relaxed));
         let (ends, name) = (self.withdrawn.0.clone(), label.clone());
         ticket.bind(&label, move || {
             // A socket that is gone has nothing to end.
             let _ = ends.send(Event::Withdrawn(id, name));
         });
-        self.tiles.insert(id, Tile::new(id, stream, self.wake.clone(), label, ticket));
+        self.tiles.insert(id, Tile::new(id, stream, self.wake.clone(), label, ticket).watching(listener));
         self.of.metrics.tiles.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(choice)
     }
 
     fn forget(&mut self, id: u16) {

@@ -9,6 +9,8 @@ use vms_hub::{Hub, HubConfig, Publisher, StreamKey};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 
 use super::Sockets;
+use crate::choice::Pictures;
+
 use super::wire::{BREAK, CATCH_UP, CONFIG, FRAME, HEAD_BYTES, KEY};
 
 /// A sequence and a picture parameter set of 320 x 180.
@@ -124,18 +126,11 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let hub = Hub::new(HubConfig::default());
-        Self { sockets: Sockets::new(hub.clone(), Access::new(true)), hub }
+        Self { sockets: Sockets::new(Pictures::new(hub.clone(), None), Access::new(true)), hub }
     }
 
     fn camera(&self, name: &str) -> Publisher {
-        let track = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: Codec::H264,
-            clock_rate: 90_000,
-            channels: 0,
-            fmtp: String::new(),
-        };
+        let track = Track::video(Codec::H264);
         self.hub.publish(&StreamKey::parse(name).expect("a good name"), vec![track])
     }
 
@@ -158,7 +153,7 @@ async fn a_tile_begins_with_its_group_after_how_it_is_decoded() {
     }
     let mut page = rig.page(1 << 20);
     page.say(GATE).await;
-    assert_eq!(page.word().await, r#"{"id":1,"type":"subscribed"}"#);
+    assert_eq!(page.word().await, r#"{"id":1,"type":"subscribed","variant":"as_is"}"#);
     let Got::Media(CONFIG, _, 1, config) = page.got().await else { panic!("no configuration") };
     let config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
     assert_eq!(config["codec"], "avc1.42c00d");
@@ -186,6 +181,10 @@ async fn many_tiles_share_a_socket_and_a_paused_one_gets_nothing() {
     // What is wished is granted in its order.
     page.say(r#"{"type":"subscribe","id":3,"camera":"nobody","stream":"main"}"#).await;
     assert_eq!(page.word().await, r#"{"code":"not_found","id":3,"type":"refused"}"#);
+    page.say(r#"{"type":"subscribe","id":3,"camera":"gate","stream":"main","codecs":"h265,av1"}"#).await;
+    assert_eq!(page.word().await, r#"{"code":"no_common_codec","id":3,"type":"refused"}"#);
+    page.say(r#"{"type":"subscribe","id":3,"camera":"gate","stream":"main","codecs":"avc1"}"#).await;
+    assert_eq!(page.word().await, r#"{"code":"invalid","id":3,"type":"refused"}"#);
     gate.push(picture(1, false, 50));
     yard.push(picture(1, false, 60));
     assert!(matches!(page.got().await, Got::Media(FRAME, _, 2, _)), "of the other tile alone");

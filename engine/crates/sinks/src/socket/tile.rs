@@ -8,6 +8,8 @@ use vms_format::TrackConfig;
 use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, WaitReason, Wake};
 use vms_media::{Codec, Track};
 
+use crate::transcode::Listener;
+
 use super::wire::{self, BREAK, CATCH_UP, CONFIG, FRAME, KEY, Word};
 
 /// Who is so far behind goes on with the newest key frame.
@@ -29,6 +31,8 @@ pub struct Tile {
     /// Its name with those who let it in.
     pub label: String,
     _ticket: Ticket,
+    /// Keeps its pictures being transcoded.
+    pictures: Option<Listener>,
     track: Option<TrackConfig>,
     /// As it was told last.
     config: String,
@@ -62,6 +66,7 @@ impl Tile {
             reader: None,
             label,
             _ticket: ticket,
+            pictures: None,
             track: None,
             config: String::new(),
             breaks: true,
@@ -71,11 +76,25 @@ impl Tile {
         tile
     }
 
+    /// Its pictures are transcoded as long as it holds that.
+    pub fn watching(self, pictures: Option<Listener>) -> Self {
+        Self { pictures, ..self }
+    }
+
     pub fn pause(&mut self) {
         self.reader = None;
+        self.rest(true);
+    }
+
+    /// Nothing is converted for those alone who have paused it.
+    fn rest(&mut self, paused: bool) {
+        if let Some(pictures) = &mut self.pictures {
+            pictures.rest(paused);
+        }
     }
 
     pub fn resume(&mut self) {
+        self.rest(false);
         if self.reader.is_none() {
             self.reader = Some(self.stream.subscribe(ReaderKind::Live { burst: true }, self.wake.clone()));
             self.track = None;

@@ -31,6 +31,9 @@ pub enum Wish {
         stream: StreamName,
         #[serde(default)]
         address: Option<String>,
+        /// The codecs that its decoders take, with commas; absent: whatever comes.
+        #[serde(default)]
+        codecs: Option<String>,
     },
     /// Goes on by a fresh address.
     Renew {
@@ -53,8 +56,12 @@ pub enum Wish {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Word<'a> {
+    /// With which pictures, and why those.
     Subscribed {
         id: u16,
+        variant: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
     },
     Renewed {
         id: u16,
@@ -122,7 +129,8 @@ mod tests {
     fn wishes_are_read_and_others_refused() {
         let read = |text: &str| serde_json::from_str::<Wish>(text).ok();
         let subscribe = r#"{"type":"subscribe","id":7,"camera":"gate","stream":"sub"}"#;
-        let expected = Wish::Subscribe { id: 7, camera: "gate".into(), stream: StreamName::Sub, address: None };
+        let expected =
+            Wish::Subscribe { id: 7, camera: "gate".into(), stream: StreamName::Sub, address: None, codecs: None };
         assert_eq!(read(subscribe), Some(expected));
         assert_eq!(read(r#"{"type":"pause","id":7}"#), Some(Wish::Pause { id: 7 }));
         for bad in [

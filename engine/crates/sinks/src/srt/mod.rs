@@ -1,16 +1,20 @@
 //! The SRT listener: one UDP socket on which any stream of the hub is read,
 //! and cameras that wait for publishers get them.
 //!
+//! `push` calls others, to bring them a stream.
+//!
 //! `stream_id` reads what a caller asks for, `gate` decides who may, `viewer`
 //! and `publisher` are the two kinds of session, `serve` is the thread that
 //! moves datagrams; the protocol itself is `vms-srt`.
 //!
 //! Invariants: nothing is kept of a caller before it has shown that it owns
-//! its address; conclusions are judged at a bounded rate; a slow viewer loses
-//! its own packets and then its session, and nobody waits for it.
+//! its address; conclusions are judged at a bounded rate, and no caller takes
+//! all of it; a slow viewer loses its own packets and then its session, and
+//! nobody waits for it.
 
 mod gate;
 mod publisher;
+mod push;
 mod serve;
 mod stream_id;
 #[cfg(test)]
@@ -34,6 +38,8 @@ use crate::webrtc::socket::SharedSocket;
 use gate::Gate;
 use serve::{Call, Calls, Server};
 
+pub use push::{Push, PushMeans, PushStatus};
+
 /// What the listener is started with.
 #[derive(Clone)]
 pub struct SrtConfig {
@@ -56,6 +62,8 @@ pub struct SrtMetrics {
     pub readers: AtomicUsize,
     pub publishers: AtomicUsize,
     pub refused: AtomicU64,
+    /// Callers that were not looked at, as there were too many.
+    pub turned_away: AtomicU64,
     pub too_slow: AtomicU64,
     pub sent_bytes: AtomicU64,
     pub received_bytes: AtomicU64,

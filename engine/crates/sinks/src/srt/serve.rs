@@ -194,7 +194,10 @@ impl Server {
     fn stranger(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) {
         match self.listener.input(from, datagram, now) {
             Incoming::Ignored => {}
-            Incoming::Reply(reply) => self.batch.push(0, to.ip(), from, &reply),
+            Incoming::Reply(reply) => {
+                self.metrics.turned_away.store(self.listener.turned_away(), Ordering::Relaxed);
+                self.batch.push(0, to.ip(), from, &reply);
+            }
             Incoming::Request(request) => {
                 if let Some(socket) = self.callers.get(&(from, request.socket())).copied() {
                     if let Some(session) = self.sessions.get_mut(&socket) {

@@ -53,7 +53,7 @@ fn key() -> StreamKey {
 }
 
 fn track() -> Track {
-    Track { id: 0, kind: TrackKind::Video, codec: Codec::H264, clock_rate: 90_000, channels: 0, fmtp: String::new() }
+    Track::video(Codec::H264)
 }
 
 fn picture(n: i64, length: usize) -> Frame {

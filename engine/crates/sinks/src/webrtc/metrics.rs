@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::ladder::Stays;
+use super::path::Why;
 use super::socket::SendCounters;
 
 /// Upper bounds in milliseconds.
@@ -65,6 +67,8 @@ pub struct HistogramValues {
 #[derive(Debug)]
 pub struct Counters {
     pub viewers: AtomicUsize,
+    pub publishers: AtomicUsize,
+    pub talkers: AtomicUsize,
     pub half_open: Arc<AtomicUsize>,
     pub sessions: AtomicU64,
     pub refused: AtomicU64,
@@ -75,6 +79,9 @@ pub struct Counters {
     pub plis: AtomicU64,
     pub lost: AtomicU64,
     pub overflow: AtomicU64,
+    /// By their places in [`Why::ALL`] and [`Stays::ALL`].
+    switches: [AtomicU64; Why::ALL.len()],
+    stays: [AtomicU64; Stays::ALL.len()],
     pub rtt_ms: Histogram<9>,
     pub loss: Histogram<7>,
     pub sent: Arc<SendCounters>,
@@ -85,6 +92,8 @@ impl Counters {
     pub fn new(half_open: Arc<AtomicUsize>) -> Self {
         Self {
             viewers: AtomicUsize::new(0),
+            publishers: AtomicUsize::new(0),
+            talkers: AtomicUsize::new(0),
             half_open,
             sessions: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -95,6 +104,8 @@ impl Counters {
             plis: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             overflow: AtomicU64::new(0),
+            switches: Default::default(),
+            stays: Default::default(),
             rtt_ms: Histogram::new(RTT_BUCKETS_MS),
             loss: Histogram::new(LOSS_BUCKETS),
             sent: Arc::default(),
@@ -105,11 +116,23 @@ impl Counters {
         self.rtt_ms.add(u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX));
     }
 
+    /// A viewer was sent the other stream.
+    pub fn switched(&self, why: Why) {
+        add_one(&self.switches, &Why::ALL, why);
+    }
+
+    /// A viewer should have been sent the other stream.
+    pub fn stayed(&self, why: Stays) {
+        add_one(&self.stays, &Stays::ALL, why);
+    }
+
     #[must_use]
     pub fn read(&self) -> WebRtcMetrics {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         WebRtcMetrics {
             viewers: self.viewers.load(Ordering::Relaxed),
+            publishers: self.publishers.load(Ordering::Relaxed),
+            talkers: self.talkers.load(Ordering::Relaxed),
             half_open: self.half_open.load(Ordering::Relaxed),
             sessions_total: get(&self.sessions),
             refused_total: get(&self.refused),
@@ -120,6 +143,12 @@ impl Counters {
             plis: get(&self.plis),
             packets_lost: get(&self.lost),
             datagrams_overflowed: get(&self.overflow),
+            switches: Why::ALL
+                .iter()
+                .zip(&self.switches)
+                .map(|(why, count)| (why.leads_to().as_str(), why.as_str(), get(count)))
+                .collect(),
+            stays: Stays::ALL.iter().zip(&self.stays).map(|(why, count)| (why.as_str(), get(count))).collect(),
             packets_sent: get(&self.sent.packets),
             bytes_sent: get(&self.sent.bytes),
             packets_unsent: get(&self.sent.dropped),
@@ -130,11 +159,20 @@ impl Counters {
     }
 }
 
+fn add_one<T: PartialEq>(counts: &[AtomicU64], all: &[T], one: T) {
+    if let Some(count) = all.iter().position(|other| *other == one).and_then(|place| counts.get(place)) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The figures of the sink at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebRtcMetrics {
     /// Sessions that carry or wait for pictures.
     pub viewers: usize,
+    /// Sessions that send pictures in.
+    pub publishers: usize,
+    pub talkers: usize,
     /// Answered, not yet connected.
     pub half_open: usize,
     pub sessions_total: u64,
@@ -151,6 +189,10 @@ pub struct WebRtcMetrics {
     pub packets_lost: u64,
     /// Datagrams dropped because a shard was behind.
     pub datagrams_overflowed: u64,
+    /// Viewers that were sent the camera's other stream: to which, why, how often.
+    pub switches: Vec<(&'static str, &'static str, u64)>,
+    /// Why viewers were not sent it whose path asked for it, how often.
+    pub stays: Vec<(&'static str, u64)>,
     pub packets_sent: u64,
     pub bytes_sent: u64,
     /// Packets that the system refused to send.

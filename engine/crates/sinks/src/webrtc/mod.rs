@@ -1,8 +1,12 @@
-//! WebRTC out: viewers join by WHEP and get the hub's packets.
+//! WebRTC: viewers join by WHEP and get the hub's packets; publishers come by
+//! WHIP and bring theirs.
 //!
 //! Data flow: [`WebRtc::offer`] answers and hands a viewer to a shard; the
 //! receiving thread routes datagrams to shards; a shard encrypts the hub's
 //! packets for each of its viewers and sends them on the one socket all share.
+//! [`WebRtc::publish`] likewise; there a shard decrypts, and gives frames to the
+//! source that waits for them. [`WebRtc::talk`] brings the sound of who talks to
+//! a camera.
 //!
 //! Invariants: frames are cut into packets once a stream; nothing on a
 //! packet's way takes a lock for each packet of each viewer; joining viewers
@@ -10,9 +14,14 @@
 
 mod answer;
 mod dtls;
+mod ladder;
 mod limits;
+mod link;
 mod metrics;
 mod pacer;
+mod path;
+mod peer;
+mod publisher;
 mod router;
 mod sdp;
 mod session;
@@ -20,12 +29,16 @@ mod shard;
 mod signal;
 pub(crate) mod socket;
 mod stun;
+mod talk;
+mod tcp;
 #[cfg(test)]
 mod tests;
+mod trickle;
 mod viewer;
 
+use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -34,33 +47,49 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use str0m::net::TcpType;
 use str0m::{Candidate, IceCreds};
+use tokio_util::sync::CancellationToken;
 use vms_access::Ticket;
 use vms_hub::{Hub, StreamKey};
-use vms_media::Track;
+use vms_sources::{NotTaken, Reason};
 
-use crate::sound::{self, Listener, Sounds};
+use crate::choice::{self, Choice, Picked, Pictures, Takes, Variant};
+use crate::transcode::{Kind, Transcodes, opus_track, sound_can_be_transcoded};
 
+pub use ladder::Keeps;
 pub use metrics::{HistogramValues, WebRtcMetrics};
+pub use path::Patience;
+pub use publisher::Publishing;
+
+pub use answer::Direction as Way;
 
 use answer::Refusal;
-use limits::{BurstBudget, HalfOpen};
+use ladder::Ladder;
+use limits::{BurstBudget, HalfOpen, HalfOpenPermit};
+use link::Link;
 use metrics::Counters;
+use peer::{Ending, Peer};
+use publisher::{Publisher, Sends};
 use router::Receiver;
 use sdp::Offer;
-use session::Identity;
+use session::{Identity, Side};
 use shard::{Command, Entry, Mailbox, Shard, Shared};
 use signal::Signal;
 use socket::SharedSocket;
 use stun::{UFRAG_CHARS, make_ufrag};
-use viewer::Viewer;
+use tcp::Acceptor;
+use viewer::{Heard, Viewer};
 
+/// A viewer waits so long for a stream that is opened for him.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
 /// More shards than this gain nothing: the kernel's send path is shared.
 const MAX_SHARDS: usize = 4;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebRtcConfig {
-    /// UDP addresses; each becomes one socket for all viewers.
+    /// UDP addresses; each becomes one socket for all viewers. The same numbers
+    /// are listened on by TCP, for networks without UDP.
     pub bind: Vec<SocketAddr>,
     /// Addresses told to viewers in place of the bound ones (behind NAT, or
     /// when bound to a wildcard).
@@ -75,8 +104,12 @@ pub struct WebRtcConfig {
     pub join_burst_mbit: u32,
     /// The same for all joining viewers together.
     pub machine_burst_mbit: u32,
-    /// What makes Opus of sound that a browser does not take.
-    pub sounds: Option<Sounds>,
+    /// What makes of sound and pictures what a browser takes.
+    pub transcodes: Option<Transcodes>,
+    /// How soon a viewer's path is judged.
+    pub patience: Patience,
+    /// Unset: nobody can publish.
+    pub publishing: Option<Publishing>,
 }
 
 impl Default for WebRtcConfig {
@@ -90,7 +123,9 @@ impl Default for WebRtcConfig {
             vanish_after: Duration::from_secs(20),
             join_burst_mbit: 100,
             machine_burst_mbit: 2000,
-            sounds: None,
+            transcodes: None,
+            patience: Patience::default(),
+            publishing: None,
         }
     }
 }
@@ -101,14 +136,36 @@ pub struct Answer {
     /// 128 random bits in hexadecimal; whoever knows them may end the session.
     pub session: String,
     pub sdp: String,
+    /// Names the ICE session, for conditional requests (RFC 9725, 4.3.1).
+    pub etag: String,
+    /// Which pictures are sent to a viewer, and why those.
+    pub choice: Option<Choice>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhepErrorKind {
     Invalid,
     NotFound,
-    NoCommonCodec { camera: String, offered: Vec<String> },
+    NoCommonCodec {
+        camera: String,
+        offered: Vec<String>,
+    },
+    /// As many transcodes as may be are going on already.
+    TooManyTranscodes {
+        camera: String,
+        most: usize,
+    },
     TooMany,
+    /// The stream has a publisher already.
+    Busy,
+    /// The camera cannot be talked to.
+    Camera(Reason),
+    /// The request means an ICE session that is gone.
+    Stale,
+    /// The request does not say which ICE session it means.
+    Unconditional,
+    /// What is asked for is not served.
+    Unsupported,
     Unavailable,
 }
 
@@ -134,12 +191,17 @@ pub struct WebRtc {
 
 struct Inner {
     hub: Hub,
-    sounds: Option<Sounds>,
+    pictures: Pictures,
+    patience: Patience,
+    publishing: Option<Publishing>,
     identity: Identity,
     shared: Shared,
     half_open: HalfOpen,
     mailboxes: Arc<[Arc<Mailbox>]>,
     candidates: Vec<String>,
+    /// The listeners of TCP, as the library knows them.
+    tcp: Vec<SocketAddr>,
+    hang_up: CancellationToken,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stop: Arc<AtomicBool>,
     signal: Arc<Signal>,
@@ -152,7 +214,11 @@ impl WebRtc {
     /// When an address cannot be bound or a thread not started.
     pub fn start(config: WebRtcConfig, hub: Hub) -> io::Result<Self> {
         let sockets = config.bind.iter().map(|a| SharedSocket::bind(*a)).collect::<io::Result<Vec<_>>>()?;
-        let candidates = candidates(&sockets, &config.advertise);
+        let listeners = config.bind.iter().zip(&sockets).map(|(wanted, udp)| listen(*wanted, udp.local()));
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let at = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+        let udp: Vec<SocketAddr> = sockets.iter().map(SharedSocket::local).collect();
+        let candidates = candidates(&udp, &at, &config.advertise);
         let half_open = HalfOpen::new(config.max_half_open, config.max_half_open_per_ip);
         let shared = Shared {
             sockets: sockets.into(),
@@ -167,17 +233,21 @@ impl WebRtc {
             (0..shard_count(config.shards)).map(|_| Mailbox::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
         let inner = Inner {
             identity: Identity::new().map_err(io::Error::other)?,
+            pictures: Pictures::new(hub.clone(), config.transcodes),
             hub,
-            sounds: config.sounds,
+            patience: config.patience,
+            publishing: config.publishing,
             shared,
             half_open,
             mailboxes: mailboxes.into(),
             candidates,
+            tcp: at.into_iter().map(session::nominal).collect(),
             threads: Mutex::default(),
+            hang_up: CancellationToken::new(),
             stop: Arc::default(),
             signal: Arc::new(Signal::new()?),
         };
-        inner.start_threads()?;
+        inner.start_threads(listeners)?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -186,41 +256,80 @@ impl WebRtc {
         self.inner.shared.sockets.iter().map(SharedSocket::local).collect()
     }
 
+    /// Returns once it is known what a stream sends that is opened for its
+    /// viewers alone, or after some seconds.
+    pub async fn wait_opened(&self, key: &StreamKey) {
+        if let Some(stream) = self.inner.hub.stream(key) {
+            stream.wait_opened(OPEN_WAIT).await;
+        }
+    }
+
+    /// Where who has no UDP connects to; a wildcard as loopback.
+    #[must_use]
+    pub fn tcp_addrs(&self) -> &[SocketAddr] {
+        &self.inner.tcp
+    }
+
     /// Answers a WHEP offer of `peer` for a stream. The session keeps the
     /// ticket as long as it lives, and ends when the ticket says so.
     ///
     /// # Errors
     /// With the kind that decides the HTTP status and words for the caller.
-    pub fn offer(&self, key: &StreamKey, sdp: &str, peer: IpAddr, ticket: Ticket) -> Result<Answer, WhepError> {
-        let result = self.inner.offer(key, sdp, peer, ticket, &Arc::downgrade(&self.inner));
-        if result.is_err() {
-            self.inner.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        result
+    pub fn offer(
+        &self,
+        key: &StreamKey,
+        keeps: Keeps,
+        sdp: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+    ) -> Result<Answer, WhepError> {
+        let result = self.inner.offer(key, keeps, sdp, peer, ticket, &Arc::downgrade(&self.inner));
+        self.inner.counted(result)
     }
 
-    /// Ends a session; false when there is none of that name.
-    pub fn end(&self, session: &str) -> bool {
-        session_id(session).is_some_and(|id| self.inner.end(id))
-    }
-
-    /// Takes trickled candidates. There is nothing to do with them: this side
-    /// waits for the browser's checks, which come from wherever they come.
+    /// Answers a WHIP offer of `peer`, who sends a stream in. Like a viewer's
+    /// session it keeps its ticket, and ends when that says so.
     ///
     /// # Errors
-    /// When the session does not exist or the body asks for an ICE restart.
-    pub fn patch(&self, session: &str, fragment: &str) -> Result<(), WhepError> {
-        let ufrag = session_id(session)
-            .and_then(|id| self.inner.shared.registry.lock().get(&id).map(|entry| entry.ufrag.clone()))
-            .ok_or_else(|| WhepError::new(WhepErrorKind::NotFound, "there is no such WHEP session"))?;
-        let restart = sdp::fragment_ufrag(fragment).is_some_and(|other| other != ufrag);
-        if fragment.len() > sdp::MAX_SDP_BYTES || restart {
-            return Err(WhepError::new(
-                WhepErrorKind::Invalid,
-                "only candidates can be added to a session; for an ICE restart open a new one",
-            ));
-        }
-        Ok(())
+    /// With the kind that decides the HTTP status and words for the caller.
+    pub fn publish(&self, key: &StreamKey, sdp: &str, peer: IpAddr, ticket: Ticket) -> Result<Answer, WhepError> {
+        let result = self.inner.publish(key, sdp, peer, ticket, &Arc::downgrade(&self.inner));
+        self.inner.counted(result)
+    }
+
+    /// Ends a viewer's session; false when there is none of that name.
+    pub fn end(&self, session: &str) -> bool {
+        session_id(session).is_some_and(|id| self.inner.end(id, Ending::Left, Some(Way::Out)))
+    }
+
+    /// Ends a publisher's session; false when there is none of that name.
+    pub fn unpublish(&self, session: &str) -> bool {
+        session_id(session).is_some_and(|id| self.inner.end(id, Ending::Left, Some(Way::In)))
+    }
+
+    /// Takes trickled candidates (RFC 8840). There is nothing to do with them:
+    /// this side waits for the peer's checks, which come from wherever they
+    /// come. `if_match` is what the request says of the ICE session it means.
+    ///
+    /// # Errors
+    /// When the session does not exist, is another by now, or the body asks for
+    /// an ICE restart.
+    pub fn trickle(&self, way: Way, session: &str, if_match: Option<&str>, fragment: &str) -> Result<(), WhepError> {
+        let id = session_id(session);
+        let registry = self.inner.shared.registry.lock();
+        let entry = id.and_then(|id| registry.get(&id)).filter(|entry| entry.way == way);
+        let entry = entry.ok_or_else(|| WhepError::new(WhepErrorKind::NotFound, "there is no such session"))?;
+        trickle::judge(&trickle::Known { ufrag: &entry.ufrag, etag: &entry.etag }, if_match, fragment)
+    }
+
+    /// Sends a viewer nothing, or goes on from the cached group; false when there
+    /// is no such session.
+    pub fn pause(&self, session: &str, paused: bool) -> bool {
+        let Some(id) = session_id(session) else { return false };
+        let registry = self.inner.shared.registry.lock();
+        let Some(entry) = registry.get(&id).filter(|entry| entry.way == Way::Out) else { return false };
+        self.inner.mailboxes[entry.shard].command(Command::Pause(id, paused));
+        true
     }
 
     /// Ends all sessions of a stream that left the configuration.
@@ -242,7 +351,7 @@ impl WebRtc {
 }
 
 impl Inner {
-    fn start_threads(&self) -> io::Result<()> {
+    fn start_threads(&self, listeners: Vec<TcpListener>) -> io::Result<()> {
         let mut threads = self.threads.lock();
         for (index, mailbox) in self.mailboxes.iter().enumerate() {
             let shard = Shard::new(index, mailbox.clone(), self.shared.clone());
@@ -259,19 +368,77 @@ impl Inner {
         };
         let builder = std::thread::Builder::new().name("webrtc-in".to_owned());
         threads.push(builder.spawn(move || receiver.run())?);
+        let acceptor = Acceptor { listeners, shards: self.mailboxes.clone(), stop: self.hang_up.clone() };
+        let builder = std::thread::Builder::new().name("webrtc-tcp".to_owned());
+        threads.push(builder.spawn(move || acceptor.run())?);
         Ok(())
     }
 
-    fn end(&self, id: u128) -> bool {
+    /// `way`: only a session of this way.
+    fn end(&self, id: u128, ending: Ending, way: Option<Way>) -> bool {
         // Taken out here, so that ending twice is seen as such.
-        let Some(entry) = self.shared.registry.lock().remove(&id) else {
-            return false;
+        let entry = {
+            let mut registry = self.shared.registry.lock();
+            match registry.get(&id) {
+                Some(entry) if way.is_none_or(|wanted| wanted == entry.way) => registry.remove(&id),
+                _ => None,
+            }
         };
-        self.mailboxes[entry.shard].command(Command::End(id));
+        let Some(entry) = entry else { return false };
+        self.mailboxes[entry.shard].command(Command::End(id, ending));
         true
     }
 
+    fn counted(&self, result: Result<Answer, WhepError>) -> Result<Answer, WhepError> {
+        if result.is_err() {
+            self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        result
+    }
+
     fn offer(
+        &self,
+        key: &StreamKey,
+        keeps: Keeps,
+        text: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+        me: &Weak<Self>,
+    ) -> Result<Answer, WhepError> {
+        if self.hub.stream(key).is_none() {
+            return Err(no_stream(key));
+        }
+        let offer = Offer::parse(text).map_err(unusable)?;
+        let Picked { stream, choice, listener } = self.pick(key, &offer)?;
+        let profile = stream.video_info().map(|info| info.profile_level_id);
+        let tracks = stream.tracks();
+        let mut agreed = answer::negotiate(&offer, &tracks, profile).map_err(|r| refused(key, r))?;
+        agreed.audio = agreed.audio.filter(|_| ticket.audio());
+        let sound = match &agreed.audio {
+            None if ticket.audio() => self.sound(key, choice, &offer, &agreed.video),
+            _ => None,
+        };
+        let sound = sound.map(|(line, heard)| {
+            agreed.audio = Some(line);
+            heard
+        });
+        let (place, permit) = (self.place(), self.permit(peer)?);
+        let now = Instant::now();
+        let built = session::build(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
+        // What came of the codec stays what it is.
+        let may_turn = keeps == Keeps::WhileBorne && choice == choice::AS_ASKED && ladder::has_another(key);
+        let ladder = may_turn
+            .then(|| Ladder::new(self.hub.clone(), key.clone(), agreed.video.clone(), profile, self.patience, now));
+        let answer = self.register(&place, offer.ice.ufrag, &ticket, Way::Out, built.answer.clone(), me);
+        let answer = Answer { choice: Some(choice), ..answer };
+        let ufrag = place.creds.ufrag.clone();
+        let viewer = Viewer::new(place.id, ufrag, built, stream, permit, ticket, now);
+        let viewer = viewer.watching(listener).hearing(sound).climbing(ladder);
+        self.join(&place, Peer::Viewer(Box::new(viewer)));
+        Ok(answer)
+    }
+
+    fn publish(
         &self,
         key: &StreamKey,
         text: &str,
@@ -279,73 +446,135 @@ impl Inner {
         ticket: Ticket,
         me: &Weak<Self>,
     ) -> Result<Answer, WhepError> {
-        let stream = self
-            .hub
-            .stream(key)
-            .ok_or_else(|| WhepError::new(WhepErrorKind::NotFound, format!("there is no stream {key}")))?;
-        let offer = Offer::parse(text)
-            .map_err(|bad| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {bad}")))?;
-        let profile = stream.video_info().map(|info| info.profile_level_id);
-        let tracks = stream.tracks();
-        let mut agreed = answer::negotiate(&offer, &tracks, profile).map_err(|r| refused(key, r))?;
-        agreed.audio = agreed.audio.filter(|_| ticket.audio());
-        let sound = match &agreed.audio {
-            None if ticket.audio() => self.transcoded(key, &offer, &tracks, &agreed.video),
-            _ => None,
+        let publishing = self.publishing.clone().ok_or_else(|| not_taken(key, NotTaken::NotWaited))?;
+        publishing.arrivals.would_take(key).map_err(|why| not_taken(key, why))?;
+        let offer = Offer::parse(text).map_err(unusable)?;
+        let agreed = answer::take(&offer).map_err(|refusal| not_sent(&refusal))?;
+        let (place, permit) = (self.place(), self.permit(peer)?);
+        let now = Instant::now();
+        let built = session::build_intake(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
+        let ufrag = place.creds.ufrag.clone();
+        let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Way::In, built.answer, me);
+        let link = Link::new(place.id, ufrag, built.rtc, permit, ticket, publisher::IDLE_TICK, now);
+        let lines = || [Some(&agreed.video), agreed.audio.as_ref()].into_iter().flatten();
+        let sends = Sends {
+            key: key.clone(),
+            video: built.video,
+            payload_types: lines().map(|line| line.pt).collect(),
+            tracks: lines().map(answer::Line::track).collect(),
         };
-        let sound = sound.map(|(line, listener)| {
-            agreed.audio = Some(line);
-            listener
-        });
-        let permit = self.half_open.permit(peer).ok_or_else(|| {
+        let publisher = Publisher::new(link, sends, publishing, self.hub.clone())
+            .ok_or_else(|| WhepError::new(WhepErrorKind::Invalid, "the offer has a codec that is not understood"))?;
+        self.join(&place, Peer::Publisher(Box::new(publisher)));
+        Ok(answer)
+    }
+
+    fn permit(&self, peer: IpAddr) -> Result<HalfOpenPermit, WhepError> {
+        self.half_open.permit(peer).ok_or_else(|| {
             WhepError::new(
                 WhepErrorKind::TooMany,
                 format!("too many sessions of {peer} were opened and never connected; try again in a few seconds"),
             )
-        })?;
-        let shard = self.emptiest();
-        let creds = credentials(shard);
-        let now = Instant::now();
-        let sockets: Vec<SocketAddr> = self.shared.sockets.iter().map(SharedSocket::local).collect();
-        let built =
-            session::build(&self.identity, &offer, &agreed, creds.clone(), &sockets, self.candidates.clone(), now)
-                .map_err(|e| WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {e}")))?;
-        let id: u128 = rand::random();
-        let sdp = built.answer.clone();
-        let session = format!("{id:032x}");
-        self.shared.registry.lock().insert(id, Entry { shard, ufrag: offer.ice.ufrag });
-        let me = me.clone();
-        ticket.bind(&session, move || {
-            me.upgrade().map(|inner| inner.end(id));
-        });
-        let viewer = Viewer::new(id, creds.ufrag, built, stream, permit, ticket, now).hearing(sound);
-        self.shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
-        self.mailboxes[shard].viewers.fetch_add(1, Ordering::Relaxed);
-        self.mailboxes[shard].command(Command::Join(Box::new(viewer)));
-        Ok(Answer { session, sdp })
+        })
     }
 
-    /// Sound that only a transcoder can make fit.
-    fn transcoded(
+    fn place(&self) -> Place {
+        let shard = self.emptiest();
+        let sockets = self.shared.sockets.iter().map(SharedSocket::local).collect();
+        Place { id: rand::random(), shard, creds: credentials(shard), sockets }
+    }
+
+    fn side<'a>(&'a self, place: &'a Place) -> Side<'a> {
+        Side {
+            identity: &self.identity,
+            creds: place.creds.clone(),
+            sockets: &place.sockets,
+            tcp: &self.tcp,
+            candidates: self.candidates.clone(),
+        }
+    }
+
+    /// Makes a session known by its name, to its peer and to what may end it.
+    fn register(
+        &self,
+        place: &Place,
+        peer_ufrag: String,
+        ticket: &Ticket,
+        way: Way,
+        sdp: String,
+        me: &Weak<Self>,
+    ) -> Answer {
+        let id = place.id;
+        let session = format!("{id:032x}");
+        let etag = format!("\"{}\"", place.creds.ufrag);
+        let entry = Entry { shard: place.shard, way, ufrag: peer_ufrag, etag: etag.clone() };
+        self.shared.registry.lock().insert(id, entry);
+        let me = me.clone();
+        ticket.bind(&session, move || {
+            me.upgrade().map(|inner| inner.end(id, Ending::Revoked, None));
+        });
+        Answer { session, sdp, etag, choice: None }
+    }
+
+    fn join(&self, place: &Place, peer: Peer) {
+        self.shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
+        self.mailboxes[place.shard].sessions.fetch_add(1, Ordering::Relaxed);
+        self.mailboxes[place.shard].command(Command::Join(peer));
+    }
+
+    /// The pictures that this browser takes of a stream.
+    fn pick(&self, key: &StreamKey, offer: &Offer) -> Result<Picked, WhepError> {
+        if !answer::wants_video(offer) {
+            return Err(refused(key, Refusal::VideoLine));
+        }
+        // Browsers show the pictures of a call as they come.
+        let camera = self.hub.stream(key).map(|stream| stream.tracks()).unwrap_or_default();
+        let takes = Takes { codec: &|codec| answer::offers(offer, codec, &camera), b_frames: false };
+        self.pictures.pick(key, &takes).map_err(|why| match why {
+            choice::Refused::NoStream => no_stream(key),
+            choice::Refused::Codec { camera } => refused(
+                key,
+                Refusal::CommonCodec { camera: camera.rtpmap().to_owned(), offered: answer::offered(offer) },
+            ),
+            choice::Refused::Full { camera, most } => {
+                let message = format!("{key}: {}", choice::full(&camera, most));
+                let camera = camera.rtpmap().to_owned();
+                WhepError::new(WhepErrorKind::TooManyTranscodes { camera, most }, message)
+            }
+        })
+    }
+
+    /// Sound that does not come with the pictures as the browser takes it: of
+    /// the stream that was asked for where its sub-stream has none, or Opus.
+    fn sound(
         &self,
         key: &StreamKey,
+        choice: Choice,
         offer: &Offer,
-        tracks: &[Track],
         video: &answer::Line,
-    ) -> Option<(answer::Line, Listener)> {
-        let sounds = self.sounds.as_ref().filter(|_| tracks.iter().any(sound::can_be_transcoded))?;
-        let line = answer::audio_line(offer, &[sound::opus_track()], video)?;
-        Some((line, sounds.listen(key)?))
+    ) -> Option<(answer::Line, Heard)> {
+        let stream = self.hub.stream(key)?;
+        let tracks = stream.tracks();
+        if choice.variant == Variant::Sub
+            && let Some(line) = answer::audio_line(offer, &tracks, video)
+        {
+            return Some((line, Heard { stream, listener: None }));
+        }
+        let transcodes = self.pictures.transcodes().filter(|_| tracks.iter().any(sound_can_be_transcoded))?;
+        let line = answer::audio_line(offer, &[opus_track()], video)?;
+        let listener = transcodes.listen(key, Kind::Sound).ok()?;
+        Some((line, Heard { stream: listener.stream().clone(), listener: Some(listener) }))
     }
 
     fn emptiest(&self) -> usize {
-        let count = |(_, mailbox): &(usize, &Arc<Mailbox>)| mailbox.viewers.load(Ordering::Relaxed);
+        let count = |(_, mailbox): &(usize, &Arc<Mailbox>)| mailbox.sessions.load(Ordering::Relaxed);
         self.mailboxes.iter().enumerate().min_by_key(count).map_or(0, |(index, _)| index)
     }
 
     fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         self.signal.raise();
+        self.hang_up.cancel();
         for mailbox in self.mailboxes.iter() {
             mailbox.command(Command::Stop);
         }
@@ -378,6 +607,45 @@ fn credentials(shard: usize) -> IceCreds {
     IceCreds { ufrag: make_ufrag(shard, &random(UFRAG_CHARS - 2)), pass: random(32) }
 }
 
+/// A session before it has a peer.
+struct Place {
+    id: u128,
+    shard: usize,
+    creds: IceCreds,
+    sockets: Vec<SocketAddr>,
+}
+
+fn unusable(why: impl Display) -> WhepError {
+    WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {why}"))
+}
+
+fn not_taken(key: &StreamKey, why: NotTaken) -> WhepError {
+    match why {
+        NotTaken::NotWaited => WhepError::new(
+            WhepErrorKind::NotFound,
+            format!("{key} waits for no publisher; give the camera the address publish: to have it wait"),
+        ),
+        NotTaken::Busy => WhepError::new(
+            WhepErrorKind::Busy,
+            format!("{key} has a publisher; end that one, or give the camera the address publish:replace"),
+        ),
+    }
+}
+
+fn not_sent(refusal: &Refusal) -> WhepError {
+    let words = match refusal {
+        Refusal::CommonCodec { offered, .. } => {
+            format!("none of its video codecs is understood ({}); offer H.264", offered.join(", "))
+        }
+        Refusal::VideoLine | Refusal::CameraVideo => "it has no video line that sends".to_owned(),
+    };
+    unusable(words)
+}
+
+fn no_stream(key: &StreamKey) -> WhepError {
+    WhepError::new(WhepErrorKind::NotFound, format!("there is no stream {key}"))
+}
+
 fn refused(key: &StreamKey, refusal: Refusal) -> WhepError {
     match refusal {
         Refusal::VideoLine => WhepError::new(WhepErrorKind::Invalid, "the offer has no video line that receives"),
@@ -392,22 +660,32 @@ fn refused(key: &StreamKey, refusal: Refusal) -> WhepError {
     }
 }
 
-/// What viewers are told of where to connect to.
-fn candidates(sockets: &[SharedSocket], advertise: &[IpAddr]) -> Vec<String> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for socket in sockets {
-        let local = socket.local();
-        let told: Vec<IpAddr> = advertise.iter().copied().filter(|ip| ip.is_ipv4() == local.is_ipv4()).collect();
-        let ips = match (told.is_empty(), local.ip().is_unspecified()) {
-            (false, _) => told,
-            (true, true) => socket::machine_addresses(local.is_ipv4()),
-            (true, false) => vec![local.ip()],
-        };
-        addresses.extend(ips.into_iter().map(|ip| SocketAddr::new(ip, local.port())));
-    }
-    addresses
+/// TCP at the number that UDP has; where any number will do and that one is
+/// taken, another.
+fn listen(wanted: SocketAddr, udp: SocketAddr) -> io::Result<TcpListener> {
+    let same = tcp::bind(SocketAddr::new(wanted.ip(), udp.port()));
+    if wanted.port() == 0 { same.or_else(|_| tcp::bind(wanted)) } else { same }
+}
+
+/// What peers are told of where to connect to: by UDP, else by TCP (RFC 6544).
+fn candidates(udp: &[SocketAddr], tcp: &[SocketAddr], advertise: &[IpAddr]) -> Vec<String> {
+    let told = |addresses: &[SocketAddr]| -> Vec<SocketAddr> {
+        addresses.iter().flat_map(|address| reached(*address, advertise)).collect()
+    };
+    let udp = told(udp).into_iter().filter_map(|address| Candidate::host(address, "udp").ok());
+    let tcp = told(tcp)
         .into_iter()
-        .filter_map(|address| Candidate::host(address, "udp").ok())
-        .map(|candidate| candidate.to_sdp_string())
-        .collect()
+        .filter_map(|address| Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build().ok());
+    udp.chain(tcp).map(|candidate| candidate.to_sdp_string()).collect()
+}
+
+/// The addresses that a bound one is reached by.
+fn reached(local: SocketAddr, advertise: &[IpAddr]) -> Vec<SocketAddr> {
+    let told: Vec<IpAddr> = advertise.iter().copied().filter(|ip| ip.is_ipv4() == local.is_ipv4()).collect();
+    let ips = match (told.is_empty(), local.ip().is_unspecified()) {
+        (false, _) => told,
+        (true, true) => socket::machine_addresses(local.is_ipv4()),
+        (true, false) => vec![local.ip()],
+    };
+    ips.into_iter().map(|ip| SocketAddr::new(ip, local.port())).collect()
 }

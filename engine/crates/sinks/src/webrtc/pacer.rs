@@ -8,6 +8,9 @@ use vms_hub::BurstTag;
 /// late does not slow it.
 const DEPTH: Duration = Duration::from_millis(4);
 
+/// The clock of pictures, a second.
+const VIDEO_TICKS: i64 = 90_000;
+
 /// A bucket of bytes for one viewer's burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Pacer {
@@ -53,26 +56,42 @@ pub struct Timeline {
     /// as fast as they are decoded.
     pub compress: bool,
     last: Option<i64>,
+    /// The newest frame's time by its stream, on the viewer's scale.
+    own: i64,
+    /// From the scale of the stream that is sent to the viewer's, once there was
+    /// another stream.
+    shift: Option<i64>,
 }
 
 impl Timeline {
     #[must_use]
     pub fn new(compress: bool) -> Self {
-        Self { compress, last: None }
+        Self { compress, ..Self::default() }
+    }
+
+    /// Another stream follows with its frame of `rtp_time`, which was taken so
+    /// long after the newest one, or before it.
+    pub fn follow(&mut self, rtp_time: i64, after_us: i64) {
+        self.shift = Some(self.own + after_us * VIDEO_TICKS / 1_000_000 - rtp_time);
     }
 
     /// RTP time of a frame; `rtp_time` is its own.
     pub fn video(&mut self, rtp_time: i64, burst: Option<BurstTag>) -> i64 {
+        let shift = self.shift.unwrap_or(0);
+        self.own = rtp_time + shift;
         let time = match burst {
-            Some(tag) if self.compress => {
-                let compressed = tag.compressed_time();
-                // A group sent again after a loss continues where the viewer
-                // is, still before the next live frame.
-                self.last.map_or(compressed, |last| compressed.max(last + 1))
-            }
-            _ => rtp_time,
+            // A group sent again after a loss continues where the viewer is, still
+            // before the next live frame.
+            Some(tag) if self.compress => self.forward(tag.compressed_time() + shift),
+            // What the other stream took at the same time was shown already.
+            _ if self.shift.is_some() => self.forward(self.own),
+            _ => self.own,
         };
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
         time
+    }
+
+    fn forward(&self, time: i64) -> i64 {
+        self.last.map_or(time, |last| time.max(last + 1))
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::metrics::Counters;
-use super::shard::{Datagram, Mailbox};
+use super::shard::{Datagram, Mailbox, Via};
 use super::signal::{Signal, readable, wait};
 use super::socket::{ReceiveBatch, SharedSocket};
 use super::stun::{shard_of, stun_ufrag};
@@ -119,8 +119,8 @@ impl Receiver {
             }
             let shard = table.route(source, bytes).and_then(|shard| sorted.get_mut(shard));
             if let Some(waiting) = shard {
-                let local = destination.ip();
-                waiting.push(Datagram { socket: index, local, source, bytes: bytes.into() });
+                let via = Via::Udp { socket: index, local: destination.ip() };
+                waiting.push(Datagram { via, source, bytes: bytes.into() });
             }
         });
         if let Err(error) = result {

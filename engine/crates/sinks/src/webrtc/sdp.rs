@@ -50,8 +50,14 @@ pub struct OfferMedia {
     pub mid: Option<String>,
     /// The offerer wants to receive on this line.
     pub receives: bool,
+    /// The offerer wants to send on this line.
+    pub sends: bool,
     pub formats: Vec<OfferFormat>,
     pub extmap: Vec<(u8, String)>,
+    /// The sender of the line, where it is named (RFC 5576).
+    pub ssrc: Option<u32>,
+    /// What it sends lost packets again by.
+    pub rtx_ssrc: Option<u32>,
 }
 
 /// One payload type.
@@ -179,6 +185,7 @@ impl Reader {
             first_format: short(formats.first().copied().unwrap_or("0"))?,
             mid: None,
             receives: true,
+            sends: true,
             formats: formats
                 .iter()
                 .filter_map(|pt| u8::from_str(pt).ok())
@@ -186,6 +193,8 @@ impl Reader {
                 .map(static_format)
                 .collect(),
             extmap: Vec::new(),
+            ssrc: None,
+            rtx_ssrc: None,
         });
         Ok(())
     }
@@ -213,7 +222,13 @@ impl Reader {
         };
         match name {
             "mid" if value.len() <= MAX_TOKEN => media.mid = Some(value.trim().to_owned()),
-            "sendonly" | "inactive" => media.receives = false,
+            "sendonly" => media.receives = false,
+            "recvonly" => media.sends = false,
+            "inactive" => (media.receives, media.sends) = (false, false),
+            "ssrc" => {
+                media.ssrc = media.ssrc.or_else(|| value.split_whitespace().next()?.parse().ok());
+            }
+            "ssrc-group" => ssrc_group(media, value),
             "rtpmap" => rtpmap(media, value),
             "fmtp" => fmtp(media, value),
             "extmap" => extmap(media, value),
@@ -306,6 +321,17 @@ fn extmap(media: &mut OfferMedia, value: &str) {
         && media.extmap.len() < 64
     {
         media.extmap.push((id, uri.to_owned()));
+    }
+}
+
+/// `FID SENDER RESENDER` (RFC 5576, section 4.2).
+fn ssrc_group(media: &mut OfferMedia, value: &str) {
+    let mut words = value.split_whitespace();
+    if words.next() == Some("FID")
+        && let (Some(sender), Some(resender)) = (words.next(), words.next())
+        && let (Ok(sender), Ok(resender)) = (sender.parse(), resender.parse())
+    {
+        (media.ssrc, media.rtx_ssrc) = (Some(sender), Some(resender));
     }
 }
 

@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 use str0m::config::{CryptoProvider, DtlsCert, Fingerprint};
 use str0m::format::{Codec as RtcCodec, FormatParams};
 use str0m::media::{Frequency, MediaKind, Mid};
+use str0m::net::TcpType;
 use str0m::rtp::{Extension, ExtensionMap, Ssrc};
 use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
 use vms_hub::StreamStatus;
 use vms_media::{Codec, MAX_PAYLOAD};
 
-use super::answer::{Agreement, Line, Local, Ssrcs, write};
+use super::answer::{Agreement, Direction, Line, Local, Ssrcs, write};
 use super::dtls::crypto_provider;
 use super::sdp::Offer;
 
 /// How long sent packets are kept to be sent again.
 const RESEND_AGE: Duration = Duration::from_secs(1);
-const STATS_EVERY: Duration = Duration::from_secs(5);
+/// Viewers send a receiver report a second.
+const STATS_EVERY: Duration = Duration::from_secs(1);
 
 /// What all viewers of the process share.
 pub struct Identity {
@@ -56,6 +58,7 @@ pub fn nominal(local: SocketAddr) -> SocketAddr {
 /// One track on its way out.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
+    pub mid: Mid,
     pub track_index: usize,
     pub codec: Codec,
     pub clock_rate: u32,
@@ -73,23 +76,79 @@ pub struct Session {
     pub answer: String,
 }
 
-/// Makes the state and the answer.
+/// A publisher's state before its first packet.
+pub struct Intake {
+    pub rtc: Rtc,
+    /// The line of its video.
+    pub video: Mid,
+    pub answer: String,
+}
+
+/// What this side of a session is made of.
+pub struct Side<'a> {
+    pub identity: &'a Identity,
+    pub creds: IceCreds,
+    pub sockets: &'a [SocketAddr],
+    /// The listeners of TCP, as the library knows them.
+    pub tcp: &'a [SocketAddr],
+    /// What is told of where to connect to.
+    pub candidates: Vec<String>,
+}
+
+/// Makes a viewer's state and the answer.
 ///
 /// # Errors
 /// What the library objects to.
-pub fn build(
-    identity: &Identity,
-    offer: &Offer,
-    agreed: &Agreement,
-    creds: IceCreds,
-    sockets: &[SocketAddr],
-    candidates: Vec<String>,
-    now: Instant,
-) -> Result<Session, RtcError> {
-    let mut rtc = config(identity, agreed, creds.clone()).build(now);
+pub fn build(side: Side<'_>, offer: &Offer, agreed: &Agreement, now: Instant) -> Result<Session, RtcError> {
+    let lines = agreed.lines();
+    let (mut rtc, local) = begin(side, offer, &lines, now)?;
+    let (video, cname) = declare(&mut rtc, &agreed.video, MediaKind::Video);
+    let audio = agreed.audio.as_ref().map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
+    let (sends_video, sends_audio) = (ssrcs(&mut rtc, &video), audio.as_ref().map(|out| ssrcs(&mut rtc, out)));
+    let local = Local { video: Some(sends_video), audio: sends_audio, cname, ..local };
+    let answer = write(offer, agreed.direction, &lines, &local);
+    Ok(Session { rtc, video, audio, answer })
+}
+
+/// Makes a publisher's state and the answer.
+///
+/// # Errors
+/// What the library objects to.
+pub fn build_intake(side: Side<'_>, offer: &Offer, agreed: &Agreement, now: Instant) -> Result<Intake, RtcError> {
+    let lines = agreed.lines();
+    let (mut rtc, local) = begin(side, offer, &lines, now)?;
+    let video = expect(&mut rtc, offer, &agreed.video, MediaKind::Video);
+    if let Some(line) = &agreed.audio {
+        expect(&mut rtc, offer, line, MediaKind::Audio);
+    }
+    if agreed.video.transport_cc.is_some() {
+        rtc.direct_api().enable_twcc_feedback();
+    }
+    let answer = write(offer, agreed.direction, &lines, &local);
+    Ok(Intake { rtc, video, answer })
+}
+
+/// Makes the state of one who talks on a line, and the answer.
+///
+/// # Errors
+/// What the library objects to.
+pub fn build_talk(side: Side<'_>, offer: &Offer, line: &Line, now: Instant) -> Result<(Rtc, String), RtcError> {
+    let (mut rtc, local) = begin(side, offer, &[line], now)?;
+    expect(&mut rtc, offer, line, MediaKind::Audio);
+    Ok((rtc, write(offer, Direction::In, &[line], &local)))
+}
+
+fn begin(side: Side<'_>, offer: &Offer, lines: &[&Line], now: Instant) -> Result<(Rtc, Local), RtcError> {
+    let Side { identity, creds, sockets, tcp, candidates } = side;
+    let mut rtc = config(identity, lines, creds.clone()).build(now);
     for socket in sockets {
         // Refused are only addresses that no peer could use either.
         if let Ok(candidate) = Candidate::host(nominal(*socket), "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+    for address in tcp {
+        if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build() {
             rtc.add_local_candidate(candidate);
         }
     }
@@ -102,8 +161,6 @@ pub fn build(
     });
     api.start_dtls(offer.passive)?;
     let fingerprint = api.local_dtls_fingerprint().to_string();
-    let (video, cname) = declare(&mut rtc, &agreed.video, MediaKind::Video);
-    let audio = agreed.audio.as_ref().map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
     let local = Local {
         session: u64::from(rand::random::<u32>()),
         ufrag: creds.ufrag,
@@ -111,22 +168,24 @@ pub fn build(
         fingerprint,
         active: offer.passive,
         candidates,
-        video: ssrcs(&mut rtc, &video),
-        audio: audio.as_ref().map(|out| ssrcs(&mut rtc, out)),
-        cname,
+        video: None,
+        audio: None,
+        cname: String::new(),
     };
-    let answer = write(offer, agreed, &local);
-    Ok(Session { rtc, video, audio, answer })
+    Ok((rtc, local))
 }
 
-fn config(identity: &Identity, agreed: &Agreement, creds: IceCreds) -> RtcConfig {
+fn config(identity: &Identity, lines: &[&Line], creds: IceCreds) -> RtcConfig {
     let mut extensions = ExtensionMap::empty();
-    for line in [Some(&agreed.video), agreed.audio.as_ref()].into_iter().flatten() {
+    for line in lines {
         if let Some(id) = line.mid_extension {
             extensions.set(id, Extension::RtpMid);
         }
         if let Some(id) = line.playout_delay {
             extensions.set(id, Extension::PlayoutDelay);
+        }
+        if let Some(id) = line.transport_cc {
+            extensions.set(id, Extension::TransportSequenceNumber);
         }
     }
     let mut config = RtcConfig::new()
@@ -140,9 +199,8 @@ fn config(identity: &Identity, agreed: &Agreement, creds: IceCreds) -> RtcConfig
         .set_extension_map(extensions)
         .clear_codecs();
     let codecs = config.codec_config();
-    add_codec(codecs, &agreed.video);
-    if let Some(audio) = &agreed.audio {
-        add_codec(codecs, audio);
+    for line in lines {
+        add_codec(codecs, line);
     }
     config
 }
@@ -151,11 +209,14 @@ fn add_codec(codecs: &mut str0m::format::CodecConfig, line: &Line) {
     let (codec, channels) = match line.codec {
         Codec::H264 => (RtcCodec::H264, None),
         Codec::H265 => (RtcCodec::H265, None),
+        Codec::Av1 => (RtcCodec::Av1, None),
+        Codec::Vp8 => (RtcCodec::Vp8, None),
+        Codec::Vp9 => (RtcCodec::Vp9, None),
         Codec::Opus => (RtcCodec::Opus, Some(2)),
         Codec::Pcma => (RtcCodec::PCMA, None),
         Codec::Pcmu => (RtcCodec::PCMU, None),
         // Never negotiated.
-        Codec::Aac | Codec::Other(_) => return,
+        Codec::Jpeg | Codec::Mpeg4 | Codec::Aac | Codec::Other(_) => return,
     };
     let rate = match line.clock_rate {
         48_000 => Frequency::FORTY_EIGHT_KHZ,
@@ -165,8 +226,28 @@ fn add_codec(codecs: &mut str0m::format::CodecConfig, line: &Line) {
     codecs.add_config(line.pt.into(), line.rtx.map(Into::into), codec, rate, channels, FormatParams::default());
 }
 
+fn mid_of(line: &Line, kind: MediaKind) -> Mid {
+    line.mid.as_deref().map_or_else(|| Mid::from(if kind.is_video() { "v" } else { "a" }), Mid::from)
+}
+
+/// Takes what a publisher sends on a line: by the SSRC that it names, else by
+/// the line's name in its packets.
+fn expect(rtc: &mut Rtc, offer: &Offer, line: &Line, kind: MediaKind) -> Mid {
+    let mid = mid_of(line, kind);
+    let mut api = rtc.direct_api();
+    api.declare_media(mid, kind);
+    let media = &offer.media[line.index];
+    if let Some(ssrc) = media.ssrc {
+        let rtx = media.rtx_ssrc.filter(|_| line.rtx.is_some());
+        let stream = api.expect_stream_rx(ssrc.into(), rtx.map(Into::into), mid, None);
+        // Lost sound is past before it could come again.
+        stream.suppress_nack(kind.is_audio());
+    }
+    mid
+}
+
 fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
-    let mid = line.mid.as_deref().map_or_else(|| Mid::from(if kind.is_video() { "v" } else { "a" }), Mid::from);
+    let mid = mid_of(line, kind);
     let mut api = rtc.direct_api();
     let cname = api.declare_media(mid, kind).cname().to_owned();
     let ssrc = api.new_ssrc();
@@ -179,6 +260,7 @@ fn declare(rtc: &mut Rtc, line: &Line, kind: MediaKind) -> (Outgoing, String) {
     });
     api.declare_stream_tx(ssrc, rtx, mid, None);
     let out = Outgoing {
+        mid,
         track_index: line.track_index,
         codec: line.codec.clone(),
         clock_rate: line.clock_rate,

@@ -1,4 +1,4 @@
-//! A shard: one thread, its viewers, one event loop.
+//! A shard: one thread, its viewers and publishers, one event loop.
 //!
 //! Order of a turn: live frames first, then what browsers sent, then bursts,
 //! timers, and handshakes within their budget of time; so that people who join
@@ -11,15 +11,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use str0m::net::Protocol;
 use vms_hub::{StreamKey, Wake};
 
+use super::answer::Direction;
 use super::limits::BurstBudget;
+use super::link::{Context, Flow, Remote};
 use super::metrics::Counters;
+use super::peer::{Ending, Peer};
 use super::router::{Announcement, Announcements};
 use super::signal::{Signal, readable, wait};
 use super::socket::{SendBatch, SharedSocket};
 use super::stun::stun_ufrag;
-use super::viewer::{Context, Flow, Viewer};
+use super::tcp::Wire;
 
 /// Time a turn gives to handshakes; one step takes up to 2 ms.
 const HANDSHAKE_BUDGET: Duration = Duration::from_millis(1);
@@ -31,19 +35,38 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const MAX_WAITING: usize = 8192;
 const MAX_HANDSHAKES_WAITING: usize = 8192;
 
+/// How a datagram came, and its answer leaves.
+#[derive(Clone, Debug)]
+pub enum Via {
+    Udp {
+        socket: usize,
+        /// The machine's address that it was sent to.
+        local: IpAddr,
+    },
+    Tcp(Arc<Wire>),
+}
+
 /// One datagram on its way to a shard.
 #[derive(Debug)]
 pub struct Datagram {
-    pub socket: usize,
-    /// The machine's address that it was sent to.
-    pub local: IpAddr,
+    pub via: Via,
     pub source: SocketAddr,
     pub bytes: Box<[u8]>,
 }
 
+impl Datagram {
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        let protocol = if matches!(self.via, Via::Udp { .. }) { Protocol::Udp } else { Protocol::Tcp };
+        Remote { protocol, address: self.source }
+    }
+}
+
 pub enum Command {
-    Join(Box<Viewer>),
-    End(u128),
+    Join(Peer),
+    End(u128, Ending),
+    /// Sends a viewer nothing, or goes on.
+    Pause(u128, bool),
     EndStream(StreamKey),
     Stop,
 }
@@ -52,7 +75,7 @@ pub enum Command {
 pub struct Mailbox {
     signal: Signal,
     mail: Mutex<Mail>,
-    pub viewers: AtomicUsize,
+    pub sessions: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -67,7 +90,7 @@ impl Mailbox {
     /// # Errors
     /// When the process has no descriptor left.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { signal: Signal::new()?, mail: Mutex::default(), viewers: AtomicUsize::new(0) })
+        Ok(Self { signal: Signal::new()?, mail: Mutex::default(), sessions: AtomicUsize::new(0) })
     }
 
     /// Hands datagrams over; returns how many had no room.
@@ -118,14 +141,17 @@ impl Wake for GroupWake {
 
 /// The viewers of one stream on this shard.
 struct Group {
+    key: StreamKey,
     wake: Arc<GroupWake>,
     viewers: Vec<usize>,
 }
 
-/// Where a session is, and the browser's ICE user fragment.
+/// Where a session is, and the peer's ICE user fragment.
 pub struct Entry {
     pub shard: usize,
+    pub way: Direction,
     pub ufrag: String,
+    pub etag: String,
 }
 
 /// What a shard shares with its siblings.
@@ -145,15 +171,17 @@ pub struct Shard {
     mailbox: Arc<Mailbox>,
     shared: Shared,
     out: SendBatch,
-    viewers: Vec<Option<Box<Viewer>>>,
+    peers: Vec<Option<Peer>>,
     free: Vec<usize>,
     by_ufrag: HashMap<String, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_address: HashMap<Remote, usize>,
     groups: Vec<Group>,
     group_of: HashMap<StreamKey, usize>,
     bursting: Vec<usize>,
     handshakes: VecDeque<Datagram>,
     next_timers: Instant,
+    /// Somebody has left a group.
+    left: bool,
     stopping: bool,
 }
 
@@ -165,7 +193,7 @@ impl Shard {
             mailbox,
             out: SendBatch::new(shared.sockets.clone(), shared.counters.sent.clone()),
             shared,
-            viewers: Vec::new(),
+            peers: Vec::new(),
             free: Vec::new(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
@@ -174,6 +202,7 @@ impl Shard {
             bursting: Vec::new(),
             handshakes: VecDeque::new(),
             next_timers: Instant::now(),
+            left: false,
             stopping: false,
         }
     }
@@ -188,7 +217,8 @@ impl Shard {
             }
             self.turn();
         }
-        self.end_all();
+        self.end_all(Ending::Left, |_| true);
+        self.out.flush();
     }
 
     fn timeout(&self, now: Instant) -> Duration {
@@ -222,9 +252,9 @@ impl Shard {
         self.out.flush();
     }
 
-    /// Runs a step of one viewer and acts on what comes of it.
-    fn with(&mut self, slot: usize, step: impl FnOnce(&mut Viewer, &mut Context<'_>, &mut Vec<SocketAddr>) -> Flow) {
-        let Some(viewer) = self.viewers.get_mut(slot).and_then(Option::as_mut) else {
+    /// Runs a step of one peer and acts on what comes of it.
+    fn with(&mut self, slot: usize, step: impl FnOnce(&mut Peer, &mut Context<'_>, &mut Vec<Remote>) -> Flow) {
+        let Some(peer) = self.peers.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
         let mut context = Context {
@@ -236,16 +266,25 @@ impl Shard {
             burst_bits: self.shared.burst_bits,
         };
         let mut addresses = Vec::new();
-        let flow = step(viewer, &mut context, &mut addresses);
-        for address in addresses {
-            self.by_address.insert(address, slot);
-            self.shared.announcements.add(Announcement::Mine(address, self.index));
+        let flow = step(peer, &mut context, &mut addresses);
+        let moved = match peer {
+            Peer::Viewer(viewer) => viewer.take_moved(),
+            Peer::Publisher(_) | Peer::Talker(_) => false,
+        };
+        for remote in addresses {
+            self.by_address.insert(remote, slot);
+            if remote.protocol == Protocol::Udp {
+                self.shared.announcements.add(Announcement::Mine(remote.address, self.index));
+            }
+        }
+        if moved {
+            self.regroup(slot);
         }
         match flow {
             Flow::Wait => {}
             Flow::Bursting => self.burst_on(slot),
             Flow::Connected => self.connected(slot),
-            Flow::Close => self.end(slot),
+            Flow::Close => self.end(slot, Ending::Left),
         }
     }
 
@@ -258,60 +297,57 @@ impl Shard {
     fn frames(&mut self, group: usize) {
         self.groups[group].wake.raised.store(false, Ordering::Release);
         let viewers = std::mem::take(&mut self.groups[group].viewers);
-        let mut gone = false;
+        self.left = false;
         for &slot in &viewers {
-            self.with(slot, |viewer, context, _| viewer.pump(context));
-            gone |= self.viewers[slot].is_none();
+            self.with(slot, |peer, context, _| peer.pump(context));
         }
-        // Viewers that ended in the loop looked for themselves in vain.
-        let kept =
-            if gone { viewers.into_iter().filter(|slot| self.viewers[*slot].is_some()).collect() } else { viewers };
+        // Viewers that left in the loop looked for themselves in vain.
+        let stays = |slot: &usize| match &self.peers[*slot] {
+            Some(Peer::Viewer(viewer)) => viewer.is_woken_by(&self.groups[group].key),
+            _ => false,
+        };
+        let kept = if self.left { viewers.into_iter().filter(stays).collect() } else { viewers };
         let joined = std::mem::replace(&mut self.groups[group].viewers, kept);
         self.groups[group].viewers.extend(joined);
     }
 
     fn bursts(&mut self) {
         for slot in std::mem::take(&mut self.bursting) {
-            self.with(slot, |viewer, context, _| viewer.pump(context));
+            self.with(slot, |peer, context, _| peer.pump(context));
         }
     }
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Join(viewer) => self.add(viewer),
-            Command::End(id) => {
-                let slot = self.viewers.iter().flatten().find(|v| v.id == id).map(|v| v.ufrag.clone());
-                if let Some(slot) = slot.and_then(|ufrag| self.by_ufrag.get(&ufrag).copied()) {
-                    self.end(slot);
+            Command::Join(peer) => self.add(peer),
+            Command::End(id, ending) => self.end_all(ending, |peer| peer.link().id == id),
+            Command::Pause(id, paused) => {
+                let known = |peer: &Option<Peer>| peer.as_ref().is_some_and(|peer| peer.link().id == id);
+                if let Some(slot) = self.peers.iter().position(known) {
+                    self.with(slot, |peer, context, _| peer.pause(paused, context));
                 }
             }
-            Command::EndStream(key) => {
-                let slots: Vec<usize> = self.slots(|viewer| *viewer.stream.key() == key);
-                for slot in slots {
-                    self.end(slot);
-                }
-            }
+            Command::EndStream(key) => self.end_all(Ending::Left, |peer| peer.is_of(&key)),
             Command::Stop => self.stopping = true,
         }
     }
 
-    fn slots(&self, wanted: impl Fn(&Viewer) -> bool) -> Vec<usize> {
-        self.viewers
-            .iter()
-            .enumerate()
-            .filter(|(_, viewer)| viewer.as_ref().is_some_and(|v| wanted(v)))
-            .map(|(slot, _)| slot)
-            .collect()
+    fn end_all(&mut self, ending: Ending, wanted: impl Fn(&Peer) -> bool) {
+        for slot in 0..self.peers.len() {
+            if self.peers[slot].as_ref().is_some_and(&wanted) {
+                self.end(slot, ending);
+            }
+        }
     }
 
-    fn add(&mut self, viewer: Box<Viewer>) {
+    fn add(&mut self, peer: Peer) {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.viewers.push(None);
-            self.viewers.len() - 1
+            self.peers.push(None);
+            self.peers.len() - 1
         });
-        self.by_ufrag.insert(viewer.ufrag.clone(), slot);
-        self.viewers[slot] = Some(viewer);
-        self.with(slot, |viewer, context, _| viewer.tick(context));
+        self.by_ufrag.insert(peer.link().ufrag.clone(), slot);
+        self.peers[slot] = Some(peer);
+        self.with(slot, |peer, context, _| peer.tick(context));
     }
 
     fn datagram(&mut self, datagram: Datagram) {
@@ -322,10 +358,10 @@ impl Shard {
             }
             return;
         }
-        let Some(&slot) = self.by_address.get(&datagram.source) else {
+        let Some(&slot) = self.by_address.get(&datagram.remote()) else {
             return;
         };
-        let handshaking = self.viewers[slot].as_ref().is_some_and(|viewer| viewer.half_open());
+        let handshaking = self.peers[slot].as_ref().is_some_and(|peer| peer.link().half_open());
         if !handshaking {
             self.receive(slot, &datagram);
         } else if self.handshakes.len() < MAX_HANDSHAKES_WAITING {
@@ -336,9 +372,7 @@ impl Shard {
     }
 
     fn receive(&mut self, slot: usize, datagram: &Datagram) {
-        self.with(slot, |viewer, context, addresses| {
-            viewer.receive(datagram, context, |address| addresses.push(address))
-        });
+        self.with(slot, |peer, context, addresses| peer.receive(datagram, context, |address| addresses.push(address)));
     }
 
     /// Handshakes cost 2 ms of arithmetic each; live frames come in between.
@@ -348,29 +382,53 @@ impl Shard {
             let Some(datagram) = self.handshakes.pop_front() else {
                 return;
             };
-            if let Some(&slot) = self.by_address.get(&datagram.source) {
+            if let Some(&slot) = self.by_address.get(&datagram.remote()) {
                 self.receive(slot, &datagram);
             }
         }
     }
 
     fn connected(&mut self, slot: usize) {
-        let Some(key) = self.viewers[slot].as_ref().map(|viewer| viewer.stream.key().clone()) else {
-            return;
-        };
+        let Some(peer) = &self.peers[slot] else { return };
+        peer.count(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
+        let Peer::Viewer(viewer) = peer else { return };
+        let key = viewer.stream.key().clone();
+        let wake = self.enter(slot, key);
+        self.with(slot, |peer, context, _| {
+            if let Peer::Viewer(viewer) = peer {
+                viewer.join(wake, context);
+            }
+            peer.pump(context)
+        });
+    }
+
+    /// Puts a viewer into the group of a stream.
+    fn enter(&mut self, slot: usize, key: StreamKey) -> Arc<GroupWake> {
         let next = self.groups.len();
-        let group = *self.group_of.entry(key).or_insert(next);
+        let group = *self.group_of.entry(key.clone()).or_insert(next);
         if group == next {
             let wake = GroupWake { mailbox: self.mailbox.clone(), group, raised: AtomicBool::new(false) };
-            self.groups.push(Group { wake: Arc::new(wake), viewers: Vec::new() });
+            self.groups.push(Group { key, wake: Arc::new(wake), viewers: Vec::new() });
         }
         self.groups[group].viewers.push(slot);
-        self.shared.counters.viewers.fetch_add(1, Ordering::Relaxed);
-        let wake = self.groups[group].wake.clone();
-        self.with(slot, |viewer, context, _| {
-            viewer.join(wake, context);
-            viewer.pump(context)
-        });
+        self.groups[group].wake.clone()
+    }
+
+    /// Puts a viewer into the groups of the streams that have to wake it, and
+    /// out of the others.
+    fn regroup(&mut self, slot: usize) {
+        let Some(Some(Peer::Viewer(viewer))) = self.peers.get(slot) else { return };
+        for group in &mut self.groups {
+            if !viewer.is_woken_by(&group.key) {
+                group.viewers.retain(|other| *other != slot);
+            }
+        }
+        self.left = true;
+        let Some(key) = viewer.turns_to().filter(|_| viewer.wants_wake()).cloned() else { return };
+        let wake = self.enter(slot, key);
+        if let Some(Some(Peer::Viewer(viewer))) = self.peers.get_mut(slot) {
+            viewer.wait_by(wake);
+        }
     }
 
     fn timers(&mut self) {
@@ -379,23 +437,23 @@ impl Shard {
             return;
         }
         self.next_timers = now + TIMER_TICK;
-        for slot in 0..self.viewers.len() {
-            let Some(viewer) = &self.viewers[slot] else {
+        for slot in 0..self.peers.len() {
+            let Some(link) = self.peers[slot].as_ref().map(Peer::link) else {
                 continue;
             };
-            let silent = now.saturating_duration_since(viewer.last_heard) > self.shared.vanish_after;
-            let late = viewer.half_open() && now.saturating_duration_since(viewer.created) > CONNECT_WITHIN;
+            let silent = now.saturating_duration_since(link.last_heard) > self.shared.vanish_after;
+            let late = link.half_open() && now.saturating_duration_since(link.created) > CONNECT_WITHIN;
             if silent || late {
                 self.shared.counters.vanished.fetch_add(1, Ordering::Relaxed);
-                self.end(slot);
-            } else if viewer.next_timeout <= now {
-                self.with(slot, |viewer, context, _| viewer.tick(context));
+                self.end(slot, Ending::Silent);
+            } else if link.next_timeout <= now {
+                self.with(slot, |peer, context, _| peer.tick(context));
             }
         }
     }
 
-    fn end(&mut self, slot: usize) {
-        let Some(mut viewer) = self.viewers[slot].take() else {
+    fn end(&mut self, slot: usize, ending: Ending) {
+        let Some(mut peer) = self.peers[slot].take() else {
             return;
         };
         let mut context = Context {
@@ -406,30 +464,31 @@ impl Shard {
             budget: &self.shared.budget,
             burst_bits: self.shared.burst_bits,
         };
-        viewer.close(&mut context);
-        for address in viewer.addresses() {
-            if self.by_address.get(&address) == Some(&slot) {
-                self.by_address.remove(&address);
-                self.shared.announcements.add(Announcement::Gone(address, self.index));
+        peer.close(ending, &mut context);
+        let link = peer.link();
+        for remote in link.addresses() {
+            if self.by_address.get(&remote) == Some(&slot) {
+                self.by_address.remove(&remote);
+                if remote.protocol == Protocol::Udp {
+                    self.shared.announcements.add(Announcement::Gone(remote.address, self.index));
+                }
             }
         }
-        self.by_ufrag.remove(&viewer.ufrag);
+        self.by_ufrag.remove(&link.ufrag);
         self.bursting.retain(|other| *other != slot);
-        if let Some(group) = self.group_of.get(viewer.stream.key()) {
-            self.groups[*group].viewers.retain(|other| *other != slot);
+        if let Peer::Viewer(viewer) = &peer {
+            self.left = true;
+            for key in [Some(viewer.stream.key()), viewer.turns_to()].into_iter().flatten() {
+                if let Some(group) = self.group_of.get(key) {
+                    self.groups[*group].viewers.retain(|other| *other != slot);
+                }
+            }
         }
-        if !viewer.half_open() {
-            self.shared.counters.viewers.fetch_sub(1, Ordering::Relaxed);
+        if !link.half_open() {
+            peer.count(&self.shared.counters).fetch_sub(1, Ordering::Relaxed);
         }
-        self.shared.registry.lock().remove(&viewer.id);
-        self.mailbox.viewers.fetch_sub(1, Ordering::Relaxed);
+        self.shared.registry.lock().remove(&link.id);
+        self.mailbox.sessions.fetch_sub(1, Ordering::Relaxed);
         self.free.push(slot);
-    }
-
-    fn end_all(&mut self) {
-        for slot in 0..self.viewers.len() {
-            self.end(slot);
-        }
-        self.out.flush();
     }
 }

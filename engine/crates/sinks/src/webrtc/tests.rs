@@ -3,6 +3,9 @@
 
 mod client;
 mod live;
+mod narrow;
 mod negotiation;
 mod parts;
 mod stream;
+mod talk;
+mod whip;

@@ -1,26 +1,25 @@
 //! One viewer: its WebRTC state, its place in the hub, its run of packets.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use str0m::Event;
 use str0m::media::MediaTime;
-use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::stats::MediaEgressStats;
-use str0m::{Event, Input, Output, Rtc};
 use vms_access::Ticket;
-use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, Wake};
+use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, StreamKey, Wake};
 use vms_media::{Track, TrackKind};
 
-use super::limits::{BurstBudget, BurstShare, HalfOpenPermit};
+use super::ladder::{Ladder, Landed};
+use super::limits::{BurstShare, HalfOpenPermit};
+use super::link::{Context, Failed, Flow, Link, Remote};
 use super::metrics::Counters;
 use super::pacer::{Pacer, Timeline};
-use super::session::{Outgoing, Session, keep_for_resends, nominal};
+use super::session::{Outgoing, Session, keep_for_resends};
 use super::shard::Datagram;
-use super::socket::{SendBatch, SharedSocket};
-use crate::sound::Listener;
+use crate::transcode::Listener;
 
 /// How often a reported loss of the picture is answered with the whole group.
 const REJOIN_EVERY: Duration = Duration::from_millis(500);
@@ -29,51 +28,19 @@ const IDLE_TICK: Duration = Duration::from_millis(100);
 /// Packets handed to the library before it is asked to send them. Its queue
 /// keeps the room for the most it ever held, half a kilobyte a packet.
 const MAX_QUEUED: usize = 16;
-/// Addresses remembered of one viewer; browsers use one to four.
-const MAX_ADDRESSES: usize = 16;
-
-/// What a viewer needs from its surroundings.
-pub struct Context<'a> {
-    pub now: Instant,
-    pub out: &'a mut SendBatch,
-    pub sockets: &'a [SharedSocket],
-    pub counters: &'a Counters,
-    pub budget: &'a BurstBudget,
-    pub burst_bits: u64,
-}
-
-/// What has become of a viewer after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Nothing to do until something happens.
-    Wait,
-    /// The burst goes on at the next tick.
-    Bursting,
-    /// The handshake is complete: give it a reader.
-    Connected,
-    /// End it.
-    Close,
-}
-
-/// A packet's way: the viewer's address and where it wrote to.
-#[derive(Clone, Copy, Debug)]
-struct Path {
-    remote: SocketAddr,
-    socket: usize,
-    local: IpAddr,
-}
 
 pub struct Viewer {
-    pub id: u128,
-    pub ufrag: String,
+    pub link: Link,
     pub stream: Arc<Stream>,
-    rtc: Rtc,
     video: Outgoing,
     audio: Option<Outgoing>,
+    first_video_seq: u64,
     video_seq: u64,
     audio_seq: u64,
     timeline: Timeline,
     reader: Option<Reader>,
+    /// Keeps its pictures being transcoded.
+    pictures: Option<Listener>,
     /// Where its sound comes from, if not with the video.
     sound: Option<Sound>,
     /// When a video frame was sent and when it was taken, of the newest one.
@@ -83,28 +50,37 @@ pub struct Viewer {
     /// A frame has been handed out, so the first wait is over.
     started: bool,
     waited: bool,
-    permit: Option<HalfOpenPermit>,
-    /// The viewer's place; given back when the session is over.
-    _ticket: Ticket,
-    paths: Vec<Path>,
-    pub created: Instant,
-    pub last_heard: Instant,
-    pub next_timeout: Instant,
+    /// The viewer has hidden the picture: nothing is sent.
+    paused: bool,
+    /// From joining on.
+    wake: Option<Arc<dyn Wake>>,
     last_rejoin: Option<Instant>,
     seen: Seen,
+    /// The camera's other stream, where he may be shown that too.
+    ladder: Option<Ladder>,
+    /// Frames that its reader missed by the last report.
+    missed: u64,
+    /// Other streams' frames wake it from now on; the shard is to be told.
+    moved: bool,
 }
 
-/// Sound that is transcoded for this viewer and others.
+/// Sound that does not come with the pictures.
+pub struct Heard {
+    pub stream: Arc<Stream>,
+    /// Keeps it being transcoded.
+    pub listener: Option<Listener>,
+}
+
 struct Sound {
-    listener: Listener,
+    heard: Heard,
     reader: Option<Reader>,
 }
 
 /// A frame whose packets are being written.
 struct Staged {
     delivery: Delivery,
-    /// It came from the transcoded sound.
-    transcoded: bool,
+    /// It came from the sound that does not come with the pictures.
+    apart: bool,
     next: usize,
     time: u32,
 }
@@ -135,48 +111,87 @@ impl Viewer {
         now: Instant,
     ) -> Self {
         let compress = session.video.playout_delay;
+        // The library wants the first number without a roll-over.
+        let video_seq = u64::from(rand::random::<u16>() >> 1);
         Self {
-            id,
-            ufrag,
+            link: Link::new(id, ufrag, session.rtc, permit, ticket, IDLE_TICK, now),
             stream,
-            rtc: session.rtc,
             video: session.video,
             audio: session.audio,
-            // The library wants the first number without a roll-over.
-            video_seq: u64::from(rand::random::<u16>() >> 1),
+            first_video_seq: video_seq,
+            video_seq,
             audio_seq: u64::from(rand::random::<u16>() >> 1),
             timeline: Timeline::new(compress),
             reader: None,
+            pictures: None,
             sound: None,
             sent: None,
             staged: None,
             catch_up: None,
             started: false,
             waited: false,
-            permit: Some(permit),
-            _ticket: ticket,
-            paths: Vec::new(),
-            created: now,
-            last_heard: now,
-            next_timeout: now,
+            paused: false,
+            wake: None,
             last_rejoin: None,
             seen: Seen::default(),
+            ladder: None,
+            missed: 0,
+            moved: false,
         }
+    }
+
+    /// It is shown the camera's other stream where its path asks for that.
+    #[must_use]
+    pub fn climbing(self, ladder: Option<Ladder>) -> Self {
+        Self { ladder, ..self }
+    }
+
+    /// Whether it ends when that stream does.
+    #[must_use]
+    pub fn is_of(&self, key: &StreamKey) -> bool {
+        self.stream.key() == key || self.ladder.as_ref().is_some_and(|ladder| ladder.asked() == key)
+    }
+
+    /// Whether that stream's frames have to wake it.
+    #[must_use]
+    pub fn is_woken_by(&self, key: &StreamKey) -> bool {
+        self.stream.key() == key || self.turns_to() == Some(key)
+    }
+
+    /// The other stream, while it waits for its key frame.
+    #[must_use]
+    pub fn turns_to(&self) -> Option<&StreamKey> {
+        self.ladder.as_ref().and_then(Ladder::turns_to)
+    }
+
+    /// Whether other streams wake it than when this was asked last.
+    pub fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Whether it has no wake yet for the stream that it waits for.
+    #[must_use]
+    pub fn wants_wake(&self) -> bool {
+        self.ladder.as_ref().is_some_and(Ladder::wants_wake)
+    }
+
+    /// Waits for the other stream's key frame.
+    pub fn wait_by(&mut self, wake: Arc<dyn Wake>) {
+        if let Some(ladder) = &mut self.ladder {
+            ladder.wait_by(wake);
+        }
+    }
+
+    /// Its pictures are transcoded as long as it holds that.
+    #[must_use]
+    pub fn watching(self, pictures: Option<Listener>) -> Self {
+        Self { pictures, ..self }
     }
 
     /// Its sound comes from there.
     #[must_use]
-    pub fn hearing(self, sound: Option<Listener>) -> Self {
-        Self { sound: sound.map(|listener| Sound { listener, reader: None }), ..self }
-    }
-
-    #[must_use]
-    pub fn half_open(&self) -> bool {
-        self.permit.is_some()
-    }
-
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.paths.iter().map(|path| path.remote)
+    pub fn hearing(self, sound: Option<Heard>) -> Self {
+        Self { sound: sound.map(|heard| Sound { heard, reader: None }), ..self }
     }
 
     /// Takes a datagram; `new_address` is told of an address not seen before.
@@ -184,91 +199,42 @@ impl Viewer {
         &mut self,
         datagram: &Datagram,
         context: &mut Context<'_>,
-        new_address: impl FnOnce(SocketAddr),
+        new_address: impl FnOnce(Remote),
     ) -> Flow {
-        let socket = &context.sockets[datagram.socket];
-        let local = nominal(socket.local());
-        // Anyone can send anything to this port: what is not WebRTC is dropped.
-        let Ok(receive) = Receive::new(Protocol::Udp, datagram.source, local, &datagram.bytes) else {
-            return Flow::Wait;
-        };
-        let input = Input::Receive(context.now, receive);
-        if !self.rtc.accepts(&input) {
-            return Flow::Wait;
+        match self.link.receive(datagram, context, new_address) {
+            None => Flow::Wait,
+            Some(true) => self.drain(context),
+            Some(false) => Flow::Close,
         }
-        self.last_heard = context.now;
-        if self.remember(datagram) {
-            new_address(datagram.source);
-        }
-        if let Err(error) = self.rtc.handle_input(input) {
-            tracing::debug!(%error, session = %format_args!("{:032x}", self.id), "WebRTC session failed");
-            return Flow::Close;
-        }
-        self.drain(context)
-    }
-
-    /// True when the address is new and is kept.
-    fn remember(&mut self, datagram: &Datagram) -> bool {
-        let known = self.paths.iter().any(|path| path.remote == datagram.source);
-        if known || self.paths.len() == MAX_ADDRESSES {
-            return false;
-        }
-        self.paths.push(Path { remote: datagram.source, socket: datagram.socket, local: datagram.local });
-        true
     }
 
     /// The library's own timers.
     pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
-        if let Err(error) = self.rtc.handle_input(Input::Timeout(context.now)) {
-            tracing::debug!(%error, "WebRTC session failed");
-            return Flow::Close;
-        }
-        self.drain(context)
+        if self.link.tick(context.now) { self.drain(context) } else { Flow::Close }
     }
 
     /// Sends what the library has ready and acts on its events.
     fn drain(&mut self, context: &mut Context<'_>) -> Flow {
         let mut flow = Flow::Wait;
         loop {
-            match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => {
-                    if let Some(path) = self.path_to(transmit.destination) {
-                        context.out.push(path.socket, path.local, path.remote, &transmit.contents);
-                    }
-                }
-                Ok(Output::Timeout(at)) => {
-                    // Having sent, the library asks to be called at once; the
-                    // next frame does that.
-                    let idle = context.now + IDLE_TICK;
-                    self.next_timeout = if self.half_open() { at } else { at.max(idle) };
-                    return flow;
-                }
-                Ok(Output::Event(event)) => flow = self.event(event, context).unwrap_or(flow),
-                Err(error) => {
-                    tracing::debug!(%error, "WebRTC session failed");
-                    return Flow::Close;
-                }
-            }
-            if !self.rtc.is_alive() {
-                return Flow::Close;
+            match self.link.poll(context) {
+                Ok(Some(event)) => flow = self.event(event, context).unwrap_or(flow),
+                Ok(None) => return flow,
+                Err(Failed) => return Flow::Close,
             }
         }
     }
 
-    fn path_to(&self, destination: SocketAddr) -> Option<Path> {
-        self.paths.iter().find(|path| path.remote == destination).copied()
-    }
-
     fn event(&mut self, event: Event, context: &mut Context<'_>) -> Option<Flow> {
         match event {
-            Event::Connected => {
-                self.permit = None;
-                Some(Flow::Connected)
-            }
+            Event::Connected => Some(Flow::Connected),
             Event::Closed => Some(Flow::Close),
             Event::KeyframeRequest(_) => self.picture_lost(context),
             Event::MediaEgressStats(stats) => {
                 self.count(&stats, context.counters);
+                if stats.mid == self.video.mid {
+                    self.consider(&stats, context);
+                }
                 None
             }
             _ => None,
@@ -291,6 +257,61 @@ impl Viewer {
             counter.fetch_add(total.saturating_sub(*seen), Ordering::Relaxed);
             *seen = total.max(*seen);
         }
+    }
+
+    /// Judges its path by what was told of it.
+    fn consider(&mut self, stats: &MediaEgressStats, context: &Context<'_>) {
+        let Some(ladder) = self.ladder.as_mut().filter(|_| !self.paused) else { return };
+        let missed = self.reader.as_ref().map_or(0, |reader| reader.stats().drops);
+        let overtaken = missed > std::mem::replace(&mut self.missed, missed);
+        match ladder.told(stats, self.video_seq - self.first_video_seq, overtaken, context.now) {
+            Ok(begins) => self.moved |= begins,
+            Err(stays) => {
+                context.counters.stayed(stays);
+                self.moved = true;
+            }
+        }
+    }
+
+    /// Goes over to the other stream once its key frame is there. What was sent
+    /// until now has all been sent: this comes when the reader has no more.
+    fn turn(&mut self, context: &Context<'_>) -> bool {
+        let landed = match self.ladder.as_mut().map(|ladder| ladder.landed(context.now)) {
+            Some(Ok(Some(landed))) => landed,
+            Some(Err(stays)) => {
+                context.counters.stayed(stays);
+                self.moved = true;
+                return false;
+            }
+            Some(Ok(None)) | None => return false,
+        };
+        context.counters.switched(landed.why);
+        self.land(landed, context);
+        true
+    }
+
+    fn land(&mut self, landed: Landed, context: &Context<'_>) {
+        let Landed { stream, reader, wake, track_index, first, .. } = landed;
+        let before = std::mem::replace(&mut self.stream, stream);
+        let read = self.reader.replace(reader);
+        self.video.track_index = track_index;
+        if self.audio.is_some() && self.sound.is_none() {
+            // From now on it is that of what was asked for, whichever pictures are
+            // sent: so it goes on without a gap.
+            self.sound = Some(Sound { heard: Heard { stream: before, listener: None }, reader: read });
+        }
+        if let Some(reader) = self.sound.as_mut().and_then(|sound| sound.reader.as_mut()) {
+            reader.wake_by(wake.clone());
+        }
+        self.wake = Some(wake);
+        self.missed = 0;
+        self.moved = true;
+        if let Some((_, utc_us)) = self.sent {
+            self.timeline.follow(first.frame.rtp_time, first.frame.timing.utc_us - utc_us);
+        }
+        // Resends of the large pictures would only stand in the small ones' way.
+        keep_for_resends(&mut self.link.rtc, &self.video, &self.stream.status());
+        self.stage(first, context);
     }
 
     /// The viewer lost its picture: it gets the cached group again where its
@@ -320,18 +341,70 @@ impl Viewer {
         Pacer::new(context.burst_bits, self.stream.status().bitrate, context.now)
     }
 
-    /// Subscribes to the stream, catching up if the machine's budget allows.
+    /// Subscribes to the stream, unless the viewer has paused it.
     pub fn join(&mut self, wake: Arc<dyn Wake>, context: &mut Context<'_>) {
-        keep_for_resends(&mut self.rtc, &self.video, &self.stream.status());
+        keep_for_resends(&mut self.link.rtc, &self.video, &self.stream.status());
+        self.wake = Some(wake);
+        if !self.paused {
+            self.subscribe(context);
+        }
+    }
+
+    /// Begins with the cached group if the machine's budget allows.
+    fn subscribe(&mut self, context: &mut Context<'_>) {
+        let Some(wake) = self.wake.clone() else { return };
+        if let Some(ladder) = &mut self.ladder {
+            ladder.rest(context.now);
+        }
         let pacer = self.pacer(context);
-        let share = context.budget.share(pacer.bits_per_second());
+        // The cached group's own times may be before what was shown already.
+        let may_burst = !self.started || self.timeline.compress;
+        let share = may_burst.then(|| context.budget.share(pacer.bits_per_second())).flatten();
         let burst = share.is_some();
         self.catch_up = share.map(|share| CatchUp { pacer, _share: share });
         if let Some(sound) = &mut self.sound {
             let kind = ReaderKind::Live { burst: false };
-            sound.reader = Some(sound.listener.stream().subscribe(kind, wake.clone()));
+            sound.reader = Some(sound.heard.stream.subscribe(kind, wake.clone()));
         }
         self.reader = Some(self.stream.subscribe(ReaderKind::Live { burst }, wake));
+    }
+
+    /// Sends nothing, or goes on: at once from the cached group. The session
+    /// lives meanwhile.
+    pub fn pause(&mut self, paused: bool, context: &mut Context<'_>) -> Flow {
+        if paused == self.paused {
+            return Flow::Wait;
+        }
+        self.paused = paused;
+        if let Some(ladder) = &mut self.ladder {
+            ladder.rest(context.now);
+            self.moved = true;
+        }
+        self.rest_listeners(paused);
+        if paused {
+            self.stop_reading();
+            return Flow::Wait;
+        }
+        if self.wake.is_some() && !self.fits(&self.stream.tracks()) {
+            return Flow::Close;
+        }
+        self.subscribe(context);
+        Flow::Bursting
+    }
+
+    /// Nothing is converted for those alone who have paused it.
+    fn rest_listeners(&mut self, paused: bool) {
+        let heard = self.sound.as_mut().and_then(|sound| sound.heard.listener.as_mut());
+        for listener in [self.pictures.as_mut(), heard].into_iter().flatten() {
+            listener.rest(paused);
+        }
+    }
+
+    fn stop_reading(&mut self) {
+        (self.reader, self.staged, self.catch_up) = (None, None, None);
+        if let Some(sound) = &mut self.sound {
+            sound.reader = None;
+        }
     }
 
     /// Sends what the hub has for this viewer.
@@ -366,7 +439,7 @@ impl Viewer {
             }
             Next::Pending => {
                 self.catch_up = None;
-                self.next_sound()
+                if self.turn(context) { Step::Frame } else { self.next_sound() }
             }
             Next::Waiting(_) => {
                 self.catch_up = None;
@@ -391,7 +464,7 @@ impl Viewer {
             match reader.next() {
                 Next::Frame(delivery) => {
                     let time = delivery.frame.rtp_time as u32;
-                    self.staged = Some(Staged { time, delivery, transcoded: true, next: 0 });
+                    self.staged = Some(Staged { time, delivery, apart: true, next: 0 });
                     return Step::Frame;
                 }
                 Next::Waiting(_) | Next::TracksChanged(_) => {}
@@ -424,7 +497,7 @@ impl Viewer {
             frame.rtp_time
         };
         // RTP carries the low 32 bits (RFC 3550, 5.1).
-        self.staged = Some(Staged { time: time as u32, delivery, transcoded: false, next: 0 });
+        self.staged = Some(Staged { time: time as u32, delivery, apart: false, next: 0 });
     }
 
     /// Writes some of the staged frame's packets, as many as may leave now.
@@ -434,10 +507,10 @@ impl Viewer {
         };
         let frame = &staged.delivery.frame;
         let index = usize::from(frame.track_index);
-        let video = !staged.transcoded && index == self.video.track_index;
+        let video = !staged.apart && index == self.video.track_index;
         let out = match (&self.audio, video) {
             (_, true) => &self.video,
-            (Some(audio), false) if audio.track_index == index && staged.transcoded == self.sound.is_some() => audio,
+            (Some(audio), false) if audio.track_index == index && staged.apart == self.sound.is_some() => audio,
             // A track that this viewer does not take.
             _ => {
                 self.staged = None;
@@ -448,11 +521,11 @@ impl Viewer {
         // is said to belong to: here the time of its capture, on the scale of
         // when pictures are sent.
         let wallclock = match self.sent {
-            Some((at, utc_us)) if staged.transcoded => moved(at, frame.timing.utc_us - utc_us).min(now),
+            Some((at, utc_us)) if staged.apart => moved(at, frame.timing.utc_us - utc_us).min(now),
             _ => now,
         };
         let seq = if video { &mut self.video_seq } else { &mut self.audio_seq };
-        let mut api = self.rtc.direct_api();
+        let mut api = self.link.rtc.direct_api();
         let Some(tx) = api.stream_tx(&out.ssrc) else {
             self.staged = None;
             return Written::Some;
@@ -487,12 +560,9 @@ impl Viewer {
 
     /// Says goodbye, as far as the viewer can still hear it.
     pub fn close(&mut self, context: &mut Context<'_>) {
-        self.reader = None;
+        self.stop_reading();
         self.sound = None;
-        self.catch_up = None;
-        if self.rtc.close().is_ok() {
-            self.drain(context);
-        }
+        self.link.close(context);
     }
 }
 

@@ -52,6 +52,17 @@ impl Head {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// The length of its body, where it is told.
+    pub fn length_of_body(&self) -> Option<usize> {
+        self.get("content-length")?.parse().ok()
+    }
+
+    /// Whether the connection can be asked again once the body is over.
+    pub fn keeps_alive(&self) -> bool {
+        let closes = self.all("connection").any(|value| value.eq_ignore_ascii_case("close"));
+        !closes && (self.length_of_body().is_some() || matches!(self.body(), Body::Chunked(_)))
+    }
+
     /// How its body is to be read.
     pub fn body(&self) -> Body {
         let is_chunked = self.all("transfer-encoding").any(|value| value.to_ascii_lowercase().ends_with("chunked"));

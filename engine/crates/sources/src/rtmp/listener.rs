@@ -8,20 +8,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
+use vms_crowd::{Crowd, Most};
 use vms_hub::StreamKey;
 
 use super::feed::{Call, Side};
 use super::protocol::{self, Event, Server};
 use crate::arrivals::{Arrivals, NotTaken};
 use crate::clock::ServerClock;
+use crate::entry::{Entry, Handshake};
 use crate::flv::FlvFeed;
-use crate::wire::Wire;
+use crate::wire::{Socket, Wire};
 
-/// Connections that have not been let in yet; more wait in the system's queue.
-const MAX_HALF_OPEN: usize = 256;
+/// Connections that have not been let in yet; more are closed at once. Behind
+/// one address may be a hundred cameras that come back after a power cut.
+const MOST_HALF_OPEN: Most = Most { in_all: 1024, of_one: 128 };
 /// From the first byte to the wish to publish.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// For a refusal to be read.
@@ -39,12 +41,15 @@ pub struct Reception {
     pub access: Access,
     pub arrivals: Arrivals,
     pub clock: Arc<ServerClock>,
+    /// Where there is a certificate: who begins with TLS is served with it.
+    pub handshake: Option<Handshake>,
 }
 
 /// Dropping it closes the port; publishers that were let in stay.
 pub struct RtmpServer {
     address: SocketAddr,
     metrics: Arc<RtmpMetrics>,
+    half_open: Crowd,
     cancel: CancellationToken,
 }
 
@@ -59,8 +64,9 @@ impl RtmpServer {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let (metrics, cancel) = (Arc::new(RtmpMetrics::default()), CancellationToken::new());
-        tokio::spawn(accept(listener, reception, metrics.clone(), cancel.clone()));
-        Ok(Self { address, metrics, cancel })
+        let half_open = Crowd::new(MOST_HALF_OPEN);
+        tokio::spawn(accept(listener, reception, metrics.clone(), half_open.clone(), cancel.clone()));
+        Ok(Self { address, metrics, half_open, cancel })
     }
 
     #[must_use]
@@ -72,6 +78,12 @@ impl RtmpServer {
     pub fn metrics(&self) -> &RtmpMetrics {
         &self.metrics
     }
+
+    /// Connections that found no place among those that are not let in yet.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.half_open.refused()
+    }
 }
 
 impl Drop for RtmpServer {
@@ -80,17 +92,22 @@ impl Drop for RtmpServer {
     }
 }
 
-async fn accept(listener: TcpListener, reception: Reception, metrics: Arc<RtmpMetrics>, cancel: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_HALF_OPEN));
+async fn accept(
+    listener: TcpListener,
+    reception: Reception,
+    metrics: Arc<RtmpMetrics>,
+    half_open: Crowd,
+    cancel: CancellationToken,
+) {
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = cancel.cancelled() => return,
         };
         match accepted {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 metrics.connections.fetch_add(1, Ordering::Relaxed);
+                let Some(place) = half_open.enter(peer.ip()) else { continue };
                 let (reception, metrics, cancel) = (reception.clone(), metrics.clone(), cancel.clone());
                 tokio::spawn(async move {
                     let received = tokio::select! {
@@ -143,10 +160,18 @@ impl Refused {
 
 async fn receive(socket: TcpStream, reception: &Reception) -> Result<(), Refused> {
     socket.set_nodelay(true)?;
-    let mut wire = Wire { socket: Box::new(socket), rest: Vec::new() };
     let mut server = Server::new(rand::random());
-    let asked = tokio::time::timeout(ASK_LIMIT, wish_of(&mut wire, &mut server)).await;
-    let (path, query) = asked.map_err(|_| Refused::TooSlow)??;
+    let asking = async {
+        let socket: Box<dyn Socket> = match Entry::of(socket, reception.handshake.as_ref()).await? {
+            Entry::Plain(socket) => Box::new(socket),
+            Entry::Secure(stream) => Box::new(stream),
+        };
+        let mut wire = Wire { socket, rest: Vec::new() };
+        let (path, query) = wish_of(&mut wire, &mut server).await?;
+        Ok::<_, Refused>((wire, path, query))
+    };
+    let asked = tokio::time::timeout(ASK_LIMIT, asking).await;
+    let (mut wire, path, query) = asked.map_err(|_| Refused::TooSlow)??;
     let taken = let_in(&path, &query, reception);
     let (key, ticket) = match taken {
         Ok(taken) => taken,

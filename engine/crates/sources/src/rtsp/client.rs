@@ -4,14 +4,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vms_media::RtpPacket;
+use vms_media::{RtpPacket, Stamp};
 
 use super::Error;
 use super::auth::{Authenticator, Verdict};
 use super::keepalive::{Habit, Keepalive, Method};
 use super::message::{self, Message, Start};
 use super::rtcp::{self, SenderReport};
-use super::rtp::Receiver;
+use super::rtp::{Receiver, Stamped};
 use super::sdp::Description;
 use super::transport::{self, Agreed, Way};
 use super::uri::{self, Address};
@@ -25,6 +25,11 @@ const MAX_CHALLENGES: u8 = 3;
 const MAX_STRAY: usize = 1 << 20;
 /// A camera that takes nothing gets no more reports.
 const MAX_UNSENT: usize = 64 << 10;
+/// So many bytes of sound may wait: half a second of G.711.
+const MAX_UNHEARD: usize = 4_000;
+/// Asks for the track that a camera listens on; one that knows none answers 551
+/// (ONVIF Streaming Specification, section 5.3).
+const BACK_CHANNEL: &str = "Require: www.onvif.org/ver20/backchannel\r\n";
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -36,6 +41,8 @@ pub struct Options {
     pub seed: u64,
     /// What earlier sessions have taught.
     pub habit: Habit,
+    /// The session is opened to be sent to, not to get anything.
+    pub talks: bool,
 }
 
 /// A track to set up.
@@ -66,6 +73,9 @@ pub enum Step {
 #[derive(Clone, Copy, Debug)]
 pub enum Media<'a> {
     Packet(RtpPacket<'a>),
+    /// What another node says of the frame at this RTP time; its first packet
+    /// is next.
+    Stamp(i64, Stamp),
     Report(SenderReport),
 }
 
@@ -152,6 +162,8 @@ pub struct Client {
     cseq: u32,
     pending: Option<Pending>,
     tracks: Vec<Track>,
+    /// The extension that bears the stamps of another node.
+    stamp: Option<u8>,
     step: Option<Step>,
     out: Vec<u8>,
     datagrams: Vec<(usize, Vec<u8>)>,
@@ -160,13 +172,14 @@ pub struct Client {
     heard: bool,
     in_step: bool,
     stray: usize,
+    talks: bool,
 }
 
 impl Client {
     /// A session whose first request waits in [`Self::unsent`].
     #[must_use]
     pub fn new(options: Options, now: Instant) -> Self {
-        let Options { address, allows_basic, user_agent, seed, habit } = options;
+        let Options { address, allows_basic, user_agent, seed, habit, talks } = options;
         let mut client = Self {
             allows_basic,
             user_agent,
@@ -180,6 +193,7 @@ impl Client {
             cseq: 0,
             pending: None,
             tracks: Vec::new(),
+            stamp: None,
             step: None,
             out: Vec::new(),
             datagrams: Vec::new(),
@@ -187,6 +201,7 @@ impl Client {
             heard: false,
             in_step: true,
             stray: 0,
+            talks,
         };
         client.send(Kind::Describe, client.address.uri.clone(), 0, now);
         client
@@ -262,6 +277,21 @@ impl Client {
         }
     }
 
+    /// Sends a packet of RTP to the camera, by the connection. False where it
+    /// was not taken: the camera is behind with what it was sent before, and
+    /// sound that comes late helps nobody.
+    pub fn send_packet(&mut self, track: usize, packet: &[u8]) -> bool {
+        let channel = self.tracks.get(track).and_then(|track| track.channels).map(|(rtp, _)| rtp);
+        let (Some(channel), Ok(length)) = (channel, u16::try_from(packet.len())) else { return false };
+        if self.out.len() > MAX_UNHEARD {
+            return false;
+        }
+        let [high, low] = length.to_be_bytes();
+        self.out.extend_from_slice(&[b'$', channel, high, low]);
+        self.out.extend_from_slice(packet);
+        true
+    }
+
     /// Says goodbye, if there is a session.
     pub fn tear_down(&mut self, now: Instant) {
         if self.holds_session() {
@@ -278,8 +308,16 @@ impl Client {
         if let Some(session) = &self.session {
             headers.push_str(&format!("Session: {session}\r\n"));
         }
+        if self.talks && matches!(kind, Kind::Describe | Kind::SetUp(_) | Kind::Play) {
+            headers.push_str(BACK_CHANNEL);
+        }
         match kind {
-            Kind::Describe => headers.push_str("Accept: application/sdp\r\n"),
+            Kind::Describe => {
+                headers.push_str("Accept: application/sdp\r\n");
+                if self.address.relayed {
+                    headers.push_str("Require: vms-relay\r\n");
+                }
+            }
             Kind::SetUp(index) => headers.push_str(&self.tracks[index].way.header()),
             Kind::Play => headers.push_str("Range: npt=0.000-\r\n"),
             Kind::KeepAlive(_) | Kind::TearDown => {}
@@ -350,7 +388,7 @@ impl Client {
     pub fn datagram(&mut self, index: usize, data: &[u8], now: Instant, out: &mut impl FnMut(usize, Media<'_>)) {
         let Some(track) = self.tracks.get_mut(index) else { return };
         if !rtcp::is_rtcp(data) {
-            track.receiver.push(data, now, &mut |packet| out(index, Media::Packet(packet)));
+            track.receiver.push(data, now, &mut |packet| hand_on(index, packet, out));
         } else if let Some(report) = track.receiver.report(data, now) {
             out(index, Media::Report(report));
         }
@@ -366,7 +404,7 @@ impl Client {
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant, out: &mut impl FnMut(usize, Media<'_>)) {
         for (index, track) in self.tracks.iter_mut().enumerate() {
-            track.receiver.release(now, &mut |packet| out(index, Media::Packet(packet)));
+            track.receiver.release(now, &mut |packet| hand_on(index, packet, out));
         }
         if let Some(method) = self.keepalive.take_due(now)
             && self.out.len() < MAX_UNSENT
@@ -465,7 +503,7 @@ impl Client {
         } else if own.tls && !address.carriage.tls {
             return Err(Error::BadAddress("the camera sends us from TLS into the open".to_owned()));
         }
-        address.trust = self.address.trust;
+        (address.trust, address.relayed) = (self.address.trust, self.address.relayed);
         Ok(())
     }
 
@@ -485,6 +523,12 @@ impl Client {
             }
             kind => Err(match status {
                 401 | 403 => Error::WrongPassword,
+                551 if self.talks && kind == Kind::Describe => Error::NoBackChannel,
+                // Somebody else talks, as far as a camera can say it.
+                453 | 503 if self.talks => Error::BackChannelBusy,
+                status if self.talks && kind != Kind::Describe => {
+                    Error::BackChannelRefused { method: kind.method(), status }
+                }
                 404 | 454 => Error::NotFound,
                 status => Error::Refused { method: kind.method(), status },
             }),
@@ -527,6 +571,9 @@ impl Client {
         if description.media.is_empty() {
             return Err(Error::NoMedia);
         }
+        if self.address.relayed {
+            self.stamp = Some(description.stamp.ok_or(Error::NoStamps)?);
+        }
         self.step = Some(Step::Described(description));
         Ok(())
     }
@@ -550,7 +597,14 @@ impl Client {
         };
         track.channels = agreed.channels.or(asked);
         let reorders = track.channels.is_none();
-        track.receiver = Receiver::new(track.payload_type, track.clock_rate, agreed.ssrc, reorders);
+        track.receiver = Receiver::new(track.payload_type, track.clock_rate, agreed.ssrc, reorders).stamped(self.stamp);
         track.agreed = Some(agreed);
     }
+}
+
+fn hand_on(index: usize, (packet, stamp): Stamped<'_>, out: &mut impl FnMut(usize, Media<'_>)) {
+    if let Some(stamp) = stamp {
+        out(index, Media::Stamp(packet.timestamp, stamp));
+    }
+    out(index, Media::Packet(packet));
 }

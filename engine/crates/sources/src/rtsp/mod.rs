@@ -11,7 +11,10 @@
 //! that is held is bounded; media are handed on as slices of the input, never
 //! copied here (a UDP packet out of order excepted).
 //!
-//! What is absent: the back channel, multicast.
+//! A session either gets media or is there to talk: [`Options::talks`] asks for
+//! the back channel of ONVIF, and [`Client::send_packet`] sends to it.
+//!
+//! What is absent: multicast.
 
 mod auth;
 mod client;
@@ -46,6 +49,14 @@ pub enum Error {
     Refused { method: &'static str, status: u16 },
     #[error("the camera names no media")]
     NoMedia,
+    #[error("it does not tell when its frames were taken, as a node does")]
+    NoStamps,
+    #[error("the camera offers no back channel")]
+    NoBackChannel,
+    #[error("the camera's back channel is taken")]
+    BackChannelBusy,
+    #[error("{method}: RTSP {status}")]
+    BackChannelRefused { method: &'static str, status: u16 },
     #[error("the camera redirects again and again")]
     TooManyRedirects,
     #[error("{0}")]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use vms_media::RtpPacket;
+use vms_media::{RtpPacket, Stamp};
 
 use super::reorder::{Order, Reorder};
 use super::rtcp::{self, Reception, SenderReport};
@@ -16,20 +16,25 @@ pub struct Header<'a> {
     pub sequence: u16,
     pub timestamp: u32,
     pub ssrc: u32,
+    /// Profile and content of the header extension.
+    pub extension: Option<(u16, &'a [u8])>,
     pub payload: &'a [u8],
 }
 
 impl<'a> Header<'a> {
-    /// Passes over contributing sources, extension and padding (section 5.1).
+    /// Passes over contributing sources and padding (section 5.1).
     pub fn parse(packet: &'a [u8]) -> Option<Self> {
         let (&[first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3], rest) = packet.split_first_chunk::<12>()?;
         if first >> 6 != 2 {
             return None;
         }
         let mut payload = rest.get(usize::from(first & 0x0f) * 4..)?;
+        let mut extension = None;
         if first & 0x10 != 0 {
-            let (&[_, _, high, low], rest) = payload.split_first_chunk::<4>()?;
-            payload = rest.get(usize::from(u16::from_be_bytes([high, low])) * 4..)?;
+            let (&[p0, p1, high, low], rest) = payload.split_first_chunk::<4>()?;
+            let (content, behind) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])) * 4)?;
+            extension = Some((u16::from_be_bytes([p0, p1]), content));
+            payload = behind;
         }
         if first & 0x20 != 0 {
             let padding = usize::from(*payload.last()?);
@@ -41,6 +46,7 @@ impl<'a> Header<'a> {
             sequence: u16::from_be_bytes([s0, s1]),
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             ssrc: u32::from_be_bytes([c0, c1, c2, c3]),
+            extension,
             payload,
         })
     }
@@ -64,7 +70,12 @@ pub struct Receiver {
     sender: Option<Sender>,
     /// For UDP alone.
     reorder: Option<Reorder>,
+    /// The extension that bears stamps, of another node alone.
+    stamp: Option<u8>,
 }
+
+/// A packet, and the stamp of the frame that it begins.
+pub type Stamped<'a> = (RtpPacket<'a>, Option<Stamp>);
 
 /// The packets of one SSRC.
 #[derive(Debug)]
@@ -85,11 +96,16 @@ struct Sender {
 impl Receiver {
     pub fn new(payload_type: u8, clock_rate: u32, announced: Option<u32>, reorders: bool) -> Self {
         let reorder = reorders.then(Reorder::default);
-        Self { payload_type, clock_rate, announced, sender: None, reorder }
+        Self { payload_type, clock_rate, announced, sender: None, reorder, stamp: None }
+    }
+
+    /// The same, of another node whose description names this extension.
+    pub fn stamped(self, stamp: Option<u8>) -> Self {
+        Self { stamp, ..self }
     }
 
     /// Takes a packet; gives what is in order to `out`.
-    pub fn push(&mut self, packet: &[u8], now: Instant, out: &mut impl FnMut(RtpPacket<'_>)) {
+    pub fn push(&mut self, packet: &[u8], now: Instant, out: &mut impl FnMut(Stamped<'_>)) {
         let Some(header) = Header::parse(packet) else { return };
         if header.payload_type != self.payload_type || !self.is_ours(&header, now) {
             return;
@@ -102,7 +118,7 @@ impl Receiver {
     }
 
     /// Lets go of packets that have waited long enough.
-    pub fn release(&mut self, now: Instant, out: &mut impl FnMut(RtpPacket<'_>)) {
+    pub fn release(&mut self, now: Instant, out: &mut impl FnMut(Stamped<'_>)) {
         while let Some(packet) = self.reorder.as_mut().and_then(|reorder| reorder.pop(now)) {
             if let Some(header) = Header::parse(&packet) {
                 self.deliver(&header, now, out);
@@ -138,12 +154,13 @@ impl Receiver {
         true
     }
 
-    fn deliver(&mut self, header: &Header<'_>, now: Instant, out: &mut impl FnMut(RtpPacket<'_>)) {
+    fn deliver(&mut self, header: &Header<'_>, now: Instant, out: &mut impl FnMut(Stamped<'_>)) {
         let Some(sender) = &mut self.sender else { return };
         let Some(loss) = sender.count.take(header.sequence) else { return };
         sender.timestamp = extended(sender.timestamp, header.timestamp);
         sender.measure_jitter(header.timestamp, now, self.clock_rate);
-        out(RtpPacket { timestamp: sender.timestamp, marker: header.marker, loss, payload: header.payload });
+        let stamp = self.stamp.zip(header.extension).and_then(|(id, (profile, of))| Stamp::find(profile, of, id));
+        out((RtpPacket { timestamp: sender.timestamp, marker: header.marker, loss, payload: header.payload }, stamp));
     }
 
     /// Takes an RTCP packet; answers a sender report of our own sender.
@@ -292,7 +309,7 @@ mod tests {
     /// Loss, time and first byte of each packet handed on.
     fn push(receiver: &mut Receiver, packet: &[u8], now: Instant) -> Vec<(u16, i64, u8)> {
         let mut out = Vec::new();
-        receiver.push(packet, now, &mut |packet| out.push((packet.loss, packet.timestamp, packet.payload[0])));
+        receiver.push(packet, now, &mut |(packet, _)| out.push((packet.loss, packet.timestamp, packet.payload[0])));
         out
     }
 
@@ -394,7 +411,7 @@ mod tests {
         assert_eq!(count(&mut receiver, 6), 0);
         let deadline = receiver.deadline().expect("one is held");
         let mut released = Vec::new();
-        receiver.release(deadline, &mut |packet| released.push(packet.loss));
+        receiver.release(deadline, &mut |(packet, _)| released.push(packet.loss));
         assert_eq!(released, [1]);
     }
 

@@ -3,6 +3,8 @@
 //! No line is required and no line is refused: cameras break `o=`, `c=` and
 //! `s=` in every way, and none of them matters to a client.
 
+use vms_media::STAMP_URI;
+
 /// The media of a camera.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -10,6 +12,8 @@ pub struct Description {
     /// The server's software, as it names itself.
     pub tool: Option<String>,
     pub media: Vec<MediaLine>,
+    /// The number of the header extension that bears [`vms_media::Stamp`]s.
+    pub stamp: Option<u8>,
 }
 
 /// One `m=` section. Unknown ones are listed too, so that numbers fit.
@@ -25,6 +29,19 @@ pub struct MediaLine {
     /// Without the payload type; empty where the camera wrote none.
     pub fmtp: String,
     pub control: Option<String>,
+    /// All payload types that the line lists, the first one included.
+    pub formats: Vec<Format>,
+    /// `a=sendonly`: we may send here (ONVIF Streaming Specification, section 5.3).
+    pub is_sendonly: bool,
+}
+
+/// A payload type and what it means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Format {
+    pub payload_type: u8,
+    /// Empty where nothing tells it.
+    pub encoding: String,
+    pub clock_rate: u32,
 }
 
 /// Payload types with a fixed meaning (RFC 3551, tables 4 and 5) that cameras
@@ -57,6 +74,7 @@ struct Section<'a> {
     kind: &'a str,
     payload_types: Vec<u8>,
     control: Option<&'a str>,
+    is_sendonly: bool,
 }
 
 /// All that is read of a description before it is put together.
@@ -64,6 +82,7 @@ struct Section<'a> {
 struct Lines<'a> {
     control: Option<&'a str>,
     tool: Option<&'a str>,
+    stamp: Option<u8>,
     sections: Vec<Section<'a>>,
     rtpmaps: Vec<Mapped<'a>>,
     fmtps: Vec<Mapped<'a>>,
@@ -84,6 +103,7 @@ impl Description {
             control: lines.control.map(str::to_owned),
             tool: lines.tool.map(str::to_owned),
             media: (0..lines.sections.len()).map(|index| lines.media(index)).collect(),
+            stamp: lines.stamp,
         }
     }
 
@@ -104,8 +124,15 @@ impl<'a> Section<'a> {
         let kind = words.next().unwrap_or_default();
         // Port, protocol, then payload types; makers leave some of them out.
         let payload_types = words.skip(2).filter_map(payload_type).collect();
-        Self { kind, payload_types, control: None }
+        Self { kind, payload_types, control: None, is_sendonly: false }
     }
+}
+
+/// The number of our own extension in `ID[/DIRECTION] URI` (RFC 8285, section 8).
+fn stamp(extmap: &str) -> Option<u8> {
+    let mut words = extmap.split_ascii_whitespace();
+    let id = words.next()?.split('/').next()?.parse().ok();
+    id.filter(|id| *id > 0 && words.next() == Some(STAMP_URI))
 }
 
 fn payload_type(word: &str) -> Option<u8> {
@@ -122,6 +149,12 @@ impl<'a> Lines<'a> {
                 Some(section) => section.control = section.control.or(Some(value)),
                 None => self.control = self.control.or(Some(value)),
             },
+            "extmap" => self.stamp = self.stamp.or(stamp(value)),
+            "sendonly" => {
+                if let Some(section) = self.sections.last_mut() {
+                    section.is_sendonly = true;
+                }
+            }
             "tool" => self.tool = self.tool.or(Some(value)),
             "rtpmap" => self.rtpmaps.extend(Mapped::parse(section, value)),
             "fmtp" => self.fmtps.extend(Mapped::parse(section, value)),
@@ -147,15 +180,17 @@ impl<'a> Lines<'a> {
         let control = section.control.map(str::to_owned);
         // The first type is the one a sender uses (RFC 8866, section 5.14).
         let Some(&payload_type) = section.payload_types.first() else {
-            return MediaLine { kind, control, ..MediaLine::default() };
+            return MediaLine { kind, control, is_sendonly: section.is_sendonly, ..MediaLine::default() };
         };
         let fmtp = self.mapped(&self.fmtps, index, payload_type).unwrap_or_default().to_owned();
-        let rtpmap = self.mapped(&self.rtpmaps, index, payload_type);
-        let (encoding, clock_rate, channels) = match rtpmap {
-            Some(value) => encoding_of(value),
-            None => unmapped(payload_type, &fmtp),
-        };
         let usual = if kind == "audio" { 8_000 } else { 90_000 };
+        let (encoding, clock_rate, channels) = self.encoding(index, payload_type);
+        let formats = section.payload_types.iter().map(|payload_type| {
+            let (encoding, clock_rate, _) = self.encoding(index, *payload_type);
+            let clock_rate = clock_rate.filter(|rate| *rate > 0).unwrap_or(usual);
+            Format { payload_type: *payload_type, encoding, clock_rate }
+        });
+        let formats = formats.collect();
         MediaLine {
             kind,
             payload_type: Some(payload_type),
@@ -164,6 +199,16 @@ impl<'a> Lines<'a> {
             channels,
             fmtp,
             control,
+            formats,
+            is_sendonly: section.is_sendonly,
+        }
+    }
+
+    /// Name, clock rate and channels of a payload type in section `index`.
+    fn encoding(&self, index: usize, payload_type: u8) -> (String, Option<u32>, u8) {
+        match self.mapped(&self.rtpmaps, index, payload_type) {
+            Some(value) => encoding_of(value),
+            None => unmapped(payload_type, self.mapped(&self.fmtps, index, payload_type).unwrap_or_default()),
         }
     }
 }
@@ -205,82 +250,79 @@ fn unmapped(payload_type: u8, fmtp: &str) -> (String, Option<u32>, u8) {
 mod tests {
     use super::*;
 
-    const VIDEO: &str =
-        "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:trackID=0\r\n";
+    /// A description of `tests/vectors/rtsp/sdp`.
+    fn vector(name: &str) -> String {
+        let path = format!("{}/../../../tests/vectors/rtsp/sdp/{name}.sdp", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
 
     fn video(text: &str) -> MediaLine {
         let media = Description::parse(text).media;
         media.into_iter().find(|media| media.kind == "video").expect("the video is found")
     }
 
+    #[test]
+    fn the_number_of_our_own_extension_is_found() {
+        let of = |line: &str| Description::parse(&format!("{line}\r\nm=video 0 RTP/AVP 96\r\n")).stamp;
+        assert_eq!(of("a=extmap:3 urn:vms-enterprise:rtp:frame"), Some(3));
+        assert_eq!(of("a=extmap:3/sendonly urn:vms-enterprise:rtp:frame"), Some(3));
+        for other in ["a=extmap:3 urn:ietf:params:rtp-hdrext:toffset", "a=extmap:0 urn:vms-enterprise:rtp:frame", "a=x"]
+        {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
     /// Whatever stands before it, the video is read as if it stood alone.
     #[test]
     fn lines_nobody_needs_may_be_broken_in_any_way() {
-        let alone = video(VIDEO);
+        let alone = video(&vector("same_video/nothing_before_the_media"));
         assert_eq!((alone.payload_type, alone.encoding.as_str(), alone.clock_rate), (Some(96), "H264", 90_000));
         assert_eq!((alone.fmtp.as_str(), alone.control.as_deref()), ("packetization-mode=1", Some("trackID=0")));
-        let heads = [
-            ("no v=, o= or s=", ""),
-            ("no o=", "v=0\r\ns=x\r\nt=0 0\r\n"),
-            ("broken c=", "v=0\r\no=- 1 1 IN IP4 h\r\ns=x\r\nc=IN \r\nt=0 0\r\n"),
-            ("doubled c=", "v=0\r\nc=IN c=IN IP4 0.0.0.0\r\n"),
-            ("repeated s=", "v=0\r\ns=a\r\ns=b\r\ns=\r\n"),
-            ("a line of the maker's own", "v=0\r\nx-maker: 7\r\n=\r\ntext\r\n"),
-            ("hexadecimal o=", "v=0\r\no=- 0x1d7f 0xabcdef IN IP4 h\r\n"),
-            ("negative o=", "v=0\r\no=- -1733450281 -12 IN IP4 h\r\n"),
-            ("decimal o=", "v=0\r\no=- 1.5e9 16.25 IN IP4 h\r\n"),
-            ("o= without address", "v=0\r\no=- 1 1\r\n"),
-            ("IP where IN belongs", "v=0\r\no=- 1 1 IP IP4 h\r\n"),
-            ("line ends of Unix", "v=0\no=- 1 1 IN IP4 h\n"),
-        ];
-        for (name, head) in heads {
-            assert_eq!(video(&format!("{head}{VIDEO}")), alone, "{name}");
+        let folder = format!("{}/../../../tests/vectors/rtsp/sdp/same_video", env!("CARGO_MANIFEST_DIR"));
+        let files: Vec<_> =
+            std::fs::read_dir(folder).expect("the vectors").map(|file| file.expect("a file").path()).collect();
+        assert!(files.len() >= 14, "none is lost: {}", files.len());
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a description");
+            assert_eq!(video(&text), alone, "{}", file.display());
         }
-        assert_eq!(video(&VIDEO.replace("\r\n", "\n")), alone);
     }
 
     #[test]
     fn an_rtpmap_may_end_in_blanks() {
-        let media = video("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000 \r\n");
+        let media = video(&vector("rtpmap_ends_in_blanks"));
         assert_eq!((media.encoding.as_str(), media.clock_rate), ("H264", 90_000));
     }
 
     #[test]
     fn media_of_the_makers_own_are_listed_and_harmless() {
-        let text = format!(
-            "m=application/TP-LINK/25000 RTP/AVP smart/1/90000\r\na=rtpmap:95 TP-LINK/90000\r\na=control:track3\r\nm=\r\n{VIDEO}"
-        );
-        let media = Description::parse(&text).media;
+        let media = Description::parse(&vector("same_video/media_of_the_makers_own")).media;
         assert_eq!(media.len(), 3);
         assert_eq!((media[0].payload_type, media[1].payload_type), (None, None));
-        assert_eq!(media[2], video(VIDEO));
+        assert_eq!(media[2], video(&vector("same_video/nothing_before_the_media")));
     }
 
     #[test]
     fn an_empty_fmtp_is_no_fmtp() {
-        assert_eq!(video("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96\r\n").fmtp, "");
-        assert_eq!(video("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 \r\n").fmtp, "");
+        assert_eq!(video(&vector("fmtp_of_nothing")).fmtp, "");
+        assert_eq!(video(&vector("fmtp_of_a_blank")).fmtp, "");
     }
 
     #[test]
     fn an_fmtp_in_the_wrong_section_still_counts() {
-        let text = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 97\r\n\
-                    a=rtpmap:97 MPEG4-GENERIC/16000/1\r\na=fmtp:97 config=1408\r\na=fmtp:96 packetization-mode=1\r\n";
-        let media = Description::parse(text).media;
+        let media = Description::parse(&vector("fmtp_in_the_wrong_section")).media;
         assert_eq!((media[0].fmtp.as_str(), media[1].fmtp.as_str()), ("packetization-mode=1", "config=1408"));
     }
 
     #[test]
     fn an_fmtp_of_another_section_with_the_same_type_is_not_taken() {
-        let text = "m=video 0 RTP/AVP 96\r\na=fmtp:97 wrong=1\r\na=fmtp:96 a=1;b=2\r\nm=audio 0 RTP/AVP 96\r\n\
-                    a=rtpmap:96 PCMA/8000\r\na=fmtp:96\r\n";
-        let media = Description::parse(text).media;
+        let media = Description::parse(&vector("fmtp_of_another_section_with_the_same_type")).media;
         assert_eq!((media[0].fmtp.as_str(), media[1].fmtp.as_str()), ("a=1;b=2", ""));
     }
 
     #[test]
     fn fixed_payload_types_need_no_rtpmap() {
-        let media = Description::parse("m=audio 0 RTP/AVP 8\r\nm=video 0 RTP/AVP 26\r\n").media;
+        let media = Description::parse(&vector("fixed_payload_types")).media;
         assert_eq!((media[0].encoding.as_str(), media[0].clock_rate), ("PCMA", 8_000));
         assert_eq!((media[1].encoding.as_str(), media[1].clock_rate), ("JPEG", 90_000));
     }
@@ -294,13 +336,15 @@ mod tests {
 
     #[test]
     fn old_live555_is_known_by_its_name() {
-        let keeps = |tool: &str| Description::parse(&format!("a=tool:{tool}\r\n{VIDEO}")).keeps_dead_sessions();
+        let keeps = |tool: &str| {
+            Description::parse(&format!("a=tool:{tool}\r\nm=video 0 RTP/AVP 96\r\n")).keeps_dead_sessions()
+        };
         assert!(keeps("LIVE555 Streaming Media v2013.04.08"));
         assert!(keeps("LIVE555 Streaming Media v2011.05.25 CHAM.LI@ANJVISION.COM"));
         assert!(!keeps("LIVE555 Streaming Media v2017.06.04"));
         assert!(!keeps("LIVE555 Streaming Media vX"));
         assert!(!keeps("GStreamer"));
-        assert!(!Description::parse(VIDEO).keeps_dead_sessions());
+        assert!(!Description::parse(&vector("video_and_audio")).keeps_dead_sessions());
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use vms_media::{Stamp, Timing};
+
 use super::rtcp::SenderReport;
 use super::uri::Carriage;
 use super::*;
 
-const SDP: &str = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n\
-                   m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n";
+const SDP: &str = include_str!("../../../../../tests/vectors/rtsp/sdp/video_and_audio.sdp");
 
 /// A client and what came of it.
 struct Talk {
@@ -17,14 +18,26 @@ struct Talk {
     /// Track, loss and payload of each packet.
     packets: Vec<(usize, u16, Vec<u8>)>,
     reports: Vec<SenderReport>,
+    /// RTP time and stamp of each frame that begins.
+    stamps: Vec<(i64, Stamp)>,
 }
 
 impl Talk {
     fn to(address: &str) -> Self {
+        Self::begun(address, false)
+    }
+
+    /// A session that is there to be sent to.
+    fn to_listener() -> Self {
+        Self::begun("rtsp://cam/live", true)
+    }
+
+    fn begun(address: &str, talks: bool) -> Self {
         let address = Address::parse(address).expect("a good address");
-        let options = Options { address, allows_basic: true, user_agent: "test/1", seed: 7, habit: Habit::default() };
+        let habit = Habit::default();
+        let options = Options { address, allows_basic: true, user_agent: "test/1", seed: 7, habit, talks };
         let now = Instant::now();
-        Self { client: Client::new(options, now), now, packets: Vec::new(), reports: Vec::new() }
+        Self { client: Client::new(options, now), now, packets: Vec::new(), reports: Vec::new(), stamps: Vec::new() }
     }
 
     /// The request that waits to be sent, as text.
@@ -33,10 +46,11 @@ impl Talk {
     }
 
     fn input(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        let (packets, reports) = (&mut self.packets, &mut self.reports);
+        let Self { packets, reports, stamps, .. } = self;
         self.client.input(bytes, self.now, &mut |track, media| match media {
             Media::Packet(packet) => packets.push((track, packet.loss, packet.payload.to_vec())),
             Media::Report(report) => reports.push(report),
+            Media::Stamp(timestamp, stamp) => stamps.push((timestamp, stamp)),
         })
     }
 
@@ -50,6 +64,16 @@ impl Talk {
         Ok(asked)
     }
 
+    /// Answers the last request as `tests/vectors/rtsp/answers` has it, which
+    /// counts as a session does: DESCRIBE is 1, SETUP is 2.
+    fn answered_by(&mut self, name: &str) -> Result<String, Error> {
+        let path = format!("{}/../../../tests/vectors/rtsp/answers/{name}.rtsp", env!("CARGO_MANIFEST_DIR"));
+        let answer = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let asked = self.asked();
+        assert_eq!(self.input(&answer)?, answer.len(), "{name} is used up");
+        Ok(asked)
+    }
+
     fn ok(&mut self, headers: &str, body: &str) -> String {
         self.answer("200 OK", headers, body).expect("the client goes on")
     }
@@ -57,9 +81,22 @@ impl Talk {
     /// DESCRIBE, and the SETUP of video and audio by TCP.
     fn described(mut self, headers: &str, sdp: &str) -> Self {
         self.ok(headers, sdp);
+        self.set_up()
+    }
+
+    /// The same with an answer of the vectors.
+    fn described_by(mut self, name: &str) -> Self {
+        self.answered_by(name).expect("the client goes on");
+        self.set_up()
+    }
+
+    fn set_up(mut self) -> Self {
         let Some(Step::Described(description)) = self.client.take_step() else { panic!("no description") };
         let wanted: Vec<_> = (0..description.media.len())
-            .map(|media| Wanted { media, optional: description.media[media].kind == "audio", ports: None })
+            .map(|media| {
+                let line = &description.media[media];
+                Wanted { media, optional: line.kind == "audio" && !line.is_sendonly, ports: None }
+            })
             .collect();
         self.client.set_up(&description, &wanted, self.now);
         self
@@ -129,10 +166,12 @@ fn a_session_is_described_set_up_and_played() {
 
 #[test]
 fn a_wrong_or_missing_content_type_does_not_matter() {
-    for header in ["", "Content-Type: text/html\r\n"] {
+    let names = ["without_content_type", "as_html", "with_blanks", "with_unix_line_ends"];
+    for name in names {
         let mut talk = Talk::to("rtsp://cam/live");
-        talk.ok(header, SDP);
-        assert!(matches!(talk.client.take_step(), Some(Step::Described(_))));
+        talk.answered_by(&format!("describe_{name}")).expect("the client goes on");
+        let Some(Step::Described(description)) = talk.client.take_step() else { panic!("{name}") };
+        assert_eq!(description.media.len(), 2, "{name}");
     }
 }
 
@@ -145,15 +184,16 @@ fn a_description_without_media_is_an_error() {
 #[test]
 fn track_addresses_are_joined_to_broken_bases() {
     let table = [
-        ("", "rtsp://cam/live/trackID=0"),
-        ("Content-Base: cam:554/stream0/\r\n", "rtsp://cam:554/stream0/trackID=0"),
-        ("Content-Base: rtsp://rtsp://cam/a/\r\n", "rtsp://cam/a/trackID=0"),
-        ("Content-Location: rtsp://cam/b\r\n", "rtsp://cam/b/trackID=0"),
-        ("Content-Base: rtsp://::ffff:10.0.0.1/\r\n", "rtsp://cam/live/trackID=0"),
+        ("describe", "rtsp://cam/live/trackID=0"),
+        ("describe_without_base", "rtsp://cam/live/trackID=0"),
+        ("describe_base_without_scheme", "rtsp://cam:554/stream0/trackID=0"),
+        ("describe_base_with_two_schemes", "rtsp://cam/a/trackID=0"),
+        ("describe_location_for_base", "rtsp://cam/b/trackID=0"),
+        ("describe_base_of_no_host", "rtsp://cam/live/trackID=0"),
     ];
-    for (header, expected) in table {
-        let mut talk = Talk::to("rtsp://cam/live").described(header, SDP);
-        assert_eq!(uri(&talk.asked()), expected, "{header}");
+    for (name, expected) in table {
+        let mut talk = Talk::to("rtsp://cam/live").described_by(name);
+        assert_eq!(uri(&talk.asked()), expected, "{name}");
     }
     let absolute = SDP.replace("trackID=0", "rtsp://10.0.0.9/elsewhere/v");
     let mut talk = Talk::to("rtsp://cam/live").described("", &absolute);
@@ -208,7 +248,7 @@ fn a_password_is_asked_for_and_a_wrong_one_tried_once() {
     assert_eq!(asked, Err(Error::WrongPassword));
 
     let mut talk = Talk::to("rtsp://u:p@cam/live");
-    talk.answer("401 Unauthorized", challenge, "").expect("tried");
+    talk.answered_by("unauthorized_basic_and_digest").expect("tried");
     assert!(talk.ok("", SDP).contains("Authorization: Digest username=\"u\""));
 }
 
@@ -237,19 +277,14 @@ fn a_session_id_that_changes_is_not_followed() {
 
 #[test]
 fn other_channels_than_asked_for_are_taken() {
-    let table = [
-        ("RTP/AVP/TCP;unicast;interleaved=6-7", 6),
-        ("RTP/AVP/TCP;unicast;interleaved=4", 4),
-        ("RTP/AVP;unicast;interleaved=8-9;ssrc= 0000FFFF", 8),
-        ("RTP/AVP/TCP;unicast", 0),
-    ];
-    for (transport, channel) in table {
+    let table = [("other_channels", 6), ("one_channel", 4), ("without_tcp", 8), ("without_channels", 0)];
+    for (name, channel) in table {
         let mut talk = Talk::to("rtsp://cam/live").described("", &SDP[..SDP.find("m=audio").expect("audio is last")]);
-        talk.ok(&format!("Transport: {transport}\r\n"), "");
+        talk.answered_by(&format!("setup_{name}")).expect("the client goes on");
         talk.ok("", "");
         talk.input(&packet(channel, 96, 1, 1)).expect("media");
         talk.input(&packet(channel + 2, 96, 1, 2)).expect("media of nobody");
-        assert_eq!(talk.packets, [(0, 0, vec![1])], "{transport}");
+        assert_eq!(talk.packets, [(0, 0, vec![1])], "{name}");
     }
 }
 
@@ -472,4 +507,86 @@ fn every_way_to_split_the_stream_gives_the_same() {
     }
     let each: Vec<usize> = (0..stream.len()).collect();
     assert_eq!(feed(&each), whole, "byte by byte");
+}
+
+#[test]
+fn a_node_is_asked_for_stamps_and_gives_one_with_each_frame() {
+    let stamp = Stamp {
+        timing: Timing { utc_us: 1_795_244_400_000_000, error_us: Some(70) },
+        epoch: 1,
+        number: 9,
+        discontinuity: false,
+    };
+    let mut talk = Talk::to("node://key:secret@core/gate");
+    let named = format!("a=extmap:1 urn:vms-enterprise:rtp:frame\r\n{SDP}");
+    let asked = talk.ok("", &named);
+    assert!(asked.starts_with("DESCRIBE rtsps://core/gate RTSP/1.0\r\n"), "{asked}");
+    assert!(asked.contains("Require: vms-relay\r\n"), "{asked}");
+    let Some(Step::Described(description)) = talk.client.take_step() else { panic!("no description") };
+    let wanted = [Wanted { media: 0, optional: false, ports: None }];
+    talk.client.set_up(&description, &wanted, talk.now);
+    talk.ok("Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "");
+    talk.ok("", "");
+    talk.input(&stamp.put_into(&packet(0, 96, 1, 1))).expect("media");
+    talk.input(&packet(0, 96, 1, 2)).expect("media");
+    assert_eq!(talk.stamps, [(0, stamp)]);
+    assert_eq!(talk.packets, [(0, 0, vec![1]), (0, 0, vec![2])]);
+}
+
+#[test]
+fn who_is_no_node_is_not_taken_for_one_and_no_camera_is_asked() {
+    let mut talk = Talk::to("node://core/gate");
+    assert_eq!(talk.answer("200 OK", "", SDP), Err(Error::NoStamps));
+    let mut talk = Talk::to("node://core/gate");
+    assert_eq!(talk.answer("551 x", "", ""), Err(Error::Refused { method: "DESCRIBE", status: 551 }));
+    assert!(!Talk::to("rtsps://core/gate").asked().contains("Require"));
+    // Whatever a camera puts into its packets is not looked at.
+    let mut talk = Talk::playing("1");
+    let stamp = Stamp { timing: Timing::default(), epoch: 1, number: 1, discontinuity: false };
+    talk.input(&stamp.put_into(&packet(0, 96, 1, 1))).expect("media");
+    assert_eq!((talk.stamps.len(), talk.packets.len()), (0, 1));
+}
+
+const BACK_CHANNEL: &str = "Require: www.onvif.org/ver20/backchannel\r\n";
+const LISTENS: &str = "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:trackID=5\r\na=sendonly\r\n";
+
+#[test]
+fn only_who_talks_asks_for_the_back_channel_and_sends_to_it() {
+    assert!(!Talk::to("rtsp://cam/live").asked().contains("Require"));
+    let mut talk = Talk::to_listener();
+    let describe = talk.ok("", LISTENS);
+    assert!(describe.starts_with("DESCRIBE ") && describe.contains(BACK_CHANNEL), "{describe}");
+    talk = talk.set_up();
+    assert!(!talk.client.send_packet(0, &[1]), "nothing is agreed on");
+    let set_up = talk.ok("Session: 7;timeout=10\r\nTransport: RTP/AVP/TCP;interleaved=4-5\r\n", "");
+    assert!(set_up.starts_with("SETUP rtsp://cam/live/trackID=5 ") && set_up.contains(BACK_CHANNEL), "{set_up}");
+    let play = talk.ok("", "");
+    assert!(play.starts_with("PLAY ") && play.contains(BACK_CHANNEL), "{play}");
+    assert!(talk.client.send_packet(0, &[0x80, 0, 9]));
+    assert_eq!(talk.client.unsent(), &[b'$', 4, 0, 3, 0x80, 0, 9]);
+    // A camera that takes nothing is sent no more than half a second.
+    while talk.client.send_packet(0, &[0; 172]) {}
+    assert!(talk.client.unsent().len() < 4_500, "{}", talk.client.unsent().len());
+    talk.asked();
+    talk.now += Duration::from_secs(4);
+    let alive = talk.tick();
+    assert!(alive.starts_with("OPTIONS ") && alive.contains("Session: 7"), "{alive}");
+    assert!(!alive.contains("Require"), "{alive}");
+}
+
+#[test]
+fn a_camera_that_does_not_let_us_talk_says_why() {
+    let refused = |status: &str| Talk::to_listener().answer(status, "", "").expect_err("it is refused");
+    assert_eq!(refused("551 Option not supported"), Error::NoBackChannel);
+    assert_eq!(refused("503 Service Unavailable"), Error::BackChannelBusy);
+    assert_eq!(refused("454 Session Not Found"), Error::NotFound, "it knows no such stream");
+    let set_up = |status: &str| {
+        let mut talk = Talk::to_listener().described("", LISTENS);
+        talk.answer(status, "", "").expect_err("it is refused")
+    };
+    assert_eq!(set_up("453 Not Enough Bandwidth"), Error::BackChannelBusy);
+    assert_eq!(set_up("403 Forbidden"), Error::WrongPassword);
+    for (status, number) in [("454 Session Not Found", 454), ("461 Unsupported Transport", 461), ("551 No", 551)] {
+        assert_eq!(set_up(status), Error::BackChannelRefused { method: "SETUP", status: number }, "{status}");
+    }
 }

@@ -4,9 +4,12 @@
 use super::auth::Credentials;
 use super::{Error, message};
 
+/// Another node of ours: RTSPS, with time and number of each frame.
+const NODE: &str = "node";
 /// The schemes of an operator's address, how each travels and its usual port.
-/// 322 is IANA's for RTSPS.
-const SCHEMES: [(&str, Carriage, u16); 4] = [
+/// 322 is IANA's for RTSPS, 8554 that of our own servers.
+const SCHEMES: [(&str, Carriage, u16); 5] = [
+    (NODE, Carriage { tls: true, tunnel: false }, 8554),
     ("rtsp", Carriage { tls: false, tunnel: false }, 554),
     ("rtsps", Carriage { tls: true, tunnel: false }, 322),
     ("rtsp+http", Carriage { tls: false, tunnel: true }, 80),
@@ -83,6 +86,8 @@ pub struct Address {
     pub carriage: Carriage,
     pub trust: Trust,
     pub credentials: Option<Credentials>,
+    /// It is another node of ours: frames keep the times that it gives them.
+    pub relayed: bool,
 }
 
 impl std::fmt::Debug for Address {
@@ -112,14 +117,26 @@ impl Address {
         let cleared = url.set_username("").and_then(|()| url.set_password(None));
         cleared.map_err(|()| bad("no host".to_owned()))?;
         let trust = if carriage.tls { Trust::take(&mut url)? } else { Trust::Any };
+        let relayed = url.scheme() == NODE;
+        // A node is never anybody: a camera's time is taken on its word.
+        let trust = if relayed && trust == Trust::Any { Trust::Authorities } else { trust };
         url.set_fragment(None);
         let port = url.port().unwrap_or(port);
         let mut uri = String::from(url);
+        if relayed {
+            uri = uri.strip_prefix(NODE).map_or_else(String::new, |rest| format!("rtsps{rest}"));
+        }
         if carriage.tunnel {
             // Within the tunnel it is plain RTSP.
             uri = uri.split_once("://").map_or_else(String::new, |(_, rest)| format!("rtsp://{rest}"));
         }
-        Ok(Self { host, port, uri, carriage, trust, credentials })
+        Ok(Self { host, port, uri, carriage, trust, credentials, relayed })
+    }
+
+    /// Asks one of our own servers for no group of pictures from before, whose
+    /// times would be pressed together for a player who catches up.
+    pub fn begin_live(&mut self) {
+        self.uri.push_str(if self.uri.contains('?') { "&catchup=0" } else { "?catchup=0" });
     }
 }
 
@@ -212,6 +229,7 @@ mod tests {
             ("rtsp://cam/x", 554, carriage(false, false), "rtsp://cam/x"),
             ("rtsps://cam/x", 322, carriage(true, false), "rtsps://cam/x"),
             ("rtsps://cam:8554/x", 8554, carriage(true, false), "rtsps://cam:8554/x"),
+            ("node://core/gate/sub?tls=verify", 8554, carriage(true, false), "rtsps://core/gate/sub"),
             ("rtsp+http://u:p@cam/x?a=1", 80, carriage(false, true), "rtsp://cam/x?a=1"),
             ("rtsp+https://cam:8443/x", 8443, carriage(true, true), "rtsp://cam:8443/x"),
         ];
@@ -241,6 +259,15 @@ mod tests {
             let told = trust(&format!("rtsps://cam/x?tls={bad}"));
             assert!(matches!(told, Err(Error::BadAddress(_))), "a slip must not weaken it: {bad} {told:?}");
         }
+    }
+
+    #[test]
+    fn the_certificate_of_a_node_is_always_looked_at() {
+        let node = Address::parse("node://key:secret@core:9554/gate").expect("a good address");
+        assert_eq!((node.trust, node.relayed, node.port), (Trust::Authorities, true, 9554));
+        let pinned = Address::parse(&format!("node://core/gate?tls=sha256:{}", "0f".repeat(32))).expect("good");
+        assert_eq!(pinned.trust, Trust::Pinned([15; 32]));
+        assert!(!Address::parse("rtsps://core/gate").expect("a good address").relayed);
     }
 
     #[test]

@@ -16,7 +16,14 @@ const SDP: &str =
     "m=audio 0 RTP/AVP 8\r\na=control:a\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n";
 
 fn means() -> Means {
-    Means { clock: Arc::default(), dialer: Dialer::default(), goodbyes: TaskTracker::new(), lessons: Arc::default() }
+    Means {
+        clock: Arc::default(),
+        dialer: Dialer::default(),
+        goodbyes: TaskTracker::new(),
+        catches_up: false,
+        lessons: Arc::default(),
+        media_dir: None,
+    }
 }
 
 /// A camera that sends one answer a request, on as many connections as

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc};
 use vms_access::Access;
 use vms_hub::{Hub, HubConfig, Next, ReaderKind, StreamKey};
-use vms_media::TrackKind;
+use vms_media::{Frame, TrackKind};
 use vms_sources::{
     Arrivals, BackOff, Dialer, Reception, RtmpServer, ServerClock, Shared, Source, SourceConfig, State, StateChange,
     Timeouts, Transport,
@@ -51,6 +51,11 @@ pub struct Scene {
 }
 
 pub fn scene(address: &str, open: bool) -> Scene {
+    scene_with(address, open, None)
+}
+
+/// The same, with a folder for files.
+pub fn scene_with(address: &str, open: bool, media_dir: Option<PathBuf>) -> Scene {
     let hub = Hub::new(HubConfig { ring_bytes: 8 << 20, ring_time: LIMIT, process_bytes: 64 << 20 });
     let key = StreamKey::parse("gate").expect("a good name");
     let (tell, changes) = mpsc::unbounded_channel();
@@ -62,14 +67,22 @@ pub fn scene(address: &str, open: bool) -> Scene {
         arrivals: arrivals.clone(),
         timeouts: Timeouts { open: LIMIT, no_video: Duration::from_secs(5) },
         back_off: BackOff { min: Duration::from_millis(100), max: Duration::from_secs(1) },
+        linger: LIMIT,
+        media_dir,
         listener: Arc::new(move |change| drop(tell.send(change))),
     };
     hub.ensure(&key);
-    let config =
-        SourceConfig { key: key.clone(), address: address.to_owned(), transport: Transport::Tcp, backup: None };
+    let config = SourceConfig {
+        key: key.clone(),
+        address: address.to_owned(),
+        transport: Transport::Tcp,
+        backup: None,
+        on_demand: false,
+    };
     let source = Source::start(config, shared);
     let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = RtmpServer::start(bind, Reception { access: access.clone(), arrivals, clock }).expect("a free port");
+    let server = RtmpServer::start(bind, Reception { access: access.clone(), arrivals, clock, handshake: None })
+        .expect("a free port");
     Scene { hub, key, server, access, source, changes }
 }
 
@@ -91,21 +104,43 @@ impl Scene {
 
     /// Pictures and sounds, until there are so many of both.
     pub async fn frames(&self, wanted: usize) -> [usize; 2] {
+        let mut seen = [0, 0];
+        let counted = |frame: &Frame| {
+            seen[usize::from(frame.kind == TrackKind::Audio)] += 1;
+            seen.iter().all(|count| *count >= wanted)
+        };
+        self.read_until(counted).await;
+        seen
+    }
+
+    /// The next pictures.
+    pub async fn pictures(&self, wanted: usize) -> Vec<Frame> {
+        let mut pictures = Vec::new();
+        let taken = |frame: &Frame| {
+            if frame.kind == TrackKind::Video {
+                pictures.push(frame.clone());
+            }
+            pictures.len() == wanted
+        };
+        self.read_until(taken).await;
+        pictures
+    }
+
+    /// Reads what the stream has from now on, until one frame was the last that is wanted.
+    async fn read_until(&self, mut is_last: impl FnMut(&Frame) -> bool) {
         let stream = self.hub.stream(&self.key).expect("it is there");
         let wake = Arc::new(Notify::new());
         let mut reader = stream.subscribe(ReaderKind::Live { burst: false }, wake.clone());
-        let mut seen = [0, 0];
-        let counted = async {
-            while seen.iter().any(|count| *count < wanted) {
+        let read = async {
+            loop {
                 match reader.next() {
-                    Next::Frame(delivery) => seen[usize::from(delivery.frame.kind == TrackKind::Audio)] += 1,
+                    Next::Frame(delivery) if is_last(&delivery.frame) => return,
+                    Next::Frame(_) | Next::Waiting(_) | Next::TracksChanged(_) => {}
                     Next::Pending => wake.notified().await,
-                    Next::Waiting(_) | Next::TracksChanged(_) => {}
                     Next::Closed(why) => panic!("closed: {why:?}"),
                 }
             }
         };
-        tokio::time::timeout(LIMIT, counted).await.expect("pictures and sounds");
-        seen
+        tokio::time::timeout(LIMIT, read).await.expect("frames");
     }
 }

@@ -1,6 +1,7 @@
 //! Whole sessions: a hub, the sink, a real client, loopback.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
@@ -10,7 +11,7 @@ use vms_media::{Codec, Track, TrackKind};
 use super::client::{Client, Options};
 use super::negotiation::browser_offer;
 use super::stream::{Camera, TICKS, video_track};
-use crate::webrtc::{Answer, WebRtc, WebRtcConfig, WhepErrorKind};
+use crate::webrtc::{Answer, Keeps, Way, WebRtc, WebRtcConfig, WhepErrorKind};
 
 fn config() -> WebRtcConfig {
     WebRtcConfig {
@@ -41,7 +42,7 @@ fn start(camera: &Camera) -> WebRtc {
 /// A client that was answered, not yet connected.
 fn joining(sink: &WebRtc, key: &StreamKey, options: Options) -> (Client, Answer) {
     let (mut client, offer) = Client::new(options);
-    let answer = sink.offer(key, &offer, peer(), free()).expect("an answer");
+    let answer = sink.offer(key, Keeps::WhileBorne, &offer, peer(), free()).expect("an answer");
     client.accept(&answer.sdp);
     (client, answer)
 }
@@ -207,9 +208,13 @@ fn a_session_ends_when_either_side_wants() {
     let (mut second, _) = joining(&sink, &camera.key, Options::default());
     assert!(first.run(|c| c.frames().len() == 2) && second.run(|c| c.frames().len() == 2));
     assert!(viewers(&sink, 2));
-    assert!(sink.patch(&answer.session, "a=candidate:1 1 udp 1 127.0.0.1 1 typ host\r\n").is_ok());
-    let restart = sink.patch(&answer.session, "a=ice-ufrag:new\r\n").expect_err("no restart");
-    assert_eq!(restart.kind, WhepErrorKind::Invalid);
+    let candidate = "a=candidate:1 1 udp 1 127.0.0.1 1 typ host\r\n";
+    assert!(sink.trickle(Way::Out, &answer.session, Some(&answer.etag), candidate).is_ok());
+    let other =
+        sink.trickle(Way::In, &answer.session, Some(&answer.etag), candidate).expect_err("it publishes nothing");
+    assert_eq!(other.kind, WhepErrorKind::NotFound);
+    let restart = sink.trickle(Way::Out, &answer.session, None, "a=ice-ufrag:new\r\n").expect_err("no restart");
+    assert_eq!(restart.kind, WhepErrorKind::Unsupported);
     assert!(sink.end(&answer.session));
     assert!(!sink.end(&answer.session), "it ends once");
     assert!(!sink.end("nonsense") && !sink.end(&"0".repeat(32)));
@@ -217,7 +222,7 @@ fn a_session_ends_when_either_side_wants() {
     second.rtc.close().expect("a goodbye");
     second.run_for(Duration::from_millis(50), &mut |_| false);
     assert!(viewers(&sink, 0));
-    let gone = sink.patch(&answer.session, "").expect_err("it is gone");
+    let gone = sink.trickle(Way::Out, &answer.session, None, "").expect_err("it is gone");
     assert_eq!(gone.kind, WhepErrorKind::NotFound);
     assert!(within(|| camera.hub.stream(&camera.key).expect("the stream").status().readers == 0));
 }
@@ -266,7 +271,7 @@ fn a_thousand_half_open_sessions_are_bounded() {
     let mut refused = 0;
     for index in 0..1050u32 {
         let peer = IpAddr::from([192, 0, 2, (index % 3) as u8]);
-        if let Err(error) = sink.offer(&camera.key, &offer, peer, free()) {
+        if let Err(error) = sink.offer(&camera.key, Keeps::WhileBorne, &offer, peer, free()) {
             assert_eq!(error.kind, WhepErrorKind::TooMany, "{error}");
             refused += 1;
         }
@@ -282,10 +287,10 @@ fn half_open_sessions_are_freed() {
     let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
     let offer = browser_offer();
     for _ in 0..30 {
-        let _ = sink.offer(&camera.key, &offer, peer(), free());
+        let _ = sink.offer(&camera.key, Keeps::WhileBorne, &offer, peer(), free());
     }
     assert!(within(|| sink.metrics().half_open == 0), "{} left", sink.metrics().half_open);
-    assert!(sink.offer(&camera.key, &offer, peer(), free()).is_ok(), "there is room again");
+    assert!(sink.offer(&camera.key, Keeps::WhileBorne, &offer, peer(), free()).is_ok(), "there is room again");
 }
 
 #[test]
@@ -294,7 +299,7 @@ fn bad_offers_are_refused_by_kind() {
     let sink = start(&camera);
     let kind = |key: &str, offer: &str| {
         let key = StreamKey::parse(key).expect("a key");
-        sink.offer(&key, offer, peer(), free()).expect_err("refused")
+        sink.offer(&key, Keeps::WhileBorne, offer, peer(), free()).expect_err("refused")
     };
     assert_eq!(kind("cam9", &browser_offer()).kind, WhepErrorKind::NotFound);
     assert_eq!(kind("cam1", "garbage").kind, WhepErrorKind::Invalid);
@@ -327,4 +332,102 @@ fn noise_on_the_port_harms_nobody() {
     assert!(client.run(|c| c.frames().len() == 2));
     noise.set_nonblocking(true).expect("non-blocking");
     assert!(noise.recv(&mut [0; 100]).is_err(), "noise is not answered");
+}
+
+#[test]
+fn a_paused_viewer_is_sent_no_picture_and_goes_on_from_the_cached_group() {
+    let mut camera = Camera::new(Codec::H264);
+    camera.group(5);
+    let sink = start(&camera);
+    let (mut client, answer) = joining(&sink, &camera.key, Options::default());
+    assert!(client.run(|c| c.frames().len() == 5));
+    assert!(sink.pause(&answer.session, true) && !sink.pause("0", true));
+    let stream = camera.hub.stream(&camera.key).expect("the stream");
+    assert!(within(|| stream.status().readers == 0), "nothing is read for it");
+    let before = client.packets.len();
+    camera.group(8);
+    client.run_for(Duration::from_millis(300), &mut |_| false);
+    assert_eq!(client.packets.len(), before, "nothing is sent");
+    assert!(viewers(&sink, 1), "the session lives");
+
+    assert!(sink.pause(&answer.session, false));
+    assert!(client.run(|c| c.frames().len() == 13), "the cached group comes at once");
+    camera.frame(false);
+    assert!(client.run(|c| c.frames().len() == 14));
+    let seqs: Vec<u64> = client.in_order().iter().map(|p| p.seq).collect();
+    assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1), "one run of numbers");
+    let times: Vec<u32> = client.frames().iter().map(|f| f.0).collect();
+    assert!(times.windows(2).all(|w| w[0] < w[1]), "times go on: {times:?}");
+}
+
+#[test]
+fn without_playout_delay_a_paused_viewer_goes_on_at_the_next_key_frame() {
+    let mut camera = Camera::new(Codec::H264);
+    camera.group(5);
+    let sink = start(&camera);
+    let options = Options { playout_delay: false, ..Options::default() };
+    let (mut client, answer) = joining(&sink, &camera.key, options);
+    assert!(client.run(|c| c.frames().len() == 5));
+    let stream = camera.hub.stream(&camera.key).expect("the stream");
+    assert!(sink.pause(&answer.session, true) && within(|| stream.status().readers == 0));
+    assert!(sink.pause(&answer.session, false) && within(|| stream.status().readers == 1));
+    camera.frame(false);
+    camera.group(3);
+    assert!(client.run(|c| c.frames().len() == 8), "{} frames", client.frames().len());
+    let times: Vec<u32> = client.frames().iter().map(|f| f.0).collect();
+    assert!(times.windows(2).all(|w| w[0] < w[1]), "times go on: {times:?}");
+}
+
+#[test]
+fn a_camera_that_changed_meanwhile_ends_a_paused_session() {
+    let mut camera = Camera::new(Codec::H264);
+    camera.group(3);
+    let sink = start(&camera);
+    let (mut client, answer) = joining(&sink, &camera.key, Options::default());
+    assert!(client.run(|c| c.frames().len() == 3));
+    assert!(sink.pause(&answer.session, true));
+    let stream = camera.hub.stream(&camera.key).expect("the stream");
+    assert!(within(|| stream.status().readers == 0));
+    camera.set_tracks(vec![video_track(Codec::H265)]);
+    assert!(sink.pause(&answer.session, false));
+    assert!(client.run(|c| c.closed), "the browser has to ask anew");
+}
+
+#[test]
+fn who_has_no_udp_watches_by_tcp() {
+    let mut camera = Camera::new(Codec::H264);
+    camera.group(20);
+    let sink = start(&camera);
+    let options = Options { tcp: true, ..Options::default() };
+    let (mut client, answer) = joining(&sink, &camera.key, options);
+    assert!(client.run(|c| c.frames().len() >= 20), "{} frames came", client.frames().len());
+    camera.frame(false);
+    assert!(client.run(|c| c.frames().len() == 21));
+    let seqs: Vec<u64> = client.in_order().iter().map(|p| p.seq).collect();
+    assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1), "nothing is lost on the way");
+    assert_eq!(sink.metrics().packets_sent, 0, "none of it went by UDP");
+    assert!(sink.end(&answer.session));
+    assert!(client.run(|c| c.closed), "it is told before the connection ends");
+    assert!(client.hung_up(), "and the connection ends");
+}
+
+#[test]
+fn connections_that_are_no_sessions_are_hung_up_and_capped() {
+    let camera = Camera::new(Codec::H264);
+    let sink = start(&camera);
+    let at = sink.tcp_addrs()[0];
+    let ended = |first: &[u8]| {
+        let mut stream = TcpStream::connect(at).expect("a connection");
+        stream.write_all(first).expect("room");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        matches!(stream.read(&mut [0]), Ok(0) | Err(_))
+    };
+    assert!(ended(b"GET / HTTP/1.1\r\n\r\n"), "longer than any datagram");
+    assert!(ended(&[0, 3, 1, 2, 3]), "no check of ICE");
+    let idle: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(at).expect("a connection")).collect();
+    let hung_up = idle.iter().filter(|stream| {
+        stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        matches!((&**stream).read(&mut [0]), Ok(0))
+    });
+    assert_eq!(hung_up.count(), 8, "so many of one address may wait");
 }

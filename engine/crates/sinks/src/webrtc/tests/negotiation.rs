@@ -121,6 +121,38 @@ fn h265_is_taken_where_it_is_offered() {
 }
 
 #[test]
+fn open_codecs_are_taken_in_the_profile_that_the_camera_has() {
+    let offer = browser_offer()
+        .replace("a=rtpmap:102 H264/90000", "a=rtpmap:102 VP9/90000")
+        .replace("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", "profile-id=2")
+        .replace("a=rtpmap:108 H264/90000", "a=rtpmap:108 VP9/90000")
+        .replace("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f", "profile-id=0")
+        .replace("a=rtpmap:112 H264/90000", "a=rtpmap:112 AV1/90000")
+        .replace(
+            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f",
+            "level-idx=5;profile=0;tier=0",
+        );
+    for (codec, fmtp, pt) in [
+        (Codec::Vp8, "", Some(96)),
+        (Codec::Vp9, "", Some(108)),
+        (Codec::Vp9, "profile-id=0", Some(108)),
+        (Codec::Vp9, "profile-id=2", Some(102)),
+        (Codec::Vp9, "profile-id=1", None),
+        (Codec::Av1, "profile=0;level-idx=8;tier=0", Some(112)),
+        (Codec::Av1, "profile=1;level-idx=8;tier=0", None),
+        (Codec::Jpeg, "", None),
+        (Codec::Mpeg4, "profile-level-id=1", None),
+    ] {
+        let tracks = vec![Track { fmtp: fmtp.into(), ..track(0, TrackKind::Video, codec.clone(), 90_000) }];
+        let found = negotiate(&Offer::parse(&offer).expect("an offer"), &tracks, None);
+        match pt {
+            Some(pt) => assert_eq!(found.map(|found| found.video.pt), Ok(pt), "{codec:?} {fmtp}"),
+            None => assert!(matches!(found, Err(Refusal::CommonCodec { .. })), "{codec:?} {fmtp}"),
+        }
+    }
+}
+
+#[test]
 fn sound_is_taken_where_both_have_it() {
     for (codec, rate, pt) in [
         (Codec::Opus, 48_000, Some(111)),
@@ -194,11 +226,11 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
         fingerprint: "sha-256 AA:BB".into(),
         active: false,
         candidates: vec!["candidate:1 1 udp 1 127.0.0.1 8189 typ host".into()],
-        video: Ssrcs { main: 11, rtx: Some(12) },
+        video: Some(Ssrcs { main: 11, rtx: Some(12) }),
         audio: Some(Ssrcs { main: 13, rtx: None }),
         cname: "cname".into(),
     };
-    let answer = write(&offer, &agreed, &local);
+    let answer = write(&offer, agreed.direction, &agreed.lines(), &local);
     let has = |line: &str| answer.contains(&format!("{line}\r\n"));
     for line in [
         "a=ice-lite",
@@ -224,7 +256,7 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
     assert!(!answer.contains("transport-cc"), "the estimator must stay off");
     // Video alone, the other side waiting for DTLS.
     let agreed = Agreement { audio: None, ..agreed };
-    let answer = write(&offer, &agreed, &Local { active: true, audio: None, ..local });
+    let answer = write(&offer, agreed.direction, &agreed.lines(), &Local { active: true, audio: None, ..local });
     assert!(answer.contains("a=group:BUNDLE 1\r\n") && answer.contains("m=audio 0 "));
     assert!(answer.contains("a=setup:active\r\n"));
 }

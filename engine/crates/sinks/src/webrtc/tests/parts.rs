@@ -60,6 +60,23 @@ fn burst_times_are_a_tick_apart_and_end_live() {
 }
 
 #[test]
+fn another_stream_goes_on_in_the_time_of_the_first() {
+    let mut line = Timeline::new(true);
+    assert_eq!(line.video(90_000, None), 90_000);
+    assert_eq!(line.video(93_600, None), 93_600);
+    // 40 ms later by the clock of the camera, by another count.
+    line.follow(5_000_000, 40_000);
+    assert_eq!(line.video(5_000_000, None), 97_200);
+    // The group again, which is live now.
+    let again: Vec<i64> = (0..2).map(|i| line.video(5_000_000 + 3600 * i, tag(i as u32, 2, 5_003_600))).collect();
+    assert_eq!(again, [100_799, 100_800]);
+    // Back, 80 ms before that: shown at once, until its time has come.
+    line.follow(100_000, -80_000);
+    let back: Vec<i64> = (0..4).map(|i| line.video(100_000 + 3600 * i, None)).collect();
+    assert_eq!(back, [100_801, 100_802, 100_803, 104_400]);
+}
+
+#[test]
 fn without_playout_delay_times_are_the_cameras() {
     let mut line = Timeline::new(false);
     let times: Vec<i64> = (0..3).map(|i| line.video(1000 + 3600 * i, tag(i as u32, 3, 8200))).collect();

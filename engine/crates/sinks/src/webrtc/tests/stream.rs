@@ -1,7 +1,7 @@
 //! A synthetic camera in a hub.
 
 use bytes::Bytes;
-use vms_hub::{Hub, HubConfig, Publisher, StreamKey};
+use vms_hub::{Hub, HubConfig, Publisher, StreamKey, StreamName};
 use vms_media::{Codec, Frame, Timing, Track, TrackKind};
 
 pub const TICKS: i64 = 3600;
@@ -9,16 +9,23 @@ pub const TICKS: i64 = 3600;
 pub const KEY_BYTES: usize = 5000;
 pub const DELTA_BYTES: usize = 2000;
 
+/// Of a sub-stream: the slices' bytes, what they are filled with, and its first
+/// time, which has nothing to do with that of the main stream.
+const SUB_BYTES: usize = 700;
+pub const SUB_FILL: u8 = 0x40;
+const SUB_FROM: i64 = 77_000_000;
+
 pub struct Camera {
     pub hub: Hub,
     pub key: StreamKey,
     publisher: Publisher,
     codec: Codec,
     next: i64,
+    small: bool,
 }
 
 pub fn video_track(codec: Codec) -> Track {
-    Track { id: 0, kind: TrackKind::Video, codec, clock_rate: 90_000, channels: 0, fmtp: String::new() }
+    Track::video(codec)
 }
 
 impl Camera {
@@ -31,7 +38,14 @@ impl Camera {
         let key = StreamKey::parse("cam1").expect("a key");
         let codec = tracks[0].codec.clone();
         let publisher = hub.publish(&key, tracks);
-        Self { hub, key, publisher, codec, next: 0 }
+        Self { hub, key, publisher, codec, next: 0, small: false }
+    }
+
+    /// Its sub-stream: of the same times by its own count, its pictures a packet each.
+    pub fn sub(&self, codec: Codec) -> Self {
+        let key = StreamKey { stream: StreamName::Sub, ..self.key.clone() };
+        let publisher = self.hub.publish(&key, vec![video_track(codec.clone())]);
+        Self { hub: self.hub.clone(), key, publisher, codec, next: self.next, small: true }
     }
 
     /// Publishes the next picture.
@@ -50,16 +64,17 @@ impl Camera {
     }
 
     fn picture(&self, number: i64, key: bool) -> Frame {
-        let pts = 90_000 + number * TICKS;
+        let pts = if self.small { SUB_FROM } else { 90_000 } + number * TICKS;
         let (first, second, len) = match (&self.codec, key) {
             (Codec::H265, true) => (19 << 1, 1, KEY_BYTES),
             (Codec::H265, false) => (1 << 1, 1, DELTA_BYTES),
             (_, true) => (0x65, 0x88, KEY_BYTES),
             (_, false) => (0x41, 0x9a, DELTA_BYTES),
         };
+        let (len, fill) = if self.small { (SUB_BYTES, SUB_FILL) } else { (len, number as u8 | 1) };
         let mut data = (len as u32).to_be_bytes().to_vec();
         data.extend([first, second]);
-        data.resize(4 + len, number as u8 | 1);
+        data.resize(4 + len, fill);
         self.make(0, TrackKind::Video, self.codec.clone(), pts, key, data.into())
     }
 

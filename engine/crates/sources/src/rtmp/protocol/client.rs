@@ -109,7 +109,7 @@ impl Client {
             ("videoCodecs".into(), Value::Number(252.0)),
             ("videoFunction".into(), Value::Number(1.0)),
             // Enhanced RTMP: what we take beyond the old numbers.
-            ("fourCcList".into(), Value::Array(vec![Value::text("hvc1"), Value::text("avc1")])),
+            ("fourCcList".into(), Value::Array(["hvc1", "avc1", "av01", "vp09"].map(Value::text).into())),
         ]);
         self.connection.command(0, &[Value::text("connect"), Value::Number(CONNECT), about]);
     }

@@ -1,0 +1,117 @@
+//! Whoever a shard serves: one who watches, one who publishes, or one who talks.
+
+use std::sync::atomic::AtomicUsize;
+
+use vms_hub::StreamKey;
+use vms_sources::Reason;
+
+use super::link::{Context, Flow, Link, Remote};
+use super::metrics::Counters;
+use super::publisher::Publisher;
+use super::shard::Datagram;
+use super::talk::Talker;
+use super::viewer::Viewer;
+
+pub enum Peer {
+    Viewer(Box<Viewer>),
+    Publisher(Box<Publisher>),
+    Talker(Box<Talker>),
+}
+
+/// Why a session ends from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its peer asked for it, or is gone.
+    Left,
+    /// It was not heard of.
+    Silent,
+    /// Its right was withdrawn.
+    Revoked,
+}
+
+impl Ending {
+    /// What a stream is told whose publisher's session ended.
+    fn reason(self) -> Reason {
+        match self {
+            Self::Left => Reason::CameraClosed,
+            Self::Silent => Reason::Timeout,
+            Self::Revoked => Reason::Protocol { detail: "its stream key may publish no more".to_owned() },
+        }
+    }
+}
+
+impl Peer {
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        match self {
+            Self::Viewer(viewer) => &viewer.link,
+            Self::Publisher(publisher) => &publisher.link,
+            Self::Talker(talker) => &talker.link,
+        }
+    }
+
+    /// Whether it ends when that stream does.
+    #[must_use]
+    pub fn is_of(&self, key: &StreamKey) -> bool {
+        match self {
+            Self::Viewer(viewer) => viewer.is_of(key),
+            Self::Publisher(publisher) => publisher.key() == key,
+            Self::Talker(talker) => talker.key() == key,
+        }
+    }
+
+    /// Where such sessions are counted.
+    #[must_use]
+    pub fn count<'a>(&self, counters: &'a Counters) -> &'a AtomicUsize {
+        match self {
+            Self::Viewer(_) => &counters.viewers,
+            Self::Publisher(_) => &counters.publishers,
+            Self::Talker(_) => &counters.talkers,
+        }
+    }
+
+    pub fn receive(
+        &mut self,
+        datagram: &Datagram,
+        context: &mut Context<'_>,
+        new_address: impl FnOnce(Remote),
+    ) -> Flow {
+        match self {
+            Self::Viewer(viewer) => viewer.receive(datagram, context, new_address),
+            Self::Publisher(publisher) => publisher.receive(datagram, context, new_address),
+            Self::Talker(talker) => talker.receive(datagram, context, new_address),
+        }
+    }
+
+    pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
+        match self {
+            Self::Viewer(viewer) => viewer.tick(context),
+            Self::Publisher(publisher) => publisher.tick(context),
+            Self::Talker(talker) => talker.tick(context),
+        }
+    }
+
+    /// Sends what the hub has for a viewer.
+    pub fn pump(&mut self, context: &mut Context<'_>) -> Flow {
+        match self {
+            Self::Viewer(viewer) => viewer.pump(context),
+            Self::Publisher(_) | Self::Talker(_) => Flow::Wait,
+        }
+    }
+
+    /// Sends a viewer nothing, or goes on.
+    pub fn pause(&mut self, paused: bool, context: &mut Context<'_>) -> Flow {
+        match self {
+            Self::Viewer(viewer) => viewer.pause(paused, context),
+            Self::Publisher(_) | Self::Talker(_) => Flow::Wait,
+        }
+    }
+
+    pub fn close(&mut self, ending: Ending, context: &mut Context<'_>) {
+        match self {
+            Self::Viewer(viewer) => viewer.close(context),
+            Self::Publisher(publisher) => publisher.close(ending.reason(), context),
+            Self::Talker(talker) => talker.link.close(context),
+        }
+    }
+}

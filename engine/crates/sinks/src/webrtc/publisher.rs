@@ -1,0 +1,201 @@
+//! One who sends pictures in by WHIP: his packets become frames for the source
+//! that waits for them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::Event;
+use str0m::media::{KeyframeRequestKind, Mid};
+use str0m::rtp::RtpPacket;
+use vms_hub::{Hub, StreamKey};
+use vms_media::{DropReason, Track};
+use vms_sources::{Arrivals, Arrived, Giver, Item, Reason, RtpIntake, ServerClock, give};
+
+use super::link::{Context, Failed, Flow, Link, Remote};
+use super::shard::Datagram;
+
+/// Who has shown no picture so long after he connected shows none.
+const VIDEO_WITHIN: Duration = Duration::from_secs(10);
+/// How often a key frame is asked for at most: making one takes a round trip.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Lost packets and key frames are asked for in time.
+pub const IDLE_TICK: Duration = Duration::from_millis(20);
+
+/// Where publishers and their streams meet, and the time of what they bring.
+#[derive(Clone)]
+pub struct Publishing {
+    pub arrivals: Arrivals,
+    pub clock: Arc<ServerClock>,
+}
+
+/// What a publisher agreed to send.
+pub struct Sends {
+    pub key: StreamKey,
+    pub video: Mid,
+    /// By the places of the tracks.
+    pub payload_types: Vec<u8>,
+    pub tracks: Vec<Track>,
+}
+
+pub struct Publisher {
+    pub link: Link,
+    sends: Sends,
+    arrivals: Arrivals,
+    hub: Hub,
+    intake: RtpIntake,
+    giver: Option<Giver>,
+    /// The source stood still, and lost something that it was not told of yet.
+    missed: bool,
+    /// When a key frame was asked for last.
+    asked: Option<Instant>,
+    /// How often the stream's readers had asked for one by then.
+    readers_asked: u64,
+    connected: Option<Instant>,
+    ticked: Instant,
+}
+
+impl Publisher {
+    /// `None` where a codec is not understood.
+    #[must_use]
+    pub fn new(link: Link, sends: Sends, publishing: Publishing, hub: Hub) -> Option<Self> {
+        let intake = RtpIntake::new(sends.tracks.clone(), publishing.clock)?;
+        Some(Self {
+            ticked: link.created,
+            link,
+            sends,
+            arrivals: publishing.arrivals,
+            hub,
+            intake,
+            giver: None,
+            missed: false,
+            asked: None,
+            readers_asked: 0,
+            connected: None,
+        })
+    }
+
+    #[must_use]
+    pub fn key(&self) -> &StreamKey {
+        &self.sends.key
+    }
+
+    pub fn receive(
+        &mut self,
+        datagram: &Datagram,
+        context: &mut Context<'_>,
+        new_address: impl FnOnce(Remote),
+    ) -> Flow {
+        match self.link.receive(datagram, context, new_address) {
+            None => Flow::Wait,
+            Some(false) => Flow::Close,
+            // Packets that keep coming put the library's timer off for ever.
+            Some(true) if context.now.saturating_duration_since(self.ticked) >= IDLE_TICK => self.tick(context),
+            Some(true) => self.drain(context),
+        }
+    }
+
+    pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
+        self.ticked = context.now;
+        if !self.link.tick(context.now) {
+            return Flow::Close;
+        }
+        self.intake.release(context.now);
+        self.ask_for_key(context.now);
+        self.drain(context)
+    }
+
+    /// Takes what has come, sends what the library has ready.
+    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
+        let mut flow = Flow::Wait;
+        loop {
+            match self.link.poll(context) {
+                Ok(Some(Event::RtpPacket(packet))) => self.take(&packet, context.now),
+                Ok(Some(Event::Connected)) => {
+                    self.connected = Some(context.now);
+                    flow = Flow::Connected;
+                }
+                Ok(Some(Event::Closed)) => flow = Flow::Close,
+                Ok(Some(_)) => {}
+                Ok(None) => return if self.hand_on(context.now) { flow } else { Flow::Close },
+                Err(Failed) => return Flow::Close,
+            }
+        }
+    }
+
+    fn take(&mut self, packet: &RtpPacket, now: Instant) {
+        let payload_type = *packet.header.payload_type;
+        let Some(track) = self.sends.payload_types.iter().position(|own| *own == payload_type) else { return };
+        let arrived = Arrived {
+            sequence: *packet.seq_no,
+            timestamp: packet.time.numer() as i64,
+            marker: packet.header.marker,
+            payload: packet.payload.clone(),
+        };
+        self.intake.push(track, arrived, now);
+    }
+
+    /// Asks for a key frame where nothing can be shown without one, or a reader
+    /// of the stream waits for one.
+    fn ask_for_key(&mut self, now: Instant) {
+        let readers_ask = self.hub.stream(&self.sends.key).map_or(0, |stream| stream.key_requests());
+        let is_needed = self.intake.needs_key() || readers_ask != self.readers_asked;
+        let recently = self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < ASK_EVERY);
+        if !is_needed || recently || self.connected.is_none() {
+            return;
+        }
+        // There is nobody to ask before his first packet, unless he named it.
+        if let Some(stream) = self.link.rtc.direct_api().stream_rx_by_mid(self.sends.video, None) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+            (self.asked, self.readers_asked) = (Some(now), readers_ask);
+        }
+    }
+
+    /// Gives the frames that are complete to the source; false where nobody
+    /// wants them, or none come.
+    fn hand_on(&mut self, now: Instant) -> bool {
+        if self.giver.as_ref().is_some_and(Giver::take_reset) {
+            self.intake.reset_clocks();
+        }
+        while let Some(item) = self.intake.pop() {
+            if self.giver.is_none() && !self.begins_with(&item) {
+                continue;
+            }
+            if self.giver.is_none() && !self.arrive() {
+                return false;
+            }
+            let Some(giver) = &self.giver else { return false };
+            self.missed = self.missed && !giver.give(Item::Lost(DropReason::TooManyPackets));
+            self.missed |= !giver.give(item);
+        }
+        match (&self.giver, self.connected) {
+            (Some(giver), _) => giver.is_wanted(),
+            (None, Some(connected)) => now.saturating_duration_since(connected) < VIDEO_WITHIN,
+            (None, None) => true,
+        }
+    }
+
+    /// A stream begins with a picture that can be shown: who has none must not
+    /// take the place of who has.
+    fn begins_with(&self, item: &Item) -> bool {
+        matches!(item, Item::Frame(frame) if frame.key && frame.track == 0)
+    }
+
+    fn arrive(&mut self) -> bool {
+        let (giver, given) = give(self.intake.tracks());
+        match self.arrivals.offer(&self.sends.key, Box::new(given)) {
+            Ok(()) => self.giver = Some(giver),
+            Err(not_taken) => {
+                tracing::info!(stream = %self.sends.key, reason = %not_taken, "a publisher of WebRTC was not taken");
+            }
+        }
+        self.giver.is_some()
+    }
+
+    /// Says goodbye to both sides.
+    pub fn close(&mut self, reason: Reason, context: &mut Context<'_>) {
+        if let Some(giver) = self.giver.take() {
+            giver.end(reason);
+        }
+        self.link.close(context);
+    }
+}

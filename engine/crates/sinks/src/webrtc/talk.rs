@@ -1,0 +1,151 @@
+//! One who talks to a camera: his sound, as it comes, goes to its loudspeaker.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::Event;
+use vms_access::Ticket;
+use vms_hub::StreamKey;
+use vms_media::Law;
+use vms_sources::{Spoken, TalkLine, Talks};
+
+use super::answer::{self, Direction};
+use super::link::{Context, Failed, Flow, Link, Remote};
+use super::peer::Peer;
+use super::sdp::Offer;
+use super::session;
+use super::shard::Datagram;
+use super::{Answer, Inner, WebRtc, WhepError, WhepErrorKind, unusable};
+
+/// Who is not heard for so long has forgotten that he talks.
+pub const SILENT_AFTER: Duration = Duration::from_secs(60);
+/// What is quieter than this, of 32,124, is silence: 42 dB below the loudest.
+const QUIET: u16 = 256;
+/// A camera that hung up is noticed in time.
+const IDLE_TICK: Duration = Duration::from_millis(20);
+
+pub struct Talker {
+    pub link: Link,
+    key: StreamKey,
+    payload_type: u8,
+    law: Law,
+    line: TalkLine,
+    /// When he was heard last.
+    heard: Instant,
+}
+
+impl Talker {
+    #[must_use]
+    pub fn key(&self) -> &StreamKey {
+        &self.key
+    }
+
+    pub fn receive(
+        &mut self,
+        datagram: &Datagram,
+        context: &mut Context<'_>,
+        new_address: impl FnOnce(Remote),
+    ) -> Flow {
+        match self.link.receive(datagram, context, new_address) {
+            None => Flow::Wait,
+            Some(true) => self.drain(context),
+            Some(false) => Flow::Close,
+        }
+    }
+
+    pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
+        if Self::is_silent(self.heard, context.now) || !self.line.is_open() || !self.link.tick(context.now) {
+            return Flow::Close;
+        }
+        self.drain(context)
+    }
+
+    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
+        let mut flow = Flow::Wait;
+        loop {
+            match self.link.poll(context) {
+                Ok(Some(Event::RtpPacket(packet))) if *packet.header.payload_type == self.payload_type => {
+                    self.hear(packet.time.numer() as i64, packet.payload.clone(), context.now);
+                }
+                Ok(Some(Event::Connected)) => flow = Flow::Connected,
+                Ok(Some(Event::Closed)) => flow = Flow::Close,
+                Ok(Some(_)) => {}
+                Ok(None) => return flow,
+                Err(Failed) => return Flow::Close,
+            }
+        }
+    }
+
+    fn hear(&mut self, timestamp: i64, payload: Arc<[u8]>, now: Instant) {
+        Self::note(&mut self.heard, self.law, &payload, now);
+        self.line.say(Spoken { law: self.law, timestamp, payload });
+    }
+
+    /// Whether nothing came for too long that an ear would hear.
+    pub fn is_silent(heard: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(heard) > SILENT_AFTER
+    }
+
+    /// Notes that something is heard, if it is.
+    pub fn note(heard: &mut Instant, law: Law, sound: &[u8], now: Instant) {
+        if sound.iter().any(|byte| law.linear(*byte).unsigned_abs() >= QUIET) {
+            *heard = now;
+        }
+    }
+}
+
+impl WebRtc {
+    /// Answers the offer of `peer`, who talks to a stream's camera: the camera
+    /// is called first. The session keeps its ticket, and ends when that says so
+    /// or the camera does.
+    ///
+    /// # Errors
+    /// With the kind that decides the HTTP status and words for the caller.
+    pub async fn talk(
+        &self,
+        key: &StreamKey,
+        sdp: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+        talks: &Talks,
+    ) -> Result<Answer, WhepError> {
+        let result = self.inner.talk(key, sdp, peer, ticket, talks).await;
+        self.inner.counted(result)
+    }
+}
+
+impl Inner {
+    async fn talk(
+        self: &Arc<Self>,
+        key: &StreamKey,
+        text: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+        talks: &Talks,
+    ) -> Result<Answer, WhepError> {
+        let offer = Offer::parse(text).map_err(unusable)?;
+        let heard = |law| answer::hear(&offer, law).ok_or_else(no_sound);
+        // No camera is called for an offer that is of no use.
+        heard(Law::Mu)?;
+        let permit = self.permit(peer)?;
+        let line = talks.open(&key.camera).await.map_err(|reason| {
+            let message = format!("{}: nobody is heard at this camera ({})", key.camera, reason.code());
+            WhepError::new(WhepErrorKind::Camera(reason), message)
+        })?;
+        let (agreed, law) = heard(line.law())?;
+        let (place, now) = (self.place(), Instant::now());
+        let (rtc, sdp) = session::build_talk(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
+        let me = Arc::downgrade(self);
+        let ufrag = place.creds.ufrag.clone();
+        let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Direction::In, sdp, &me);
+        let link = Link::new(place.id, ufrag, rtc, permit, ticket, IDLE_TICK, now);
+        let talker = Talker { link, key: key.clone(), payload_type: agreed.pt, law, line, heard: now };
+        self.join(&place, Peer::Talker(Box::new(talker)));
+        Ok(answer)
+    }
+}
+
+fn no_sound() -> WhepError {
+    unusable("it has no audio line that sends PCMU or PCMA, which are what cameras take")
+}

@@ -1,0 +1,176 @@
+//! When what a file holds is due, without IO: files one behind the other on
+//! one line of time that never jumps.
+
+use vms_media::AccessUnit;
+
+/// A step of a file's time beyond this, either way, is no pause of its camera.
+const JUMP_US: i64 = 10_000_000;
+/// What a picture lasts where nothing tells.
+const USUAL_STEP_US: i64 = 40_000;
+/// What one picture lasts that is a file of its own.
+const STILL_STEP_US: i64 = 1_000_000;
+/// Units of a track are due at least so far apart, whatever the file says.
+const LEAST_STEP_US: i64 = 1_000;
+
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// From the file's time to ours.
+    offset_us: i64,
+    /// Where what was played last ends.
+    end_us: i64,
+    are_stills: bool,
+    tracks: Vec<Line>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    /// Of the unit before.
+    at_us: Option<i64>,
+    due_us: i64,
+    dts: Option<i64>,
+}
+
+impl Timeline {
+    /// Whether the files that follow are single pictures.
+    pub fn are_stills(&mut self, are_stills: bool) {
+        self.are_stills = are_stills;
+    }
+
+    /// A file begins whose first unit has this time; it has so many tracks.
+    /// Those of another kind than before are counted anew.
+    pub fn begin(&mut self, first_us: i64, tracks: usize, anew: bool) {
+        self.offset_us = self.end_us.saturating_sub(first_us);
+        if anew {
+            self.tracks.clear();
+        }
+        self.tracks.resize(tracks, Line::default());
+    }
+
+    /// Gives a unit its place, in ticks of its track too; returns when it is
+    /// due, in microseconds from the beginning. `None` for what belongs to
+    /// nothing. Track 0 is the video, which leads.
+    pub fn place(&mut self, track: usize, rate: u32, unit: &mut AccessUnit) -> Option<i64> {
+        let own_us = micros(unit.dts, rate);
+        let newest = self.tracks.iter().filter_map(|line| line.at_us).max().unwrap_or(self.end_us);
+        let at_us = own_us.saturating_add(self.offset_us);
+        if at_us.saturating_sub(newest).abs() > JUMP_US {
+            if track != 0 {
+                return None;
+            }
+            self.offset_us = newest.saturating_add(USUAL_STEP_US).saturating_sub(own_us);
+        }
+        let line = self.tracks.get_mut(track)?;
+        let shift = ticks(self.offset_us, rate);
+        let reorder = unit.timestamp.saturating_sub(unit.dts);
+        unit.dts = unit.dts.saturating_add(shift).max(line.dts.map_or(i64::MIN, |last| last + 1));
+        unit.timestamp = unit.dts.saturating_add(reorder);
+        let at_us = own_us.saturating_add(self.offset_us);
+        let step = match line.at_us {
+            _ if self.are_stills => STILL_STEP_US,
+            None => USUAL_STEP_US,
+            Some(before) => (at_us - before).clamp(0, JUMP_US),
+        };
+        let least = line.at_us.map_or(i64::MIN, |_| line.due_us + LEAST_STEP_US);
+        *line = Line { at_us: Some(at_us), due_us: at_us.max(least), dts: Some(unit.dts) };
+        self.end_us = self.end_us.max(at_us + step).max(line.due_us);
+        Some(line.due_us)
+    }
+}
+
+/// Ticks of a clock in microseconds.
+pub fn micros(time: i64, rate: u32) -> i64 {
+    bounded(i128::from(time) * 1_000_000 / i128::from(rate.max(1)))
+}
+
+fn ticks(micros: i64, rate: u32) -> i64 {
+    bounded((i128::from(micros) * i128::from(rate)).div_euclid(1_000_000))
+}
+
+/// So far that nothing which is added to it overflows.
+fn bounded(value: i128) -> i64 {
+    const MOST: i128 = 1 << 60;
+    value.clamp(-MOST, MOST) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn unit(timestamp: i64, dts: i64) -> AccessUnit {
+        AccessUnit { timestamp, dts, key: false, discontinuity: false, data: Bytes::new() }
+    }
+
+    /// When pictures with these times in ms are due, in ms, and their decode
+    /// times in ticks.
+    fn played(line: &mut Timeline, times: &[i64]) -> Vec<(i64, i64)> {
+        let place = |ms: &i64| {
+            let mut unit = unit(ms * 90, ms * 90);
+            line.place(0, 90_000, &mut unit).map(|due| (due / 1000, unit.dts))
+        };
+        times.iter().filter_map(place).collect()
+    }
+
+    #[test]
+    fn a_loop_goes_on_without_a_jump() {
+        let mut line = Timeline::default();
+        line.begin(5_000_000, 1, true);
+        assert_eq!(played(&mut line, &[5000, 5040, 5080]), [(0, 0), (40, 3600), (80, 7200)]);
+        line.begin(5_000_000, 1, false);
+        assert_eq!(played(&mut line, &[5000, 5040]), [(120, 10_800), (160, 14_400)]);
+        line.begin(0, 1, false);
+        assert_eq!(played(&mut line, &[0]), [(200, 18_000)], "another file");
+    }
+
+    #[test]
+    fn sound_that_lasts_longer_is_waited_for_and_keeps_its_place() {
+        let mut line = Timeline::default();
+        line.begin(0, 2, true);
+        played(&mut line, &[0, 40]);
+        let mut sound = unit(8_000, 8_000);
+        assert_eq!(line.place(1, 8_000, &mut sound), Some(1_000_000));
+        line.begin(0, 2, false);
+        assert_eq!(played(&mut line, &[0]), [(1_040, 93_600)]);
+        let mut sound = unit(0, 0);
+        assert_eq!((line.place(1, 8_000, &mut sound), sound.dts), (Some(1_040_000), 8_320));
+    }
+
+    #[test]
+    fn jumps_inside_a_file_are_no_pauses() {
+        let mut line = Timeline::default();
+        line.begin(0, 2, true);
+        let due: Vec<_> = played(&mut line, &[0, 40, 9_000_000, 9_000_040, 40]).iter().map(|(due, _)| *due).collect();
+        assert_eq!(due, [0, 40, 80, 120, 160]);
+        let mut astray = unit(80_000_000, 80_000_000);
+        assert_eq!(line.place(1, 8_000, &mut astray), None, "sound follows the picture");
+    }
+
+    #[test]
+    fn pictures_that_are_files_last_a_second_each() {
+        let mut line = Timeline::default();
+        line.are_stills(true);
+        for second in 0..3 {
+            line.begin(0, 1, second == 0);
+            assert_eq!(played(&mut line, &[0]), [(second * 1000, second * 90_000)]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_says_one_time_for_all_is_not_played_at_once() {
+        let mut line = Timeline::default();
+        line.begin(0, 1, true);
+        assert_eq!(played(&mut line, &[0, 0, 0]), [(0, 0), (1, 1), (2, 2)]);
+        line.begin(i64::MIN, 1, false);
+        let mut far = unit(i64::MAX, i64::MAX);
+        assert!(line.place(0, 90_000, &mut far).is_some());
+    }
+
+    #[test]
+    fn pictures_that_are_shown_later_stay_so() {
+        let mut line = Timeline::default();
+        line.begin(-80_000, 1, true);
+        let mut first = unit(0, -7_200);
+        assert_eq!((line.place(0, 90_000, &mut first), first.timestamp, first.dts), (Some(0), 7_200, 0));
+    }
+}
