@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 from hypothesis import strategies as st
 
 from vms.cameras import MAKERS, Area, Camera, Secrets
@@ -32,6 +33,15 @@ _urls = st.builds(
     st.sampled_from(["rtsp", "rtsps", "rtsp+http", "rtmp", "http"]),
     _hosts.filter(lambda h: ":" not in h),
     _ids,
+)
+_targets = st.lists(
+    st.builds("srt://{}:9000?streamid={}".format, _hosts.filter(lambda h: ":" not in h), _ids),
+    max_size=2,
+    unique=True,
+).map(tuple)
+# Of 10 to 79 bytes.
+_passphrases = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=10, max_size=19
 )
 _common = {
     "city": st.just("sp"),
@@ -70,8 +80,19 @@ def cameras_with_secrets(draw: st.DrawFn) -> list[tuple[Camera, Secrets]]:
                 "channel": draw(st.integers(1, MAKERS[maker].channels)),
                 "sub_stream": draw(st.booleans()),
             }
-        secrets = Secrets(draw(st.none() | st.one_of(_words, st.sampled_from([" x ", "=p", "'"]))))
-        camera = Camera(id=camera_id, has_password=secrets.password is not None, **fields)
+        targets = draw(_targets)
+        kept = {one: draw(_passphrases) for one in sorted(targets) if draw(st.booleans())}
+        secrets = Secrets(
+            draw(st.none() | st.one_of(_words, st.sampled_from([" x ", "=p", "'"]))),
+            push_passphrases=msgspec.json.encode(kept).decode() if kept else None,
+        )
+        camera = Camera(
+            id=camera_id,
+            has_password=secrets.password is not None,
+            push=targets,
+            has_push_passphrases=bool(kept),
+            **fields,
+        )
         found.append((camera, secrets))
     return found
 

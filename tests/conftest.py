@@ -11,6 +11,7 @@ from databases import (
     postgres,
     sqlite_template,
 )
+from signing_keys import spare_keys
 
 __all__ = [
     "database",
@@ -19,6 +20,7 @@ __all__ = [
     "new_postgres",
     "open_database",
     "postgres",
+    "spare_keys",
     "sqlite_template",
 ]
 

@@ -97,6 +97,16 @@ class Product:
         return time.monotonic() - begun
 
 
+def measured_late() -> dict[str, str]:
+    """Return the environment, such that the coverage of processes begins with their work."""
+    env = dict(os.environ)
+    if config := env.pop("COVERAGE_PROCESS_CONFIG", ""):
+        hook = str(Path(__file__).with_name("measured"))
+        before = [env["PYTHONPATH"]] if "PYTHONPATH" in env else []
+        env |= {"COVERAGE_OF_WORK": config, "PYTHONPATH": os.pathsep.join([hook, *before])}
+    return env
+
+
 @contextlib.contextmanager
 def running(
     arguments: list[str], data: Path, log: Path, *, within: Sequence[str] = ()
@@ -106,7 +116,7 @@ def running(
     ports = [text for name in PORTS for text in (f"--{name}", "0")]
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            [*command, *ports], stdout=output, stderr=output, text=True, env=os.environ
+            [*command, *ports], stdout=output, stderr=output, text=True, env=measured_late()
         )
         product = Product(process, data, log)
         try:
@@ -125,7 +135,12 @@ class Farm:
     """A running farm of simulated cameras."""
 
     address: str
+    simulator: Any
     login: str = ""
+
+    def fault(self, number: int, fault: str) -> None:
+        """Put a fault on a camera, as ``stall`` or ``close:2``; ``none`` takes it back."""
+        self.simulator.fault(number, fault)
 
     def camera(self, name: str, number: int, query: str = "", *, sub: bool = False) -> str:
         """Return a ``--camera`` argument."""
@@ -157,6 +172,6 @@ def farm(
     simulator = _engine.Simulator(json.dumps(config).encode())
     address = simulator.start()
     try:
-        yield Farm(address, f"{user[0]}:{user[1]}@" if user else "")
+        yield Farm(address, simulator, f"{user[0]}:{user[1]}@" if user else "")
     finally:
         simulator.stop()

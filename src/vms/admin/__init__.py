@@ -44,7 +44,7 @@ from vms.admin.model import (
 from vms.admin.passwords import HashSettings, Passwords, check_password
 from vms.admin.people import People
 from vms.admin.ports import Places, UserQuota
-from vms.admin.principals import PrincipalCache
+from vms.admin.principals import PrincipalCache, user_name
 from vms.admin.store.people import count_grants_of_group, count_users
 from vms.admin.tokens import TokenSettings
 from vms.admin.views import (
@@ -138,4 +138,5 @@ __all__ = [
     "count_users",
     "scope_of_home",
     "system_principal",
+    "user_name",
 ]

@@ -31,6 +31,7 @@ class Function(StrEnum):
 
     LIVE_VIEW = "live.view"
     AUDIO_LISTEN = "audio.listen"
+    AUDIO_TALK = "audio.talk"
     PLAYBACK_VIEW = "playback.view"
     CLIP_EXPORT = "clip.export"
     RECORDING_HOLD = "recording.hold"
@@ -407,6 +408,7 @@ class Role:
 _VIEWER = frozenset({Function.LIVE_VIEW, Function.CAMERA_READ})
 _OPERATOR = _VIEWER | {
     Function.AUDIO_LISTEN,
+    Function.AUDIO_TALK,
     Function.PLAYBACK_VIEW,
     Function.CLIP_EXPORT,
     Function.PTZ_CONTROL,

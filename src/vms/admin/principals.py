@@ -25,7 +25,7 @@ from vms.admin.store import people
 from vms.admin.store import sign_in as session_store
 from vms.admin.tokens import Claims
 from vms.admin.views import Allowed, ApiKey, Me, User
-from vms.common import Clock, UnauthenticatedError, VmsError
+from vms.common import Clock, NotFoundError, UnauthenticatedError, VmsError
 from vms.database import PLATFORM, Database, Unit
 from vms.proto.events import (
     CityUpdated,
@@ -331,6 +331,14 @@ def present_principal(unit: Unit, user_id: str) -> Principal:
         user=user.id,
         must_enrol=must_enrol,
     )
+
+
+def user_name(unit: Unit, user_id: str) -> str:
+    """Return what a user is called; nothing where there is no such user in sight."""
+    try:
+        return people.user(unit, user_id).name
+    except NotFoundError:
+        return ""
 
 
 def _enabled(unit: Unit, user_id: str) -> User:

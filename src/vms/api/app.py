@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,6 +168,7 @@ async def _again(one: Callable[[], Coroutine[Any, Any, None]]) -> None:
             return
 
 
+@functools.cache
 def _documents() -> Documents:
     declared = (operation for ops in rest.EVERY for operation in ops.declared)
     newer = openapi.document(declared, __version__)

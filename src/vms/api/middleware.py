@@ -32,7 +32,8 @@ PROTECTION: tuple[tuple[str, str], ...] = (
     ("Content-Security-Policy", CONTENT_POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+    # The page itself alone asks for a microphone, where somebody talks to a camera.
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )

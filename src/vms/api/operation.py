@@ -10,8 +10,9 @@ What it takes is read from the signature: the same objects that read a request
 at run time describe it in the document.
 """
 
+import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Required, TypedDict, TypeVar, Unpack, get_args
 
@@ -23,6 +24,18 @@ from vms.api.inputs import JsonBody, PathName, Query, RawBody, if_match
 from vms.api.route import OurRoute
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
+
+
+@functools.cache
+def _dependencies(endpoint: Callable[..., Awaitable[Response]]) -> tuple[object, ...]:
+    """Read them from the signature once: each part of the document asks for them again."""
+    signature = inspect.signature(endpoint, eval_str=True)
+    return tuple(
+        note.dependency
+        for parameter in signature.parameters.values()
+        for note in get_args(parameter.annotation)[1:]
+        if isinstance(note, params.Depends)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +69,9 @@ class Operation:
         """What its function says of itself."""
         return inspect.cleandoc(self.endpoint.__doc__ or "")
 
-    def dependencies(self) -> Iterator[object]:
-        """Yield the dependencies its function names."""
-        signature = inspect.signature(self.endpoint, eval_str=True)
-        for parameter in signature.parameters.values():
-            for note in get_args(parameter.annotation)[1:]:
-                if isinstance(note, params.Depends):
-                    yield note.dependency
+    def dependencies(self) -> tuple[object, ...]:
+        """Return the dependencies its function names."""
+        return _dependencies(self.endpoint)
 
     def reads(self, kind: type[Any]) -> list[Any]:
         """Return its dependencies of a kind."""

@@ -19,7 +19,7 @@ from vms.common import Clock, UnavailableError
 from vms.ingest import IngestWatch
 from vms.nodes import Nodes
 from vms.recording import Recordings
-from vms.streaming import StreamAddresses
+from vms.streaming import Snapshots, StreamAddresses
 from vms.telemetry import Registry
 
 
@@ -45,6 +45,7 @@ class Contexts:
     audit: AuditTrail
     audit_export: AuditExport
     addresses: StreamAddresses
+    snapshots: Snapshots
     cameras: CameraServices
     nodes: Nodes
     recordings: Recordings

@@ -2,8 +2,8 @@
 
 CSV: UTF-8 with or without a byte order mark, separated by ``,`` or ``;``, one
 column a field in any order. A column that is absent leaves its field as it is;
-lists are separated by ``|``; masks and zones are JSON. JSON: ``{"cameras":
-[...]}`` with the same fields.
+lists are separated by ``|``; masks, zones and passphrases of push targets are
+JSON. JSON: ``{"cameras": [...]}`` with the same fields.
 
 A spreadsheet runs a cell that begins with ``=``, ``+``, ``-`` or ``@``. Such a
 cell is written with an apostrophe before it, which is taken away on reading.
@@ -26,8 +26,8 @@ Format = Literal["csv", "json"]
 
 MOST_ROWS = 1_000
 MOST_BYTES = 16 << 20
-# A cell with masks or zones; csv itself refuses cells over 128 KiB.
-MOST_AREA_CELL = 100_000
+# A cell with masks, zones or push targets; csv itself refuses cells over 128 KiB.
+MOST_LONG_CELL = 100_000
 MOST_CELL = 4_096
 
 BOM = "\ufeff"
@@ -89,6 +89,8 @@ def write_json(cameras: Iterable[tuple[Camera, Secrets | None]], *, passwords: b
 
 
 def _value(name: str, camera: Camera, secrets: Secrets | None) -> object:
+    if name == "push_passphrases":
+        return None if secrets is None else secrets.passphrases() or None
     return getattr(secrets if name in Secrets.__struct_fields__ else camera, name, None)
 
 
@@ -218,6 +220,8 @@ def _written(value: object) -> str:
             return msgspec.json.encode(value).decode()
         case tuple():
             return LIST_MARK.join(value)
+        case dict():
+            return msgspec.json.encode(value).decode()
         case _:
             return str(value)
 
@@ -253,6 +257,13 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(LIST_MARK) if part.strip())
 
 
+def _passphrases(text: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+
+
 def _areas(text: str) -> Areas:
     try:
         return msgspec.json.decode(text, type=Areas)
@@ -271,6 +282,7 @@ _COLUMNS = (
     _Column("url", str, None),
     _Column("sub_url", str, None),
     _Column("transport", _transport, None),
+    _Column("on_demand", _truth, None),
     _Column("user", str, None),
     _Column("password", str, secret=True),
     _Column("sub_user", str, None),
@@ -279,14 +291,17 @@ _COLUMNS = (
     _Column("backup_sub_url", str, None),
     _Column("backup_user", str, None),
     _Column("backup_password", str, secret=True),
+    _Column("push", _list, (), MOST_LONG_CELL),
+    _Column("sub_push", _list, (), MOST_LONG_CELL),
+    _Column("push_passphrases", _passphrases, most=MOST_LONG_CELL, secret=True),
     _Column("enabled", _truth),
     _Column("site", str, None),
     _Column("groups", _list, ()),
     _Column("tags", _list, ()),
     _Column("latitude", _real, None),
     _Column("longitude", _real, None),
-    _Column("masks", _areas, (), MOST_AREA_CELL),
-    _Column("zones", _areas, (), MOST_AREA_CELL),
+    _Column("masks", _areas, (), MOST_LONG_CELL),
+    _Column("zones", _areas, (), MOST_LONG_CELL),
 )
 _BY_NAME = {column.name: column for column in _COLUMNS}
 COLUMNS = tuple(_BY_NAME)

@@ -34,6 +34,8 @@ _NEXT_ADDRESS = re.compile(r",(?=[a-z][a-z0-9+.-]*://|file:|publish:)", re.IGNOR
 
 MOST_NAME = 120
 MOST_LOGIN = 128
+# Targets of one stream.
+MOST_PUSHES = 8
 MOST_ADDRESS = 2_048
 MOST_TAGS = 32
 MOST_TAG = 40
@@ -80,6 +82,34 @@ PasswordText = Annotated[
         description="Of an srt:// address its passphrase. Never told again. null removes it.",
     ),
 ]
+PushText = Annotated[
+    str,
+    Meta(
+        max_length=MOST_ADDRESS,
+        description="srt://HOST:PORT[?streamid=NAME&latency=MS&passphrase=SECRET]. The passphrase "
+        "is kept apart and never told again; given without it, the one that is kept stays.",
+    ),
+]
+Pushes = Annotated[
+    tuple[PushText, ...],
+    Meta(max_length=MOST_PUSHES, description="Where the stream is brought to by SRT."),
+]
+PassphraseText = Annotated[str, Meta(max_length=MOST_LOGIN)]
+Passphrases = Annotated[
+    dict[str, PassphraseText],
+    Meta(
+        max_length=2 * MOST_PUSHES,
+        description="Of push targets, by their addresses. Those that stand in an address are put "
+        "here. Never told again. An empty one removes that of its target, null removes all.",
+    ),
+]
+OnDemand = Annotated[
+    bool,
+    Meta(
+        description="True: called only while somebody views it or it is recorded. null: where the "
+        "address is another node's."
+    ),
+]
 IdText = Annotated[str, Meta(max_length=63)]
 GroupIds = Annotated[
     tuple[IdText, ...], Meta(max_length=MOST_GROUPS, description="Who sees it: ids of groups.")
@@ -124,6 +154,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     url: AddressText | None = None
     sub_url: AddressText | None = None
     # Of main and sub-stream, whatever the maker.
+    push: Pushes = ()
+    sub_push: Pushes = ()
     backup_url: BackupText | None = None
     backup_sub_url: BackupText | None = None
 
@@ -156,6 +188,7 @@ class Draft(Source, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: NameText
     transport: Transport | None = None
+    on_demand: OnDemand | None = None
     user: UserText | None = None
     password: PasswordText | UnsetType | None = UNSET
     # The sub-stream's own, where they differ from the main stream's.
@@ -164,6 +197,7 @@ class Draft(Source, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # Of the second addresses, where they differ from those of the first.
     backup_user: UserText | None = None
     backup_password: PasswordText | UnsetType | None = UNSET
+    push_passphrases: Passphrases | UnsetType | None = UNSET
     enabled: bool = True
     site: IdText | None = None
     groups: GroupIds = ()
@@ -195,12 +229,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     backup_sub_url: BackupText | UnsetType | None = UNSET
     name: NameText | UnsetType = UNSET
     transport: Transport | UnsetType | None = UNSET
+    on_demand: OnDemand | UnsetType | None = UNSET
     user: UserText | UnsetType | None = UNSET
     password: PasswordText | UnsetType | None = UNSET
     sub_user: UserText | UnsetType | None = UNSET
     sub_password: PasswordText | UnsetType | None = UNSET
     backup_user: UserText | UnsetType | None = UNSET
     backup_password: PasswordText | UnsetType | None = UNSET
+    push: Pushes | UnsetType = UNSET
+    sub_push: Pushes | UnsetType = UNSET
+    push_passphrases: Passphrases | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     site: IdText | UnsetType | None = UNSET
     groups: GroupIds | UnsetType = UNSET
@@ -249,12 +287,14 @@ class Camera(Source, frozen=True, kw_only=True):
     city: str
     name: str
     transport: Transport | None = None
+    on_demand: bool | None = None
     user: str | None = None
     has_password: bool = False
     sub_user: str | None = None
     has_sub_password: bool = False
     backup_user: str | None = None
     has_backup_password: bool = False
+    has_push_passphrases: bool = False
     enabled: bool = True
     site: str | None = None
     groups: tuple[str, ...] = ()
@@ -275,7 +315,7 @@ class Camera(Source, frozen=True, kw_only=True):
 
 
 ADDRESSES = ("url", "sub_url", "backup_url", "backup_sub_url")
-SECRET = ("password", "sub_password", "backup_password")
+SECRET = ("password", "sub_password", "backup_password", "push_passphrases")
 
 
 class CameraItem(msgspec.Struct, frozen=True):
@@ -342,6 +382,8 @@ class Secrets(msgspec.Struct, frozen=True):
     password: str | None = None
     sub_password: str | None = None
     backup_password: str | None = None
+    # A JSON object: by the target's address, in the order of those.
+    push_passphrases: str | None = None
 
     def __repr__(self) -> str:
         return "Secrets(...)"
@@ -354,7 +396,23 @@ class Secrets(msgspec.Struct, frozen=True):
             _wanted(
                 draft.backup_user, draft.backup_url, self.backup_password, draft.backup_password
             ),
+            self._passphrases_after(draft),
         )
+
+    def _passphrases_after(self, draft: Draft) -> str | None:
+        given = draft.push_passphrases
+        if given is None:
+            return None
+        known = self.passphrases() | ({} if given is UNSET else given)
+        wanted = sorted({*draft.push, *draft.sub_push} & known.keys())
+        kept = {address: known[address] for address in wanted if known[address]}
+        return msgspec.json.encode(kept).decode() if kept else None
+
+    def passphrases(self) -> dict[str, str]:
+        """Return the passphrases of push targets, by their addresses."""
+        if self.push_passphrases is None:
+            return {}
+        return msgspec.json.decode(self.push_passphrases, type=dict[str, str])
 
     def logins(self, user: str | None, sub_user: str | None) -> dict[StreamName, Login]:
         """Return what each stream is opened with: the sub-stream's own login, else the camera's."""
@@ -401,6 +459,11 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
         login = secrets.logins(camera.user, camera.sub_user)
         second = secrets.backup_login(camera.backup_user)
     backups = camera.backups()
+    passphrases = secrets.passphrases() if camera.enabled else {}
+    pushes = {StreamName.MAIN: camera.push, StreamName.SUB: camera.sub_push}
+    if camera.has_push_passphrases and secrets.push_passphrases is None:
+        # They cannot be opened, or the camera is off: nothing may go out in the clear.
+        pushes = {}
     streams = {}
     for stream, address in camera.addresses().items():
         first, backup = login.get(stream), backups.get(stream)
@@ -408,6 +471,11 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
             with_login(address, first),
             backup and with_login(backup, second or first),
             camera.transport,
+            on_demand=camera.on_demand,
+            push=tuple(
+                with_login(target, Login("", passphrases.get(target, "")))
+                for target in pushes.get(stream, ())
+            ),
         )
     return CameraWish(
         id=camera.id,
@@ -419,14 +487,23 @@ def wish_of(camera: Camera, secrets: Secrets) -> CameraWish:
     )
 
 
-def _stream_source(url: str, backup: str | None, transport: Transport | None) -> StreamSource:
+def _stream_source(
+    url: str,
+    backup: str | None,
+    transport: Transport | None,
+    *,
+    on_demand: bool | None,
+    push: tuple[str, ...],
+) -> StreamSource:
     """Return what the engine calls: how RTP travels is a choice that RTSP alone has.
 
-    The engine refuses a second address of what is waited for.
+    The engine refuses a second address of what is waited for, and to open that on demand.
     """
-    called = None if is_published(url) else backup
+    waited = is_published(url)
+    called = None if waited else backup
     by_rtsp = "rtsp" in {scheme_of(one).name for one in (url, called) if one is not None}
-    return StreamSource(url, transport if by_rtsp else None, called)
+    sent_by = transport if by_rtsp else None
+    return StreamSource(url, sent_by, called, None if waited else on_demand, push)
 
 
 def desired_state(
@@ -449,7 +526,13 @@ def wish_of_entry(entry: CameraEntry) -> CameraWish:
         name=entry.name or entry.id,
         enabled=entry.enabled,
         streams={
-            stream: _stream_source(address, backup, entry.transport)
+            stream: _stream_source(
+                address,
+                backup,
+                entry.transport,
+                on_demand=entry.on_demand,
+                push=entry.push if stream is StreamName.MAIN else entry.sub_push,
+            )
             for stream, (address, backup) in addresses.items()
             if address is not None
         },
@@ -467,6 +550,9 @@ def draft_of_entry(entry: CameraEntry) -> NewCamera:
         backup_url=entry.backup_url,
         backup_sub_url=entry.backup_sub_url,
         transport=entry.transport,
+        on_demand=entry.on_demand,
+        push=entry.push,
+        sub_push=entry.sub_push,
         enabled=entry.enabled,
     )
 

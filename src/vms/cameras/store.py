@@ -57,6 +57,8 @@ cameras_table = Table(
     Column("url", Text),
     Column("sub_url", Text),
     Column("transport", String(3)),
+    # NULL: as the address says.
+    Column("on_demand", Boolean),
     Column("username", Text),
     # Sealed by the vault.
     Column("password", LargeBinary),
@@ -67,6 +69,10 @@ cameras_table = Table(
     Column("backup_sub_url", Text),
     Column("backup_username", Text),
     Column("backup_password", LargeBinary),
+    # JSON lists of addresses; their passphrases, an object, are sealed.
+    Column("push", Text, nullable=False, server_default="[]"),
+    Column("sub_push", Text, nullable=False, server_default="[]"),
+    Column("push_passphrases", LargeBinary),
     Column("enabled", Boolean, nullable=False),
     Column("site", String(63)),
     Column("tags", Text, nullable=False),
@@ -150,8 +156,9 @@ _JOIN_STATUS = (
 )
 _FULL = (
     "c.id, c.city, c.name, c.maker, c.host, c.port, c.channel, c.sub_stream, c.url, c.sub_url, "
-    "c.transport, c.username, c.password, c.sub_username, c.sub_password, c.backup_url, "
-    "c.backup_sub_url, c.backup_username, c.backup_password, c.enabled, c.site, "
+    "c.transport, c.on_demand, c.username, c.password, c.sub_username, c.sub_password, "
+    "c.backup_url, c.backup_sub_url, c.backup_username, c.backup_password, c.push, c.sub_push, "
+    "c.push_passphrases, c.enabled, c.site, "
     "c.tags, c.latitude, c.longitude, c.masks, c.zones, c.version, c.created_us, c.updated_us"
 )
 _ITEM = (
@@ -208,23 +215,27 @@ def _in_scope(unit: Unit) -> str:
 def _sealed(row: tuple[Any, ...]) -> Sealed:
     (
         id_, city, name, maker, host, port, channel, sub_stream, url, sub_url, transport,
-        user, password, sub_user, sub_password, backup_url, backup_sub_url, backup_user,
-        backup_password, enabled, site, tags, latitude, longitude,
+        on_demand, user, password, sub_user, sub_password, backup_url, backup_sub_url, backup_user,
+        backup_password, push, sub_push, push_passphrases, enabled, site, tags, latitude, longitude,
         masks, zones, version, created_us, updated_us, groups, *status,
     ) = row  # fmt: skip
     camera = Camera(
         id=id_, city=city, name=name, maker=maker, host=host, port=port, channel=channel,
-        sub_stream=bool(sub_stream), url=url, sub_url=sub_url, transport=transport, user=user,
+        sub_stream=bool(sub_stream), url=url, sub_url=sub_url, transport=transport,
+        on_demand=None if on_demand is None else bool(on_demand), user=user,
         has_password=password is not None, sub_user=sub_user,
         has_sub_password=sub_password is not None, backup_url=backup_url,
         backup_sub_url=backup_sub_url, backup_user=backup_user,
-        has_backup_password=backup_password is not None, enabled=bool(enabled), site=site,
+        has_backup_password=backup_password is not None, push=_tags.decode(push),
+        sub_push=_tags.decode(sub_push), has_push_passphrases=push_passphrases is not None,
+        enabled=bool(enabled), site=site,
         groups=_split(groups), tags=_tags.decode(tags), latitude=latitude, longitude=longitude,
         masks=_areas.decode(masks), zones=_areas.decode(zones), version=version,
         created_us=created_us, updated_us=updated_us,
         status=_status(bool(enabled), *status),
     )  # fmt: skip
-    sealed = zip(SECRET, (password, sub_password, backup_password), strict=True)
+    secrets = (password, sub_password, backup_password, push_passphrases)
+    sealed = zip(SECRET, secrets, strict=True)
     return Sealed(camera, {name: bytes(one) for name, one in sealed if one is not None})
 
 
@@ -493,11 +504,14 @@ def _written(draft: Draft) -> dict[str, Any]:
         "url": draft.url,
         "sub_url": draft.sub_url,
         "transport": draft.transport,
+        "on_demand": draft.on_demand,
         "username": draft.user,
         "sub_username": draft.sub_user,
         "backup_url": draft.backup_url,
         "backup_sub_url": draft.backup_sub_url,
         "backup_username": draft.backup_user,
+        "push": _encode(draft.push).decode(),
+        "sub_push": _encode(draft.sub_push).decode(),
         "enabled": draft.enabled,
         "site": draft.site,
         "tags": _encode(draft.tags).decode(),

@@ -16,6 +16,7 @@ from vms.cameras.model import (
     MOST_LOGIN,
     MOST_NAME,
     MOST_POINTS,
+    MOST_PUSHES,
     MOST_TAG,
     MOST_TAGS,
     Area,
@@ -82,6 +83,8 @@ def apply(draft: Draft, change: Change) -> Draft:
         # Who calls us has no second address; a login goes with its address.
         cleared |= {"backup_url": None}
         cleared |= dict.fromkeys(("backup_sub_url", "backup_user", "backup_password"))
+    if given.get("url") in PUBLISHED:
+        cleared |= {"on_demand": None}
     return msgspec.structs.replace(draft, **{**cleared, **given})
 
 
@@ -146,6 +149,8 @@ def _tidy(draft: Draft) -> Draft:
         sub_user=_blank(draft.sub_user),
         backup_user=_blank(draft.backup_user),
         site=_blank(draft.site),
+        push=_targets(draft.push),
+        sub_push=_targets(draft.sub_push),
         groups=tuple(sorted(set(draft.groups))),
         tags=tuple(dict.fromkeys(tag.strip() for tag in draft.tags)),
     )
@@ -157,6 +162,10 @@ def _tidy_host(text: str | None) -> str | None:
     except InvalidError:
         # Told by the check, with its field.
         return text
+
+
+def _targets(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(address.strip() for address in addresses))
 
 
 def _blank(text: str | None) -> str | None:
@@ -177,7 +186,73 @@ def _separate(draft: Draft, problems: list[Problem]) -> Draft:
     # Both second addresses have one login.
     for one in (backup_login, backup_sub_login):
         draft = _take("backup_", draft, None if one == login else one, problems)
-    return draft
+    return _separate_targets(draft, problems)
+
+
+def _separate_targets(draft: Draft, problems: list[Problem]) -> Draft:
+    """Take the passphrases out of the addresses of push targets."""
+    found: dict[str, str] = {}
+    bare: dict[str, tuple[str, ...]] = {}
+    for name in ("push", "sub_push"):
+        parts = [_split(name, address, problems) for address in getattr(draft, name)]
+        bare[name] = tuple(dict.fromkeys(address for address, _ in parts if address is not None))
+        found |= {address: login.password for address, login in parts if address and login}
+    given = draft.push_passphrases
+    if isinstance(given, dict):
+        given = _by_target(given, problems)
+        if any(given.get(address, secret) != secret for address, secret in found.items()):
+            problems.append(
+                Problem("push_passphrases", "camera_login_twice", "an address holds another one")
+            )
+    if found:
+        # Null removes those that no address holds anew.
+        others = dict.fromkeys((*bare["push"], *bare["sub_push"]), "") if given is None else {}
+        given = others | (given if isinstance(given, dict) else {}) | found
+    return msgspec.structs.replace(
+        draft, push=bare["push"], sub_push=bare["sub_push"], push_passphrases=given
+    )
+
+
+def _by_target(passphrases: dict[str, str], problems: list[Problem]) -> dict[str, str]:
+    """Return passphrases by addresses written as those of targets are kept."""
+    named = {}
+    for address, passphrase in passphrases.items():
+        bare, login = _split("push_passphrases", address.strip(), problems)
+        if login is not None:
+            problems.append(
+                Problem("push_passphrases", "camera_login_twice", "an address holds one itself")
+            )
+        named[bare or address] = passphrase
+    return named
+
+
+def _pushes(draft: Draft) -> Iterator[Problem]:
+    has_sub = draft.sub_url is not None if draft.maker == GENERIC else draft.sub_stream
+    if draft.sub_push and not has_sub:
+        yield Problem("sub_push", "camera_field_unused", "leave it empty without a sub-stream")
+    for name in ("push", "sub_push"):
+        targets = getattr(draft, name)
+        if len(targets) > MOST_PUSHES:
+            yield Problem(name, "camera_url_invalid", f"are more than {MOST_PUSHES}")
+        # What cannot be read is told already.
+        if any(not target.lower().startswith("srt://") for target in targets):
+            yield Problem(name, "camera_url_invalid", "must be srt://HOST:PORT, which is called")
+        # It separates addresses in files of cameras.
+        if any("|" in target for target in targets):
+            yield Problem(name, "camera_url_invalid", "holds a |; write it as %7C")
+    if isinstance(draft.push_passphrases, dict):
+        yield from _passphrases(draft, draft.push_passphrases)
+
+
+def _passphrases(draft: Draft, by_target: dict[str, str]) -> Iterator[Problem]:
+    targets = {*draft.push, *draft.sub_push}
+    for target, passphrase in by_target.items():
+        # Kept for nobody, it would leave its stream in the clear.
+        if target not in targets:
+            yield Problem("push_passphrases", "camera_field_unused", "one is of no push target")
+        # An empty one removes what is kept.
+        if passphrase:
+            yield from _passphrase("push_passphrases", passphrase)
 
 
 def _take(prefix: str, draft: Draft, login: Login | None, problems: list[Problem]) -> Draft:
@@ -250,6 +325,11 @@ def _backups(draft: Draft) -> Iterator[Problem]:
                 yield Problem(name, "camera_field_unused", f"leave it empty {without}")
     yield from _second("backup_url", draft.backup_url, draft.url)
     yield from _second("backup_sub_url", draft.backup_sub_url, draft.sub_url)
+
+
+def _demand(draft: Draft) -> Iterator[Problem]:
+    if draft.on_demand is not None and draft.url is not None and is_published(draft.url):
+        yield Problem("on_demand", "camera_field_unused", "leave it empty: the camera calls us")
 
 
 def _second(name: str, address: str | None, first: str | None) -> Iterator[Problem]:
@@ -397,6 +477,8 @@ _CHECKS: tuple[Callable[[Draft], Iterable[Problem]], ...] = (
     _name,
     _source,
     _backups,
+    _demand,
+    _pushes,
     _logins,
     _labels,
     _place,

@@ -20,6 +20,7 @@ FAULTS = (
     "bad_sdp:FORM",
     "bad_answer:FORM",
     "bad_payload:FORM",
+    "bad_talk:FORM",
     "clock_jump:SECONDS",
     "audio_only",
     "not_rtsp",

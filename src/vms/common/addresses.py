@@ -72,6 +72,7 @@ SCHEMES: Mapping[str, Scheme] = {
         Scheme("rtmps", "rtmps://HOST[:PORT]/APP/STREAM", 443),
         Scheme("http", "http://HOST[:PORT]/PATH", 80),
         Scheme("https", "https://HOST[:PORT]/PATH", 443),
+        Scheme("node", "node://HOST[:PORT]/CAMERA[/sub]", 8554),
         Scheme("file", "file:NAME", credentials=Credentials.NONE),
         Scheme("publish", "publish: or publish:replace", credentials=Credentials.NONE),
     )

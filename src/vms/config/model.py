@@ -4,9 +4,10 @@ The reference page and the example file are made from it, so a description
 here is what an operator reads.
 """
 
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -50,6 +51,14 @@ def _camera_url(text: str) -> str:
         return check_address(text)
     except InvalidError as error:
         raise ValueError(error.message) from error
+
+
+def _push_url(text: str) -> str:
+    address = _camera_url(text)
+    # The engine would refuse the whole state.
+    if not address.startswith("srt://"):
+        raise ValueError("must be srt://HOST:PORT, which is called")
+    return address
 
 
 def _file_path(text: str) -> str:
@@ -99,6 +108,17 @@ def _https(text: str) -> str:
     raise ValueError("must be empty, or https://HOST or https://HOST:PORT")
 
 
+# RFC 7064, section 3.1 and RFC 7065, section 3.1.
+_HOST_PORT = r"([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?"
+_ICE_URL = re.compile(rf"stuns?:{_HOST_PORT}|turns?:{_HOST_PORT}(\?transport=(udp|tcp))?")
+
+
+def _ice_url(text: str) -> str:
+    if _ICE_URL.fullmatch(text):
+        return text
+    raise ValueError("must be stun:HOST[:PORT] or turn:HOST[:PORT][?transport=udp|tcp]")
+
+
 def _store_url(text: str) -> str:
     found = urlsplit(text)
     try:
@@ -115,12 +135,14 @@ ListenAddress = Annotated[str, AfterValidator(listen_address)]
 HttpsAddress = Annotated[str, AfterValidator(_https)]
 Network = Annotated[str, AfterValidator(_network)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+PushUrl = Annotated[str, AfterValidator(_push_url)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 CameraIdText = Annotated[str, AfterValidator(_camera_id)]
 FolderPath = Annotated[str, AfterValidator(_folder_path)]
 FilePathText = Annotated[str, AfterValidator(_file_path)]
 Port = Annotated[int, Field(ge=0, le=MOST_PORT)]
+IceUrl = Annotated[str, AfterValidator(_ice_url)]
 
 
 class Section(BaseModel):
@@ -146,7 +168,7 @@ class Api(Section):
 
 
 class Tls(Section):
-    """TLS 1.3 and HTTP/2 of the front and of the WHEP port."""
+    """TLS 1.3, HTTP/2 and HTTP/3 of the front and of the ports of WHEP and HLS."""
 
     mode: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -162,6 +184,11 @@ class Tls(Section):
         False,
         description="Your own proxy in front speaks TLS to clients; only then TLS may be off "
         "on a listener that is not on loopback.",
+    )
+    http3: bool = Field(
+        True,
+        description="HTTP/3 too, by UDP on the port that front and HLS have by TCP, where they "
+        "speak TLS and no proxy is in front.",
     )
 
     @model_validator(mode="after")
@@ -210,7 +237,33 @@ class WebRtc(Section):
         max_length=8,
         description="Addresses of the UDP sockets, IPv4 or IPv6; browsers must reach one of them.",
     )
-    udp_port: Port = Field(8189, description="UDP port of all viewers; 0 picks a free one.")
+    udp_port: Port = Field(
+        8189,
+        description="Port of all viewers by UDP, and by TCP where no UDP gets through; 0: free.",
+    )
+    ice_servers: tuple[IceUrl, ...] = Field(
+        (),
+        max_length=8,
+        description="STUN and TURN servers that browsers are told of: stun:HOST[:PORT], "
+        "turn:HOST[:PORT][?transport=udp|tcp] and the same as stuns: and turns:.",
+    )
+    turn_secret_file: FilePathText = Field(
+        "",
+        description="File with the secret alone that the TURN servers share with us, absolute "
+        "(coturn: static-auth-secret).",
+    )
+    turn_lifetime_s: int = Field(
+        43_200,
+        ge=300,
+        le=86_400,
+        description="So long a password that a viewer gets for the TURN servers is good, seconds.",
+    )
+
+    @model_validator(mode="after")
+    def _turn_has_a_secret(self) -> Self:
+        if any(url.startswith("turn") for url in self.ice_servers) and not self.turn_secret_file:
+            raise ValueError("turn servers in ice_servers need turn_secret_file")
+        return self
 
 
 class Hls(Section):
@@ -246,6 +299,12 @@ class Source(Section):
         le=600_000,
         description="A stream without video for so long is down, milliseconds.",
     )
+    linger_ms: int = Field(
+        10_000,
+        ge=0,
+        le=3_600_000,
+        description="How long a stream on demand stays open after its last viewer, milliseconds.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Source":
@@ -278,6 +337,13 @@ class Streams(Section):
     most: int = Field(0, ge=0, description="Most streams of the whole machine; 0 is no limit.")
     most_of_a_stream: int = Field(0, ge=0, description="Most viewers of one stream; 0 is no limit.")
     most_of_a_viewer: int = Field(0, ge=0, description="Most streams of one viewer; 0 is no limit.")
+    max_transcodes: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Most cameras whose pictures are converted to H.264 at once, for viewers that "
+        "cannot take the camera's own; 0 is none. Unset: one for every two cores.",
+    )
 
 
 class Volume(Section):
@@ -453,7 +519,27 @@ class Camera(Section):
     transport: Literal["tcp", "udp"] | None = Field(
         None, description="How RTP travels; absent: the engine chooses."
     )
+    on_demand: bool | None = Field(
+        None,
+        description="True: called only while somebody views it or it is recorded; absent: where "
+        "the address is another node's.",
+    )
+    push: tuple[PushUrl, ...] = Field(
+        (),
+        max_length=8,
+        description="Where the main stream is brought to: srt://HOST:PORT, with streamid, latency "
+        "and passphrase behind a ?.",
+    )
+    sub_push: tuple[PushUrl, ...] = Field(
+        (), max_length=8, description="The same of the sub-stream."
+    )
     enabled: bool = Field(True, description="False keeps the camera but does not call it.")
+
+    @model_validator(mode="after")
+    def _sub_push_has_a_stream(self) -> "Camera":
+        if self.sub_push and self.sub_url is None:
+            raise ValueError("sub_push needs a sub_url: there is no sub-stream")
+        return self
 
 
 class Settings(BaseSettings):

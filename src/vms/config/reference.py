@@ -163,7 +163,9 @@ def example() -> str:
         for key, field in model.model_fields.items():
             lines.append(f"# {field.description}")
             if key not in dict(TABLES.get(section, ())):
-                lines.append(f"# {key} = {_toml(field.default)}")
+                # TOML has no word for nothing.
+                unset = field.default is None
+                lines.append(f"# {key} (unset)" if unset else f"# {key} = {_toml(field.default)}")
         lines += ["", *_EXAMPLE_TABLES.get(section, ())]
     lines.append(_EXAMPLE_CAMERA)
     return "\n".join(lines)

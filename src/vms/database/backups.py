@@ -65,10 +65,7 @@ def restore(url: str, source: Path, aside: Path) -> SchemaState:
     aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = store_of(url)
     if isinstance(store, SqliteStore):
-        state = state_at(_checked_file(source))
-        refuse_newer(state)
-        _replace_file(store.path, source, aside)
-        return state
+        return _replace_file(store.path, source, aside)
     state = state_at(postgres_backup.version_of(source))
     refuse_newer(state)
     postgres_backup.refuse_running(store.url)
@@ -124,24 +121,24 @@ def _copy_file(store: SqliteStore, target: Path) -> None:
             copy.close()
     finally:
         source.close()
-    _checked_file(target)
+    _checked_file(target, target)
 
 
-def _checked_file(path: Path) -> str | None:
-    """Return the schema's version in a file of SQLite, or say that it is damaged."""
+def _checked_file(path: Path, named: Path) -> str | None:
+    """Return the schema's version in a file of SQLite, or say that ``named`` is damaged."""
     try:
         # Read only, and without making files beside a backup.
         copy = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
             found = [word for (word,) in copy.execute("PRAGMA integrity_check(3)")]
             if found != ["ok"]:
-                raise _damaged(path, "; ".join(found))
+                raise _damaged(named, "; ".join(found))
             [version] = copy.execute("SELECT version_num FROM alembic_version").fetchall()
             return str(version[0])
         finally:
             copy.close()
     except (sqlite3.Error, ValueError) as error:
-        raise _damaged(path, str(error)) from None
+        raise _damaged(named, str(error)) from None
 
 
 def _damaged(path: Path, why: str) -> InvalidError:
@@ -152,18 +149,49 @@ def _damaged(path: Path, why: str) -> InvalidError:
     )
 
 
-def _replace_file(path: Path, source: Path, aside: Path) -> None:
-    def copy(new: Path) -> None:
-        with source.open("rb") as old, new.open("wb") as file:
-            shutil.copyfileobj(old, file)
+def _beside(path: Path, part: str) -> Path:
+    """Return where SQLite keeps a part of a file: ``-wal`` its log, ``-shm`` the log's index."""
+    return path.with_name(path.name + part)
 
-    def move_and_copy(new: Path) -> None:
-        copy(new)
+
+def _replace_file(path: Path, source: Path, aside: Path) -> SchemaState:
+    """Put a copy of ``source`` in the place of ``path``, whose files go ``aside``."""
+    states: list[SchemaState] = []
+
+    def copy_and_move(new: Path) -> None:
+        shutil.copyfile(source, new)
+        _take_in_log(new, source)
+        states.append(state_at(_checked_file(new, source)))
+        refuse_newer(states[0])
         # Moved as it is, because it may be damaged; its log goes with it, or it
         # would be read into the file that takes its place.
         for part in ("", "-wal", "-shm"):
-            old = path.with_name(path.name + part)
+            old = _beside(path, part)
             if old.exists():
-                old.replace(aside.with_name(aside.name + part))
+                old.replace(_beside(aside, part))
 
-    _written(path, move_and_copy)
+    _written(path, copy_and_move)
+    return states[0]
+
+
+def _take_in_log(copy: Path, source: Path) -> None:
+    """Write the commits of the log beside ``source`` into its ``copy``.
+
+    A file that was put aside after a crash has one: without it the newest commits are missing,
+    and pages that were half moved from it make no whole file.
+    """
+    log = _beside(source, "-wal")
+    if not log.exists():
+        return
+    try:
+        shutil.copyfile(log, _beside(copy, "-wal"))
+        opened = sqlite3.connect(copy)
+        try:
+            opened.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            opened.close()
+    except sqlite3.Error as error:
+        raise _damaged(source, str(error)) from None
+    finally:
+        for part in ("-wal", "-shm"):
+            _beside(copy, part).unlink(missing_ok=True)

@@ -55,6 +55,9 @@ class SqliteStore:
         )
         # Writers of this process queue here; SQLite's own waiting polls.
         self._writer = threading.Lock()
+        # The last to close a file puts its log back into it. Of two that close at once each
+        # sees the other, and the log stays: they close one after the other.
+        self._closer = threading.Lock()
 
     def open_file(self) -> sqlite3.Connection:
         """Return a new connection of the driver, set up as all are."""
@@ -78,7 +81,7 @@ class SqliteStore:
 
     def connect(self) -> "SqliteLine":
         """Return a new connection."""
-        return SqliteLine(self._engine.connect(), self._writer)
+        return SqliteLine(self._engine.connect(), self._writer, self._closer)
 
     def loss(self, error: BaseException) -> Loss | None:
         """Say what an error means; nothing: it is the work's own."""
@@ -96,11 +99,14 @@ class SqliteLine:
 
     store = SqliteStore.name
 
-    def __init__(self, connection: Connection, writer: threading.Lock) -> None:
+    def __init__(
+        self, connection: Connection, writer: threading.Lock, closer: threading.Lock
+    ) -> None:
         self.connection = connection
         self._driver = _driver_of(connection)
         connection.begin()
         self._writer = writer
+        self._closer = closer
         self._writes = False
 
     def begin(self, scope: Scope, *, read: bool, repeat: bool) -> None:  # noqa: ARG002
@@ -145,5 +151,6 @@ class SqliteLine:
     def close(self) -> None:
         """Close the connection, whatever state it is in."""
         self._let_go()
-        self.connection.invalidate()
-        self.connection.close()
+        with self._closer:
+            self.connection.invalidate()
+            self.connection.close()

@@ -26,6 +26,7 @@ CALL_TIMEOUT_S = 5.0
 
 T = TypeVar("T")
 
+
 class EngineClient:
     """Steers one media process; survives its restarts."""
 
@@ -85,7 +86,9 @@ class EngineClient:
         )
         return answer.text
 
-    async def recording(self, call: Call[Request, Answer], request: Request) -> tuple[Answer, bytes]:
+    async def recording(
+        self, call: Call[Request, Answer], request: Request
+    ) -> tuple[Answer, bytes]:
         """Ask something about recordings; returns the answer and the data that go with it."""
         said: pb.RecordingAnswer = await _call(
             self._stub.Recording(

@@ -22,6 +22,8 @@ class StreamState(StrEnum):
     LIVE = "live"
     STALLED = "stalled"
     BACKING_OFF = "backing_off"
+    # Opened for viewers alone, of whom there is none.
+    IDLE = "idle"
     OFF = "off"
 
 
@@ -42,6 +44,8 @@ class TlsConfig(msgspec.Struct, frozen=True):
     hls: bool
     # Browsers are told to come by TLS alone from now on.
     strict_transport: bool
+    # HTTP/3 beside it, at the origin and the port of HLS.
+    http3: bool = False
 
 
 class FrontConfig(msgspec.Struct, frozen=True):
@@ -158,6 +162,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     hls: HlsConfig
     backoff_ms: tuple[int, int]
     no_video_ms: int
+    # How long a stream on demand stays open without viewers.
+    linger_ms: int
     ring: RingConfig
     # None: no publisher is taken by RTMP.
     rtmp: RtmpConfig | None = None
@@ -165,8 +171,12 @@ class EngineConfig(msgspec.Struct, frozen=True):
     srt: SrtConfig | None = None
     # CIDRs outside of which no camera is called; None: anywhere but metadata services.
     allowed_networks: tuple[str, ...] | None = None
+    # Folder of the files that file: addresses name; None: they are refused.
+    media_dir: str | None = None
     # Where workers that decode ask for frames; None: they get none.
     frames_socket: str | None = None
+    # Cameras whose pictures are transcoded at once, at most; 0: none.
+    max_transcodes: int = 0
     # None: nothing is recorded.
     recording: RecordingConfig | None = None
 
@@ -206,6 +216,10 @@ class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):
     transport: Literal["tcp", "udp"] | None = None
     # Opened when ``url`` gives no video.
     backup: str | None = None
+    # Open only while somebody views it; None: where it is another node's.
+    on_demand: bool | None = None
+    # ``srt://`` addresses that it is brought to; they may hold passphrases.
+    push: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"StreamSource(url=..., transport={self.transport!r})"
@@ -346,6 +360,30 @@ class Applied(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
 
 
+class TranscodeStatus(msgspec.Struct, frozen=True):
+    """What it costs that viewers cannot take a camera's pictures."""
+
+    viewers: int
+    # A worker is at work.
+    works: bool
+    # Of one core.
+    cpu_percent: float
+    memory_bytes: int
+    # From the camera's picture to what is made of it.
+    delay_ms: int | None = None
+    # Code of why it fails.
+    failing: str | None = None
+
+
+class PushStatus(msgspec.Struct, frozen=True):
+    """Where a target stands that a stream is brought to."""
+
+    # Host and port.
+    target: str
+    state: StreamState
+    reason: Reason | None = None
+
+
 class StreamStatus(msgspec.Struct, frozen=True):
     """How a stream is doing, now."""
 
@@ -365,6 +403,21 @@ class StreamStatus(msgspec.Struct, frozen=True):
     since_utc_us: int = 0
     # The second address plays.
     backup: bool = False
+    # Its pictures are converted for viewers who do not take them.
+    transcode: TranscodeStatus | None = None
+    # Where it is brought to.
+    push: tuple[PushStatus, ...] = ()
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """A line that a part of the engine logs."""
+
+    # ``debug``, ``info``, ``warning`` or ``error``.
+    level: str
+    # The module that says it, as Rust writes it.
+    logger: str
+    message: str
+    fields: dict[str, str | int | bool] = {}
 
 
 class Event(msgspec.Struct, frozen=True):

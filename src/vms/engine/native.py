@@ -7,6 +7,7 @@ calls into Python.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -19,10 +20,12 @@ from vms.engine.model import (
     EngineConfig,
     Event,
     FarmConfig,
+    LogLine,
     Revocation,
     StreamStatus,
 )
 from vms.engine.recording import CameraFiles, FileAnswer, LooseFiles
+from vms.telemetry import LogLevel, get_logger
 
 ENGINE_VERSION = _engine.ENGINE_VERSION
 
@@ -30,8 +33,25 @@ _encode = msgspec.json.Encoder().encode
 _addresses = msgspec.json.Decoder(Addresses)
 _applied = msgspec.json.Decoder(Applied)
 _events = msgspec.json.Decoder(tuple[Event, ...])
+_lines = msgspec.json.Decoder(tuple[LogLine, ...])
 _proved = msgspec.json.Decoder(FileAnswer)
 _streams = msgspec.json.Decoder(tuple[StreamStatus, ...])
+
+# What the chain of the log itself says of a line.
+_OWN_FIELDS = {"event", "level", "logger", "process", "time"}
+
+
+async def _rings(handle: int) -> AsyncIterator[None]:
+    """Yield whenever an eventfd of the engine has become readable."""
+    loop = asyncio.get_running_loop()
+    wake = asyncio.Event()
+    loop.add_reader(handle, wake.set)
+    with contextlib.ExitStack() as stack:
+        stack.callback(loop.remove_reader, handle)
+        while True:
+            await wake.wait()
+            wake.clear()
+            yield
 
 
 class NativeEngine:
@@ -68,21 +88,35 @@ class NativeEngine:
 
     async def events(self) -> AsyncIterator[tuple[Event, ...]]:
         """Yield events as they happen. One reader at a time: reading takes them."""
-        loop = asyncio.get_running_loop()
-        wake = asyncio.Event()
-        handle = self._engine.events_fd()
-        loop.add_reader(handle, wake.set)
-        with contextlib.ExitStack() as stack:
-            stack.callback(loop.remove_reader, handle)
-            while True:
-                await wake.wait()
-                wake.clear()
-                if events := _events.decode(self._engine.drain_events()):
-                    yield events
+        async for _ in _rings(self._engine.events_fd()):
+            if events := _events.decode(self._engine.drain_events()):
+                yield events
 
     async def stop(self) -> None:
         """End every session, listener and thread."""
         await asyncio.to_thread(self._engine.stop)
+
+
+class NativeLogs:
+    """What the engine's own threads log, for the log of this process."""
+
+    def __init__(self, level: LogLevel) -> None:
+        self._handle = _engine.begin_logs(level)
+
+    async def run(self) -> None:
+        """Write lines as they come, for ever. One writer at a time: writing takes them."""
+        async for _ in _rings(self._handle):
+            self.write()
+
+    def write(self) -> None:
+        """Write what waits."""
+        for line in _lines.decode(_engine.drain_logs()):
+            fields = {
+                f"{name}_" if name in _OWN_FIELDS else name: value
+                for name, value in line.fields.items()
+            }
+            level = logging.getLevelNamesMapping()[line.level.upper()]
+            get_logger(line.logger.replace("::", ".")).log(level, line.message, **fields)
 
 
 class NativeSimulator:

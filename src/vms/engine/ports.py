@@ -85,6 +85,8 @@ class MediaControl(Protocol):
 class RecordingControl(Protocol):
     """Whoever answers calls about recordings."""
 
-    async def recording(self, call: Call[Request, Answer], request: Request) -> tuple[Answer, bytes]:
+    async def recording(
+        self, call: Call[Request, Answer], request: Request
+    ) -> tuple[Answer, bytes]:
         """Ask something; returns the answer and the data that go with it."""
         ...

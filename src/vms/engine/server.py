@@ -17,7 +17,7 @@ from vms.engine.snapshot import SnapshotStore
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 from vms.telemetry import get_logger
-from vms.trust import LISTENED, IsRemoved, Identity, abort, serve_nodes
+from vms.trust import LISTENED, Identity, IsRemoved, abort, serve_nodes
 
 log = get_logger(__name__)
 
@@ -190,13 +190,19 @@ class EngineServicer(stubs.EngineServicer):
 
 async def serve(service: MediaService, socket: Path) -> grpc.aio.Server:
     """Serve ``service`` on a Unix socket that only this user can open."""
-    socket.unlink(missing_ok=True)
+    address = await asyncio.to_thread(_freed, socket)
     server = grpc.aio.server(options=LISTENED)
     stubs.add_EngineServicer_to_server(EngineServicer(service), server)
-    server.add_insecure_port(f"unix:{socket.absolute()}")
+    server.add_insecure_port(address)
     await server.start()
-    socket.chmod(0o600)
+    await asyncio.to_thread(socket.chmod, 0o600)
     return server
+
+
+def _freed(socket: Path) -> str:
+    """Remove what a process before left at ``socket``, and return its address."""
+    socket.unlink(missing_ok=True)
+    return f"unix:{socket.absolute()}"
 
 
 async def serve_far(

@@ -146,6 +146,10 @@ def desired_from(request: pb.ApplyRequest) -> model.DesiredState:
                             "url": source.url,
                             "transport": source.transport if source.HasField("transport") else None,
                             "backup": source.backup if source.HasField("backup") else None,
+                            "on_demand": (
+                                source.on_demand if source.HasField("on_demand") else None
+                            ),
+                            "push": tuple(source.push),
                         }
                         for name, source in camera.streams.items()
                     },
@@ -214,7 +218,7 @@ def _reason_to(reason: model.Reason | None) -> pb.Reason | None:
     return pb.Reason(code=reason.code, values=values)
 
 
-def _reason_from(message: pb.StreamStatus | pb.Event) -> model.Reason | None:
+def _reason_from(message: pb.StreamStatus | pb.PushStatus | pb.Event) -> model.Reason | None:
     if not message.HasField("reason"):
         return None
     reason = message.reason
@@ -228,14 +232,46 @@ def streams_to(streams: Iterable[model.StreamStatus]) -> pb.StreamList:
     return pb.StreamList(
         streams=[
             pb.StreamStatus(
-                **msgspec.structs.asdict(status) | {"reason": _reason_to(status.reason)}
+                **msgspec.structs.asdict(status)
+                | {
+                    "reason": _reason_to(status.reason),
+                    "transcode": _transcode_to(status),
+                    "push": _pushes_to(status.push),
+                }
             )
             for status in streams
         ]
     )
 
 
+def _pushes_to(pushes: Iterable[model.PushStatus]) -> list[pb.PushStatus]:
+    return [
+        pb.PushStatus(target=one.target, state=one.state, reason=_reason_to(one.reason))
+        for one in pushes
+    ]
+
+
 _OPTIONAL = ("codec", "width", "height", "clock_offset_ms")
+
+
+def _transcode_to(status: model.StreamStatus) -> pb.Transcode | None:
+    if status.transcode is None:
+        return None
+    return pb.Transcode(**msgspec.structs.asdict(status.transcode))
+
+
+def _transcode_from(message: pb.StreamStatus) -> model.TranscodeStatus | None:
+    if not message.HasField("transcode"):
+        return None
+    told = message.transcode
+    return model.TranscodeStatus(
+        viewers=told.viewers,
+        works=told.works,
+        cpu_percent=round(told.cpu_percent, 1),
+        memory_bytes=told.memory_bytes,
+        delay_ms=told.delay_ms if told.HasField("delay_ms") else None,
+        failing=told.failing if told.HasField("failing") else None,
+    )
 
 
 def _status_from(message: pb.StreamStatus) -> model.StreamStatus:
@@ -252,6 +288,11 @@ def _status_from(message: pb.StreamStatus) -> model.StreamStatus:
         reconnects=message.reconnects,
         since_utc_us=message.since_utc_us,
         backup=message.backup,
+        transcode=_transcode_from(message),
+        push=tuple(
+            model.PushStatus(one.target, model.StreamState(one.state), _reason_from(one))
+            for one in message.push
+        ),
         **optional,
     )
 

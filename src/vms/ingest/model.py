@@ -12,7 +12,14 @@ from typing import Protocol
 import msgspec
 
 from vms.common import StreamName
-from vms.engine.model import Event, Reason, StreamState, StreamStatus
+from vms.engine.model import (
+    Event,
+    PushStatus,
+    Reason,
+    StreamState,
+    StreamStatus,
+    TranscodeStatus,
+)
 
 # The page has words for it: "The server cannot serve video at the moment".
 MEDIA_DOWN = Reason("unavailable")
@@ -38,6 +45,10 @@ class StreamView(msgspec.Struct, frozen=True):
     since_utc_us: int
     # The second address plays.
     backup: bool = False
+    # Its pictures are converted for viewers who do not take them.
+    transcode: TranscodeStatus | None = None
+    # Where those stand that it is brought to.
+    push: tuple[PushStatus, ...] = ()
 
 
 Listener = Callable[[StreamView], None]
@@ -92,6 +103,7 @@ def _steady(view: StreamView) -> tuple[object, ...]:
         view.height,
         view.name,
         view.backup,
+        view.push,
     )
 
 
@@ -175,6 +187,7 @@ class StreamBoard:
                         fps=None,
                         bitrate=0,
                         readers=0,
+                        transcode=None,
                         since_utc_us=utc_us,
                     )
                 )

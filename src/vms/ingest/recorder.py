@@ -3,7 +3,8 @@
 A stream is *online* while it is live, *offline* while it is stalled or backing
 off. Connecting says nothing yet: it keeps what was known before; but a camera
 that should call us and does not for a beat or two is offline. Without a
-media process nobody watches, so all is *unknown*. A camera comes or goes when
+media process nobody watches, so all is *unknown*, and so is a stream on demand
+that nobody views. A camera comes or goes when
 its main stream does; that a restart of ours lies between is no news.
 """
 
@@ -38,6 +39,7 @@ _STATES = {
     StreamState.LIVE: CameraState.ONLINE,
     StreamState.STALLED: CameraState.OFFLINE,
     StreamState.BACKING_OFF: CameraState.OFFLINE,
+    StreamState.IDLE: CameraState.UNKNOWN,
     StreamState.OFF: CameraState.OFF,
 }
 

@@ -27,6 +27,9 @@ class CameraEntry(Message, frozen=True):
     backup_url: str | None = None
     backup_sub_url: str | None = None
     transport: Transport | None = None
+    on_demand: bool | None = None
+    push: tuple[str, ...] = ()
+    sub_push: tuple[str, ...] = ()
     enabled: bool = True
 
 
@@ -47,6 +50,7 @@ class TlsSettings(Message, frozen=True):
     certificate: str = ""
     key: str = ""
     behind_proxy: bool = False
+    http3: bool = True
 
 
 class RtspSettings(Message, frozen=True):
@@ -78,6 +82,11 @@ class WebRtcSettings(Message, frozen=True):
     port: int = 8889
     udp_hosts: tuple[str, ...] = ("127.0.0.1",)
     udp_port: int = 8189
+    # stun: and turn: URIs for browsers.
+    ice_servers: tuple[str, ...] = ()
+    # Absolute; empty where there is no TURN server.
+    turn_secret_file: str = ""
+    turn_lifetime_s: int = 43_200
 
 
 class HlsSettings(Message, frozen=True):
@@ -97,6 +106,7 @@ class SourceSettings(Message, frozen=True):
     backoff_min_ms: int = 1_000
     backoff_max_ms: int = 30_000
     no_video_ms: int = 5_000
+    linger_ms: int = 10_000
 
 
 class HubSettings(Message, frozen=True):
@@ -129,6 +139,8 @@ class StreamSettings(Message, frozen=True):
     most: int = 0
     most_of_a_stream: int = 0
     most_of_a_viewer: int = 0
+    # Cameras whose pictures are transcoded at once; None: by the cores of the machine.
+    max_transcodes: int | None = None
 
 
 class VolumeSettings(Message, frozen=True):

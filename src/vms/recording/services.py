@@ -56,6 +56,8 @@ class Recordings:
     bookmarks: Bookmarks
     sprites: Sprites
     evidence: Evidence
+    # Those who decode, for whoever else of the process needs a picture.
+    decoders: Workers
 
     @classmethod
     def open(
@@ -91,4 +93,5 @@ class Recordings:
             bookmarks=Bookmarks(database, clock),
             sprites=Sprites(database, engine, sheets, decoders, idlers, clock),
             evidence=Evidence(database, engine, clock),
+            decoders=decoders,
         )

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -25,6 +26,9 @@ log = get_logger(__name__)
 Orders = TypeVar("Orders", bound=msgspec.Struct)
 
 PR_SET_PDEATHSIG = 1
+# Cameras, viewers and files of recordings take a handle each; shells and service managers begin
+# with 1024, which one caller's silent connections would use up.
+HANDLES = 65_536
 
 
 class Post:
@@ -85,6 +89,17 @@ def follow_parent() -> None:
         raise SystemExit(0)
 
 
+def take_handles() -> int:
+    """Let this process open as many files as it may, up to what it can need; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    wanted = HANDLES if hard == unlimited else min(hard, HANDLES)
+    if soft == unlimited or soft >= wanted:
+        return soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
 def stop_signal() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
@@ -112,6 +127,10 @@ def main(
     """Run one process; returns its exit code."""
     post = _arguments()
     os.umask(0o077)
+    take_handles()
+    # In processes that this one starts gRPC would write a line past our log for each stranger
+    # whose handshake fails; it reads this when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         orders = _read_orders(orders_type)
         settings = log_of(orders)

@@ -30,7 +30,14 @@ from vms.nodes import Nodes
 from vms.proto import Launch, StreamSettings
 from vms.recording import AwayEngine, Recordings, recorded
 from vms.services.places import PlayerKeys, StreamQuotas
-from vms.streaming import AddressKeys, EngineAccess, StreamAddresses, StreamPlaces, StreamRights
+from vms.streaming import (
+    AddressKeys,
+    EngineAccess,
+    Relays,
+    StreamAddresses,
+    StreamPlaces,
+    StreamRights,
+)
 from vms.trust import entrance_of
 
 SYSTEM = system_principal("vms")
@@ -56,6 +63,11 @@ def limits_of(settings: StreamSettings) -> StreamLimits:
         viewer=settings.most_of_a_viewer,
         machine=settings.most,
     )
+
+
+def _relays(launch: Launch) -> Relays:
+    told = launch.webrtc
+    return Relays.open(told.ice_servers, told.turn_secret_file, told.turn_lifetime_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class House:
             audit_export=AuditExport(database, vault, clock),
             heads=heads,
             address_keys=keys,
-            addresses=StreamAddresses(database, keys, where, clock),
+            addresses=StreamAddresses(database, keys, where, clock, _relays(launch)),
             access=EngineAccess(
                 database,
                 keys,

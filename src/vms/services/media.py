@@ -7,6 +7,7 @@ the API down.
 import asyncio
 import contextlib
 import hashlib
+import os
 import secrets
 import socket
 import sys
@@ -34,11 +35,11 @@ from vms.engine import (
     serve,
     serve_far,
 )
-from vms.engine.native import NativeEngine
+from vms.engine.native import NativeEngine, NativeLogs
 from vms.proto import Launch, S3Settings, TierSettings, VolumeSettings, WebRtcSettings
 from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, frames_socket, media_socket
-from vms.services.sounds import SoundSteward
+from vms.services.transcodes import TranscodeSteward
 from vms.telemetry import get_logger
 from vms.trust import Member, speaks_tls
 
@@ -72,11 +73,19 @@ def engine_config(launch: Launch) -> EngineConfig:
         hls=HlsConfig(bind_text(launch.hls.host, launch.hls.port)),
         backoff_ms=(launch.source.backoff_min_ms, launch.source.backoff_max_ms),
         no_video_ms=launch.source.no_video_ms,
+        linger_ms=launch.source.linger_ms,
         ring=RingConfig(launch.hub.stream_bytes, launch.hub.seconds, launch.hub.process_bytes),
         allowed_networks=launch.source.allowed_networks or None,
+        media_dir=launch.source.media_dir or None,
         frames_socket=str(frames_socket(Path(launch.data))),
+        max_transcodes=max_transcodes(launch.streams.max_transcodes),
         recording=recording_config(launch),
     )
+
+
+def max_transcodes(told: int | None) -> int:
+    """Return how many cameras are transcoded at once: each takes most of a core at worst."""
+    return max(1, (os.cpu_count() or 1) // 2) if told is None else told
 
 
 def recording_config(launch: Launch) -> RecordingConfig | None:
@@ -146,6 +155,7 @@ def tls_config(launch: Launch) -> TlsConfig | None:
         hls=speaks_tls(launch.tls, launch.hls.host),
         # A browser would keep people from going on past its warning.
         strict_transport=not pair.self_made,
+        http3=launch.tls.http3,
     )
 
 
@@ -197,9 +207,11 @@ async def run(launch: Launch, post: child.Post) -> None:
     stop = child.stop_signal()
     clock = SystemClock()
     certificate.look_after(launch, clock)
+    logs = NativeLogs(launch.log.level)
     engine = NativeEngine(engine_config(launch))
     service = MediaService(engine, SnapshotStore(data / "media"), Journal(secrets.token_hex(8)))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(logs.write)
         stack.push_async_callback(engine.stop)
         addresses = await service.start()
         server = await serve(service, media_socket(data))
@@ -207,9 +219,9 @@ async def run(launch: Launch, post: child.Post) -> None:
         more = []
         if launch.control_listen:
             more.append((await listen_far(launch, service, clock, stack)).run())
-        sound = SoundSteward(frames_socket(data))
-        work = (service.record_events(), keep_certificate(launch, clock), sound.run(), *more)
-        tasks = [asyncio.create_task(one) for one in work]
+        transcodes = TranscodeSteward(frames_socket(data))
+        more += [logs.run(), keep_certificate(launch, clock), transcodes.run()]
+        tasks = [asyncio.create_task(one) for one in (service.record_events(), *more)]
         for task in tasks:
             stack.callback(task.cancel)
         post.ready(

@@ -1,9 +1,10 @@
 """A farm of simulated cameras: RTSP servers that play scenes."""
 
+import asyncio
 import sys
 
 from vms.engine import FarmConfig
-from vms.engine.native import NativeSimulator
+from vms.engine.native import NativeLogs, NativeSimulator
 from vms.proto import SimulateLaunch, SimulatorLaunch
 from vms.services import child
 from vms.telemetry import get_logger
@@ -30,8 +31,10 @@ def farm_config(orders: SimulatorLaunch) -> FarmConfig:
 async def run(orders: SimulateLaunch, post: child.Post) -> None:
     """Serve until told to stop."""
     stop = child.stop_signal()
+    logs = NativeLogs(orders.simulator.log.level)
     simulator = NativeSimulator(farm_config(orders.simulator))
     addresses = {"rtsp": await simulator.start()}
+    writing = asyncio.create_task(logs.run())
     try:
         for camera, fault in orders.simulator.faults:
             await simulator.fault(camera, fault)
@@ -39,9 +42,11 @@ async def run(orders: SimulateLaunch, post: child.Post) -> None:
         if not post.has_parent:
             child.announce(orders.announcement, addresses, addresses)
         log.info("simulator_ready", address=addresses["rtsp"], cameras=orders.simulator.cameras)
-        await stop.wait()
+        await child.until(stop, writing)
     finally:
         await simulator.stop()
+        writing.cancel()
+        logs.write()
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from vms.services.house import House
 from vms.services.keeper import Ear, Work, again, chores, duties
 from vms.services.paths import bus_socket, frames_socket
 from vms.services.places import WallPlaces
-from vms.streaming import StreamRevoker
-from vms.transcode import MotionWorker
+from vms.streaming import Snapshots, StreamPlaces, StreamRevoker
+from vms.transcode import LiveFrames, MotionWorker
 from vms.trust import Identity, serve_nodes
 
 FIRST = 0
@@ -132,6 +132,13 @@ def wiring_of(house: House, bus: Bus, watch: IngestWatch, cursor_key: bytes) -> 
             audit=house.audit,
             audit_export=house.audit_export,
             addresses=house.addresses,
+            snapshots=Snapshots(
+                house.database,
+                StreamPlaces(),
+                LiveFrames(frames_socket(house.data)),
+                house.recordings.decoders,
+                house.clock,
+            ),
             cameras=CameraServices(house.cameras, house.transfer, house.history),
             nodes=house.nodes,
             recordings=house.recordings,

@@ -13,6 +13,7 @@ from vms.streaming.ports import (
     StreamQuotas,
 )
 from vms.streaming.publishing import PublishAddress, publish_addresses
+from vms.streaming.relays import IceServer, Relays
 from vms.streaming.revoke import StreamRevoker, StreamRights, part_of, revocation_of
 from vms.streaming.service import (
     MOST_AT_ONCE,
@@ -21,6 +22,7 @@ from vms.streaming.service import (
     StreamAddresses,
     viewer_of,
 )
+from vms.streaming.snapshots import Snapshot, Snapshots
 
 __all__ = [
     "EVERYTHING",
@@ -34,12 +36,16 @@ __all__ = [
     "CameraPlaces",
     "Claims",
     "EngineAccess",
+    "IceServer",
     "Opening",
     "Part",
     "PlayerKey",
     "PlayerKeys",
     "PublishAddress",
+    "Relays",
     "SignedAddress",
+    "Snapshot",
+    "Snapshots",
     "StreamAddresses",
     "StreamPlaces",
     "StreamQuotas",

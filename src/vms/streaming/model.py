@@ -32,6 +32,8 @@ class AddressKind(StrEnum):
     PLAYBACK = "playback"
     # Many cameras on one WebSocket.
     SOCKET = "socket"
+    # Not watched: somebody is heard at the camera.
+    TALK = "talk"
 
 
 class View(StrEnum):
@@ -61,9 +63,10 @@ class Claims(
         "until_us": "u",
         "nonce": "j",
         "most": "m",
+        "called": "d",
     },
 ):
-    """What is signed. Every field is written, for the engine wants them all."""
+    """What is signed. Every field but the last is written, for the engine wants them all."""
 
     camera: CameraId
     stream: StreamName
@@ -82,6 +85,8 @@ class Claims(
     nonce: str
     # Most streams of this viewer at once; 0 leaves it to the engine's limits.
     most: int
+    # Who talks, for another who wishes to.
+    called: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ref(self) -> StreamRef:

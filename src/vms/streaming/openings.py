@@ -31,6 +31,8 @@ openings = Table(
     # The time of recorded video that was opened last; none: nothing was.
     Column("played_from_us", BigInteger),
     Column("played_to_us", BigInteger),
+    # 1: somebody talked to it; none (of an older version): nobody did.
+    Column("talked", Integer),
     Index("ix_stream_openings_camera", "camera"),
     Index("ix_stream_openings_session", "session"),
 )
@@ -38,15 +40,16 @@ openings = Table(
 # What was opened with sound before runs on beside what is opened without it now.
 _PUT = text(
     "INSERT INTO stream_openings (city, session, camera, kind, caller, home, audio, opened_us, "
-    "live, played_from_us, played_to_us) "
+    "live, played_from_us, played_to_us, talked) "
     "VALUES (:city, :session, :camera, :kind, :caller, :home, :audio, :opened_us, "
-    ":live, :played_from_us, :played_to_us) "
+    ":live, :played_from_us, :played_to_us, :talked) "
     "ON CONFLICT (city, session, camera) DO UPDATE SET opened_us = excluded.opened_us, audio = "
     "CASE WHEN stream_openings.audio > excluded.audio THEN stream_openings.audio "
     "ELSE excluded.audio END, live = CASE WHEN COALESCE(stream_openings.live, 1) = 1 THEN 1 "
     "ELSE excluded.live END, "
     "played_from_us = COALESCE(excluded.played_from_us, stream_openings.played_from_us), "
-    "played_to_us = COALESCE(excluded.played_to_us, stream_openings.played_to_us)"
+    "played_to_us = COALESCE(excluded.played_to_us, stream_openings.played_to_us), "
+    "talked = CASE WHEN COALESCE(stream_openings.talked, 0) = 1 THEN 1 ELSE excluded.talked END"
 )
 # One that was opened again meanwhile stays.
 _FORGET = text(
@@ -55,7 +58,7 @@ _FORGET = text(
 )
 _COLUMNS = (
     "city, session, camera, kind, caller, home, audio, opened_us, COALESCE(live, 1), "
-    "played_from_us, played_to_us"
+    "played_from_us, played_to_us, COALESCE(talked, 0)"
 )
 
 
@@ -74,6 +77,7 @@ class Opening:
     live: bool = True
     # The time of recorded video.
     played: tuple[int, int] | None = None
+    talks: bool = False
 
     @property
     def who(self) -> Principal:
@@ -120,6 +124,7 @@ def put(unit: Unit, opened: Sequence[Opening]) -> None:
             "live": int(one.live),
             "played_from_us": None if one.played is None else one.played[0],
             "played_to_us": None if one.played is None else one.played[1],
+            "talked": int(one.talks),
         }
         for one in opened
     ]
@@ -176,6 +181,20 @@ def find(unit: Unit, part: Part) -> list[Opening]:
             opened_us,
             bool(live),
             None if begin is None else (begin, end),
+            bool(talked),
         )
-        for city, session, camera, kind, caller, home, audio, opened_us, live, begin, end in rows
+        for (
+            city,
+            session,
+            camera,
+            kind,
+            caller,
+            home,
+            audio,
+            opened_us,
+            live,
+            begin,
+            end,
+            talked,
+        ) in rows
     ]

@@ -18,10 +18,12 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 class PublishAddress(msgspec.Struct, frozen=True):
     """Where an encoder sends a stream. Secret: it holds the key."""
 
-    # "srt" or "rtmp".
+    # "srt", "rtmp" or "whip".
     protocol: str
     stream: StreamName
     address: str
+    # Sent beside the address (`Authorization: Bearer`), where the protocol has a place for it.
+    bearer: str | None = None
 
     def __repr__(self) -> str:
         return f"PublishAddress(protocol={self.protocol!r}, stream={self.stream!r}, address=...)"
@@ -33,14 +35,18 @@ def publish_addresses(
     camera: str,
     streams: Iterable[StreamName],
     login: tuple[str, str],
+    *,
+    origin: str = "",
 ) -> tuple[PublishAddress, ...]:
     """Return the addresses of a camera's streams, by each protocol that somebody listens for.
 
     ``listeners`` has HOST:PORT by protocol. One that listens everywhere is named by
     ``host``, as which the caller knows this machine. ``login`` is a stream key and its secret.
+    ``origin`` is where the caller reached our pages, which take WHIP too.
     """
+    streams = tuple(streams)
     key, secret = (quote(text, safe="") for text in login)
-    return tuple(
+    called = tuple(
         PublishAddress(
             protocol,
             stream,
@@ -55,6 +61,17 @@ def publish_addresses(
         for protocol, form in _FORMS.items()
         if listeners.get(protocol)
     )
+    by_whip = tuple(
+        PublishAddress(
+            "whip",
+            stream,
+            f"{origin}/api/v1/streams/{camera}/{stream.value}/whip",
+            bearer=":".join(login),
+        )
+        for stream in streams
+        if origin
+    )
+    return called + by_whip
 
 
 def _reached(listener: str, host: str) -> str:

@@ -124,6 +124,7 @@ def _still_may(who: Principal | None, one: Opening, place: CameraPlace | None) -
         Function.LIVE_VIEW: one.live,
         Function.AUDIO_LISTEN: one.audio,
         Function.PLAYBACK_VIEW: one.played is not None,
+        Function.AUDIO_TALK: one.talks,
     }
     functions = [function for function, needed in opened.items() if needed]
     return all(

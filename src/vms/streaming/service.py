@@ -5,21 +5,25 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind
+import msgspec
+
+from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind, user_name
 from vms.audit import AuditEntry, record
-from vms.common import Clock, InvalidError, NotFoundError, StreamRef
+from vms.common import CameraId, Clock, InvalidError, StreamRef
 from vms.database import PLATFORM, Database, Unit
 from vms.engine import AccessRules, StreamKeyRule, StreamLimits
 from vms.streaming.keyring import AddressKeys
+from vms.streaming.may import may, watched
 from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
 from vms.streaming.openings import Opening, opened_by, played_by, put, session_of
 from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
+from vms.streaming.relays import IceServer, Relays
 
 SECOND_US = 1_000_000
-# Who holds one of these on a camera may know that there is one.
-_SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW, Function.PLAYBACK_VIEW)
 # More than a wall of the largest screen shows.
 MOST_AT_ONCE = 128
+# Characters of a name that are told.
+MOST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,22 @@ class StreamAddresses:
     """Signs addresses."""
 
     def __init__(
-        self, database: Database, keys: AddressKeys, places: CameraPlaces, clock: Clock
+        self,
+        database: Database,
+        keys: AddressKeys,
+        places: CameraPlaces,
+        clock: Clock,
+        relays: Relays | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._places = places
         self._clock = clock
+        self._relays = relays or Relays()
+
+    def ice_servers(self, who: Principal) -> tuple[IceServer, ...]:
+        """Return what a browser asks for a way to us, for somebody who was given an address."""
+        return self._relays.of(viewer_of(who), self._clock)
 
     async def sign(
         self,
@@ -57,6 +71,12 @@ class StreamAddresses:
         if kind is AddressKind.PLAYBACK:
             raise InvalidError(
                 "recorded video is opened by /cameras/CAMERA/playback/address",
+                code="address_kind",
+                values={"kind": kind.value},
+            )
+        if kind is AddressKind.TALK:
+            raise InvalidError(
+                "one talks by /cameras/CAMERA/talk/address",
                 code="address_kind",
                 values={"kind": kind.value},
             )
@@ -92,6 +112,33 @@ class StreamAddresses:
             lambda unit: self._played(unit, who, stream, time), who.scope
         )
 
+    async def sign_talk(self, who: Principal, camera: CameraId) -> SignedAddress:
+        """Return an address by which one talks to a camera, once. Each is a line of the audit."""
+        return await self._database.run(lambda unit: self._talk(unit, who, camera), who.scope)
+
+    def _talk(self, unit: Unit, who: Principal, camera: CameraId) -> SignedAddress:
+        place = watched(self._places, unit, who, camera, Function.AUDIO_TALK)
+        now_us = self._clock.utc_us()
+        expires_s = now_us // SECOND_US + LIFETIME_S
+        stream = StreamRef(camera)
+        claims = _claims(who, stream, place, AddressKind.TALK, expires_s)
+        # Only to those of his own city is he known by name.
+        name = user_name(unit, who.user) if who.user and who.home == place.city else ""
+        claims = msgspec.structs.replace(claims, audio=0, called=name[:MOST_NAME] or msgspec.UNSET)
+        signed = self._keys.signer(unit).sign(claims)
+        entry = AuditEntry(
+            actor=who.actor,
+            action="talk.open",
+            object=f"camera:{place.camera}",
+            city=place.city,
+            address=who.address or None,
+            details={},
+        )
+        record(unit, entry, self._clock)
+        if who.kind is not CallerKind.SYSTEM:
+            put(unit, [_opening(who, place, claims, now_us, talks=True)])
+        return SignedAddress(stream, signed, expires_s * SECOND_US)
+
     def _played_on(
         self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
     ) -> SignedAddress | None:
@@ -121,7 +168,7 @@ class StreamAddresses:
     def _sign_playback(
         self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
     ) -> tuple[SignedAddress, Opening]:
-        place = self._watched(unit, who, stream, Function.PLAYBACK_VIEW)
+        place = watched(self._places, unit, who, stream.camera, Function.PLAYBACK_VIEW)
         now_us = self._clock.utc_us()
         expires_s = now_us // SECOND_US + LIFETIME_S
         claims = _claims(who, stream, place, AddressKind.PLAYBACK, expires_s, time)
@@ -159,25 +206,11 @@ class StreamAddresses:
         expires_s = now_us // SECOND_US + LIFETIME_S
         signed, openings = [], []
         for stream in streams:
-            place = self._watched(unit, who, stream, Function.LIVE_VIEW)
+            place = watched(self._places, unit, who, stream.camera, Function.LIVE_VIEW)
             claims = _claims(who, stream, place, kind, expires_s)
             signed.append(SignedAddress(stream, signer.sign(claims), expires_s * SECOND_US))
             openings.append(_opening(who, place, claims, now_us))
         return tuple(signed), openings
-
-    def _watched(
-        self, unit: Unit, who: Principal, stream: StreamRef, function: Function
-    ) -> CameraPlace:
-        """Return the camera's place; one that may not be seen at all does not exist."""
-        place = self._places.place(unit, stream.camera)
-        if place is None or not any(_may(who, function, place) for function in _SEEN_BY):
-            raise NotFoundError(
-                f"there is no camera {stream.camera}",
-                code="camera_unknown",
-                values={"camera": stream.camera},
-            )
-        who.require(function, city=place.city, camera=place.camera, groups=place.groups)
-        return place
 
     def _note(
         self, unit: Unit, who: Principal, stream: StreamRef, opening: Opening, kind: AddressKind
@@ -191,10 +224,6 @@ class StreamAddresses:
             details={"stream": stream.stream.value, "kind": kind.value},
         )
         record(unit, entry, self._clock)
-
-
-def _may(who: Principal, function: Function, place: CameraPlace) -> bool:
-    return who.may(function, city=place.city, camera=place.camera, groups=place.groups)
 
 
 def _claims(
@@ -213,7 +242,7 @@ def _claims(
         kind=kind,
         # The masked view is the default everywhere; who may lift masks comes later.
         view=View.MASKED,
-        audio=int(_may(who, Function.AUDIO_LISTEN, place)),
+        audio=int(may(who, Function.AUDIO_LISTEN, place)),
         viewer=viewer_of(who),
         session=session_of(who),
         node="",
@@ -231,6 +260,8 @@ def _opening(
     claims: Claims,
     now_us: int,
     played: tuple[int, int] | None = None,
+    *,
+    talks: bool = False,
 ) -> Opening:
     return Opening(
         city=place.city,
@@ -241,8 +272,9 @@ def _opening(
         home=who.home,
         audio=bool(claims.audio),
         opened_us=now_us,
-        live=played is None,
+        live=played is None and not talks,
         played=played,
+        talks=talks,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 MASK = "***"
 
 _SECRET_NAME = re.compile(
-    r"(?i)(?:^|_|-)(?:pass(?:word|wd|phrase)?|secret|token|authorization|cookie|api_?key|"
+    r"(?i)(?:^|_|-)(?:pass(?:word|wd|phrase)?s?|secret|token|authorization|cookie|api_?key|"
     r"private_?key|credentials?)(?:$|_|-)"
 )
 _WORD = re.compile(r"[^\s\"']+")

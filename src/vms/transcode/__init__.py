@@ -4,6 +4,7 @@ What cameras send is decoded only in workers, processes that hold nothing worth 
 """
 
 from vms.transcode.jobs import Picture, Sprite, Still
+from vms.transcode.live import LiveFrames
 from vms.transcode.motion import Motion, MotionDetector, MotionGate
 from vms.transcode.pool import WorkerPool
 from vms.transcode.ring import FrameRing, RingFrame
@@ -14,6 +15,7 @@ from vms.transcode.watching import MotionWorker
 __all__ = [
     "CODECS",
     "FrameRing",
+    "LiveFrames",
     "Lost",
     "Motion",
     "MotionDetector",

@@ -12,7 +12,18 @@ from PIL import Image
 from vms.common import InvalidError
 from vms.transcode.jobs import Picture, Sprite, Still
 
-DECODERS = {"h264": "h264", "h265": "hevc"}
+DECODERS = {
+    "h264": "h264",
+    "h265": "hevc",
+    "av1": "libdav1d",
+    "vp8": "vp8",
+    "vp9": "vp9",
+    "mjpeg": "mjpeg",
+    "mpeg4": "mpeg4",
+}
+# Where pictures cannot be told apart without a container, or are whole by themselves.
+WITH_START_CODES = ("h264", "h265")
+IVF = b"DKIF"
 FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 MAX_WIDTH = 4096
 MAX_CELLS = 400
@@ -62,12 +73,27 @@ def last_picture(codec: str, data: bytes) -> av.VideoFrame:
 
 
 def decoded(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
-    """Yield every picture of a group of Annex B that begins with a key frame."""
+    """Yield every picture of a group that begins with a key frame: Annex B, IVF, one frame."""
+    if data.startswith(IVF):
+        yield from _decoded_ivf(codec, data)
+        return
     decoder = open_decoder(codec)
     try:
-        for packet in [*decoder.parse(data), *decoder.parse(b"")]:
+        if codec in WITH_START_CODES:
+            packets = [*decoder.parse(data), *decoder.parse(b"")]
+        else:
+            packets = [av.Packet(data)]
+        for packet in packets:
             yield from decoder.decode(packet)
         yield from decoder.decode(None)
+    except av.FFmpegError as error:
+        raise InvalidError(f"{codec} video cannot be decoded: {error}", code=UNDECODABLE) from None
+
+
+def _decoded_ivf(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
+    try:
+        with av.open(io.BytesIO(data), "r", format="ivf") as file:
+            yield from file.decode(video=0)
     except av.FFmpegError as error:
         raise InvalidError(f"{codec} video cannot be decoded: {error}", code=UNDECODABLE) from None
 

@@ -16,14 +16,24 @@ HEAD_BYTES = 64
 MAGIC = b"VMSRING1"
 _HEAD = struct.Struct("<8sQQQQ")
 _RECORD = struct.Struct("<IBBxxqIIQ")
-_CODECS = {1: "h264", 2: "h265"}
+_CODECS = {1: "h264", 2: "h265", 3: "av1", 4: "vp8", 5: "vp9", 6: "mjpeg", 7: "mpeg4"}
 _NONE = 2**64 - 1
 KEY, MISSING = 1, 2
 
 
+def annexb(data: bytes) -> bytes:
+    """Return NAL units with 4-byte lengths as an Annex B stream."""
+    parts, at = [], 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        parts += [b"\0\0\0\1", data[at + 4 : at + 4 + size]]
+        at += 4 + size
+    return b"".join(parts)
+
+
 @dataclass(frozen=True, slots=True)
 class RingFrame:
-    """One access unit: NAL units with 4-byte lengths."""
+    """One access unit: of H.264 and H.265 NAL units with 4-byte lengths."""
 
     codec: str
     key: bool
@@ -34,14 +44,9 @@ class RingFrame:
     number: int
     data: bytes
 
-    def annexb(self) -> bytes:
-        """Return the frame with start codes instead of lengths."""
-        parts, at = [], 0
-        while at + 4 <= len(self.data):
-            size = int.from_bytes(self.data[at : at + 4], "big")
-            parts += [b"\0\0\0\1", self.data[at + 4 : at + 4 + size]]
-            at += 4 + size
-        return b"".join(parts)
+    def packet(self) -> bytes:
+        """Return the frame as decoders take it: with start codes instead of lengths."""
+        return annexb(self.data) if self.codec in ("h264", "h265") else self.data
 
 
 @dataclass(slots=True)

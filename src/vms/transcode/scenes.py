@@ -1,11 +1,13 @@
 """Scenes of simulated cameras: encoded once, kept in a folder.
 
-A scene is one loop of a stream as Annex B: closed groups of pictures (a key
-frame each second, if not told otherwise) with their parameter sets, no
-B-frames. The simulator repeats it for ever.
+A scene is one loop of a stream as Annex B, or as IVF for codecs without NAL
+units: closed groups of pictures (a key frame each second, if not told
+otherwise) with their parameter sets, no B-frames. The simulator repeats it
+for ever.
 """
 
 import os
+import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +16,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 from vms.common import InvalidError
 from vms.transcode.street import Street
 
-CODECS = ("h264", "h265")
+ENCODERS = {
+    "h264": "libx264",
+    "h265": "libx265",
+    "av1": "libsvtav1",
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "mjpeg": "mjpeg",
+    "mpeg4": "mpeg4",
+}
+CODECS = tuple(ENCODERS)
+# How IVF names a codec.
+IVF_CODES = {"av1": b"AV01", "vp8": b"VP80", "vp9": b"VP90", "mjpeg": b"MJPG", "mpeg4": b"MP4V"}
 # Told in the file's name, so that a change of the drawing makes new files.
 DRAWING = 1
 # The largest picture of H.264 level 5.2 that cameras use.
@@ -63,7 +78,11 @@ class SceneSpec:
     def file_name(self) -> str:
         shape = f"{self.width}x{self.height}-{self.fps}fps-{self.seconds}s"
         group = f"-g{self.group_seconds}s" if self.group_seconds > 1 else ""
-        return f"street{DRAWING}-{shape}{group}-{self.bitrate // 1000}k.{self.codec}"
+        return f"street{DRAWING}-{shape}{group}-{self.bitrate // 1000}k.{self._suffix}"
+
+    @property
+    def _suffix(self) -> str:
+        return f"{self.codec}.ivf" if self.codec in IVF_CODES else self.codec
 
 
 def ensure_scene(folder: Path, spec: SceneSpec, progress: Progress | None = None) -> Path:
@@ -95,25 +114,44 @@ def _quietly(_share: float) -> None:
 def _encode(spec: SceneSpec, file: BinaryIO, progress: Progress) -> None:
     encoder = _encoder(spec)
     count = spec.fps * spec.seconds
+    code = IVF_CODES.get(spec.codec)
+    if code is not None:
+        file.write(_ivf_head(spec, code, count))
     street = Street(spec.width, spec.height, spec.fps, count)
     for number, planes in enumerate(street.frames()):
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        if spec.codec == "mjpeg":
+            frame = frame.reformat(format="yuvj420p", dst_color_range="JPEG")
         frame.pts = number
-        file.writelines(bytes(packet) for packet in encoder.encode(frame))
+        file.writelines(_framed(packet, code) for packet in encoder.encode(frame))
         progress((number + 1) / count)
-    file.writelines(bytes(packet) for packet in encoder.encode(None))
+    file.writelines(_framed(packet, code) for packet in encoder.encode(None))
+
+
+_IVF_HEAD = struct.Struct("<4sHH4sHHIIII")
+_IVF_FRAME = struct.Struct("<IQ")
+
+
+def _ivf_head(spec: SceneSpec, code: bytes, count: int) -> bytes:
+    return _IVF_HEAD.pack(b"DKIF", 0, 32, code, spec.width, spec.height, spec.fps, 1, count, 0)
+
+
+def _framed(packet: "Packet[VideoStream]", code: bytes | None) -> bytes:
+    data = bytes(packet)
+    return data if code is None else _IVF_FRAME.pack(len(data), packet.pts or 0) + data
 
 
 def _encoder(spec: SceneSpec) -> VideoCodecContext:
-    name = {"h264": "libx264", "h265": "libx265"}[spec.codec]
+    name = ENCODERS[spec.codec]
     encoder = av.CodecContext.create(name, "w")
     if not isinstance(encoder, VideoCodecContext):
         raise InvalidError(f"the encoder {name} is not in this build of PyAV")
     encoder.width, encoder.height = spec.width, spec.height
-    encoder.pix_fmt = "yuv420p"
+    encoder.pix_fmt = "yuvj420p" if spec.codec == "mjpeg" else "yuv420p"
     encoder.framerate = Fraction(spec.fps)
     encoder.time_base = Fraction(1, spec.fps)
-    encoder.bit_rate = spec.bitrate
+    # Its low delay knows a constant quality alone.
+    encoder.bit_rate = 0 if spec.codec == "av1" else spec.bitrate
     encoder.gop_size = spec.fps * spec.group_seconds
     encoder.max_b_frames = 0
     encoder.options = _options(spec)
@@ -121,6 +159,8 @@ def _encoder(spec: SceneSpec) -> VideoCodecContext:
 
 
 def _options(spec: SceneSpec) -> dict[str, str]:
+    if spec.codec in IVF_CODES:
+        return _open_options(spec)
     kbit = spec.bitrate // 1000
     rate = f"vbv-maxrate={kbit}:vbv-bufsize={kbit}"
     frames = spec.fps * spec.group_seconds
@@ -130,3 +170,16 @@ def _options(spec: SceneSpec) -> dict[str, str]:
         return {"preset": "ultrafast", "x264-params": f"{group}:{rate}:sliced-threads=0:slices=1"}
     quiet = "log-level=error:repeat-headers=1:open-gop=0"
     return {"preset": "ultrafast", "x265-params": f"{group}:{rate}:{quiet}"}
+
+
+def _open_options(spec: SceneSpec) -> dict[str, str]:
+    frames = spec.fps * spec.group_seconds
+    live = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
+    return {
+        "av1": {"preset": "12", "crf": "40", "svtav1-params": f"pred-struct=1:keyint={frames}"},
+        "vp8": live,
+        "vp9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+        # RTP tells no other tables than the usual ones.
+        "mjpeg": {"huffman": "default"},
+        "mpeg4": {},
+    }[spec.codec]

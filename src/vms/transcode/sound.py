@@ -1,17 +1,15 @@
 """A process that makes Opus of one camera's sound, for browsers that do not take the camera's own.
 
-It is given a connection to the engine: the camera's frames come by it, Opus goes back. The words
-stand in ``engine/crates/sinks/src/sound/wire.rs``. Like every process that decodes what cameras
-send it has no keys, no database and, where the system allows, no network.
+Its words with the engine stand in :mod:`vms.transcode.wire`. Like every process that decodes what
+cameras send it has no keys, no database and, where the system allows, no network.
 """
 
 import re
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -19,6 +17,7 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from vms.transcode.wire import Engine, Frame, GivesUpError, Head, Tell, serve
 from vms.transcode.worker import shut_in
 
 RATE = 48_000
@@ -29,59 +28,35 @@ BITS_PER_SECOND = {"mono": 32_000, "stereo": 64_000}
 MOST_DRIFT_US = 60_000
 # Frames in a row that nobody can decode: seconds of most cameras' sound.
 MOST_BROKEN = 100
-MAX_MESSAGE = 1 << 20
 DECODERS = {1: "aac", 2: "pcm_alaw", 3: "pcm_mulaw"}
-_SIZE = struct.Struct("<I")
-_HEAD = struct.Struct("<QBBI")
-_FRAME = struct.Struct("<Bq")
-_PACKET = struct.Struct("<IcQq")
 _CONFIG = re.compile(rb"(?:^|[;\s])config=\"?([0-9a-fA-F]+)", re.IGNORECASE)
 
 # An Opus packet and when it begins, in 1/48000 s of UTC.
-Tell = Callable[[int, bytes], None]
+Said = Callable[[int, bytes], None]
 
 
-class GivesUpError(Exception):
-    """Why this camera's sound cannot be transcoded."""
+def open_decoder(head: Head) -> AudioCodecContext:
+    """Open what decodes a camera's sound."""
+    name = DECODERS.get(head.codec)
+    if name is None:
+        raise GivesUpError(f"codec {head.codec} is not known")
+    decoder = cast("AudioCodecContext", av.CodecContext.create(name, "r"))
+    if name == "aac":
+        config = _CONFIG.search(head.fmtp)
+        digits = config.group(1) if config else b""
+        decoder.extradata = bytes.fromhex(digits.decode()) if digits else _plain_aac(head)
+    else:
+        decoder.sample_rate = head.rate
+        decoder.layout = "stereo" if head.channels == 2 else "mono"
+    return decoder
 
 
-@dataclass(slots=True)
-class Source:
-    """What the engine says of the camera's sound."""
-
-    epoch: int
-    codec: int
-    channels: int
-    rate: int
-    fmtp: bytes = b""
-
-    @classmethod
-    def read(cls, body: bytes) -> "Source":
-        """Return what a head says."""
-        epoch, codec, channels, rate = _HEAD.unpack_from(body)
-        return cls(epoch, codec, channels, rate, body[_HEAD.size :])
-
-    def decoder(self) -> AudioCodecContext:
-        """Open what decodes it."""
-        name = DECODERS.get(self.codec)
-        if name is None:
-            raise GivesUpError(f"codec {self.codec} is not known")
-        decoder = cast("AudioCodecContext", av.CodecContext.create(name, "r"))
-        if name == "aac":
-            config = _CONFIG.search(self.fmtp)
-            digits = config.group(1) if config else b""
-            decoder.extradata = bytes.fromhex(digits.decode()) if digits else self._plain_aac()
-        else:
-            decoder.sample_rate = self.rate
-            decoder.layout = "stereo" if self.channels == 2 else "mono"
-        return decoder
-
-    def _plain_aac(self) -> bytes:
-        """Return the configuration of AAC-LC (ISO/IEC 14496-3, 1.6.2.1) for who tells none."""
-        rates = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-        if self.rate not in rates:
-            raise GivesUpError(f"AAC of {self.rate} samples a second without its configuration")
-        return (2 << 11 | rates.index(self.rate) << 7 | self.channels << 3).to_bytes(2, "big")
+def _plain_aac(head: Head) -> bytes:
+    """Return the configuration of AAC-LC (ISO/IEC 14496-3, 1.6.2.1) for who tells none."""
+    rates = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+    if head.rate not in rates:
+        raise GivesUpError(f"AAC of {head.rate} samples a second without its configuration")
+    return (2 << 11 | rates.index(head.rate) << 7 | head.channels << 3).to_bytes(2, "big")
 
 
 @dataclass(slots=True)
@@ -91,7 +66,7 @@ class Encoder:
     # When its first sample was taken.
     begun_us: int
     shape: tuple[int, str, str]
-    tell: Tell
+    tell: Said
     _resampler: AudioResampler = field(init=False)
     _fifo: AudioFifo = field(default_factory=AudioFifo)
     _opus: AudioCodecContext = field(init=False)
@@ -132,34 +107,37 @@ class Encoder:
 class Transcoder:
     """The sound of one camera."""
 
-    tell: Callable[[int, int, bytes], None]
-    _source: Source | None = None
+    tell: Tell
+    _head: Head | None = None
     _decoder: AudioCodecContext | None = None
     _encoder: Encoder | None = None
     _last: int | None = None
     _broken: int = 0
 
-    def begin(self, source: Source) -> None:
+    def begin(self, head: Head) -> None:
         """Start an epoch of the camera."""
-        self._source = source
-        self._decoder, self._encoder, self._last = source.decoder(), None, None
+        self._head = head
+        self._decoder, self._encoder, self._last = open_decoder(head), None, None
 
-    def feed(self, utc_us: int, data: bytes, *, missing: bool) -> None:
+    def make_key(self) -> None:
+        """Every packet of sound can be begun with."""
+
+    def feed(self, frame: Frame) -> None:
         """Transcode one frame of the camera."""
         if self._decoder is None:
             raise GivesUpError("a frame came before its head")
-        if missing:
+        if frame.missing:
             self._encoder = None
         try:
-            frames = self._decoder.decode(av.Packet(data))
+            samples = self._decoder.decode(av.Packet(frame.data))
             self._broken = 0
         except av.FFmpegError as error:
             self._broken += 1
             if self._broken >= MOST_BROKEN:
                 raise GivesUpError(f"{MOST_BROKEN} frames could not be decoded: {error}") from None
             return
-        for frame in frames:
-            self._encode(frame, utc_us)
+        for some in samples:
+            self._encode(some, frame.utc_us)
 
     def _encode(self, frame: AudioFrame, utc_us: int) -> None:
         shape = (frame.sample_rate, frame.format.name, frame.layout.name)
@@ -180,45 +158,12 @@ class Transcoder:
 
     def _told(self, at: int, data: bytes) -> None:
         """Pass a packet on, unless a new run begins before the old one's end."""
-        if self._source is not None and (self._last is None or at - self._last >= STEP):
+        if self._head is not None and (self._last is None or at - self._last >= STEP):
             self._last = at
-            self.tell(self._source.epoch, at, data)
-
-
-def serve(engine: socket.socket) -> None:
-    """Transcode until the engine lets go."""
-
-    def tell(epoch: int, at: int, data: bytes) -> None:
-        engine.sendall(_PACKET.pack(17 + len(data), b"P", epoch, at) + data)
-
-    transcoder = Transcoder(tell)
-    with engine.makefile("rb") as words:
-        try:
-            while (message := _read(words)) is not None:
-                kind, body = message[:1], message[1:]
-                if kind == b"H":
-                    transcoder.begin(Source.read(body))
-                elif kind == b"F":
-                    flags, utc_us = _FRAME.unpack_from(body)
-                    transcoder.feed(utc_us, body[_FRAME.size :], missing=bool(flags & 1))
-        except GivesUpError as why:
-            text = b"E" + str(why).encode()[:1000]
-            engine.sendall(_SIZE.pack(len(text)) + text)
-        except (BrokenPipeError, ConnectionResetError):
-            return
-
-
-def _read(words: BinaryIO) -> bytes | None:
-    head = words.read(_SIZE.size)
-    if len(head) < _SIZE.size:
-        return None
-    (size,) = _SIZE.unpack(head)
-    if not 0 < size <= MAX_MESSAGE:
-        return None
-    body = words.read(size)
-    return body if len(body) == size else None
+            self.tell(self._head.epoch, at, data)
 
 
 if __name__ == "__main__":
     shut_in(int(sys.argv[1]))
-    serve(socket.socket(fileno=int(sys.argv[2])))
+    engine = Engine(socket.socket(fileno=int(sys.argv[2])))
+    serve(engine, Transcoder(engine.tell))

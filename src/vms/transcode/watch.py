@@ -92,7 +92,7 @@ class Watched:
             if not frame.key:
                 return
             self._decoder, self._codec = open_decoder(frame.codec), frame.codec
-        for picture in self._decoder.decode(av.Packet(frame.annexb())):
+        for picture in self._decoder.decode(av.Packet(frame.packet())):
             if frame.utc_us - self._looked_us >= LOOK_EVERY_US:
                 self._looked_us = frame.utc_us
                 self._judge(picture, frame.utc_us)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from vms.common import NotFoundError, UnavailableError
+from vms.common import UnavailableError
 from vms.telemetry import get_logger
+from vms.transcode.live import open_ring
 from vms.transcode.watch import MAX_MESSAGE, Lost, Moved, Order, Unwatch, Watch, news
 
 log = get_logger(__name__)
@@ -34,7 +35,7 @@ class MotionWorker:
     async def watch(self, order: Watch, stream: str) -> None:
         """Look at a stream (``CAMERA/sub``) from now on."""
         async with asyncio.timeout(ANSWER_LIMIT_S):
-            ring, wake = await _ring(self.frames, stream)
+            ring, wake = await open_ring(self.frames, stream)
         try:
             await self._send(order, [ring, wake.fileno()])
         finally:
@@ -107,43 +108,3 @@ class MotionWorker:
         self._socket = ours
         self._started.set()
         log.info("motion_worker_started", pid=self._process.pid)
-
-
-async def _ring(frames: Path, stream: str) -> tuple[int, socket.socket]:
-    """Ask the engine for the ring of a stream; the socket wakes for it and keeps it."""
-    loop = asyncio.get_running_loop()
-    wake = socket.socket(socket.AF_UNIX)
-    wake.setblocking(False)
-    try:
-        await loop.sock_connect(wake, str(frames))
-        await loop.sock_sendall(wake, f"{stream}\n".encode())
-        await _readable(wake)
-        word, handles, *_ = socket.recv_fds(wake, 1, 1)
-    except OSError as error:
-        wake.close()
-        raise UnavailableError(
-            f"{stream}: the media process gives out no frames: {error.strerror}",
-            code="frames_unavailable",
-            values={"stream": stream},
-        ) from None
-    except asyncio.CancelledError:
-        wake.close()
-        raise
-    if word != b"R" or not handles:
-        wake.close()
-        raise NotFoundError(
-            f"{stream} is no stream of this machine",
-            code="stream_unknown",
-            values={"stream": stream},
-        )
-    return handles[0], wake
-
-
-async def _readable(wake: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(wake, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(wake)

@@ -12,7 +12,10 @@ USER_TYPE = "a7b3f0c2-5d1e-4e8a-9c46-76d17f6e6b0{}"
 U_FRAGMENT, U_HEADER, U_DATAKEY, U_ENCRYPTED, U_MANIFEST = (
     bytes.fromhex(USER_TYPE.format(n).replace("-", "")) for n in range(1, 6)
 )
-VIDEO_CODECS = ("avc3", "hev1")
+VIDEO_CODECS = {  # each with the box that describes it
+    "avc3": b"avcC", "hev1": b"hvcC", "av01": b"av1C", "vp08": b"vpcC", "vp09": b"vpcC",
+    "mp4v": b"esds", "jpeg": b"",
+}  # fmt: skip
 KEY_FLAGS, OTHER_FLAGS = 0x02000000, 0x01010000
 NTP_SECONDS = 2208988800  # from 1900 to 1970
 PRFT_SIZE = 32
@@ -88,7 +91,7 @@ def sample_entry(track: Values) -> bytes:
     head = bytes(6) + halves(1)
     if codec in VIDEO_CODECS:
         size = halves(track["width"], track["height"]) + words(0x480000, 0x480000, 0) + halves(1)
-        own = box(b"avcC" if codec == "avc3" else b"hvcC", config)
+        own = box(VIDEO_CODECS[codec], config) if VIDEO_CODECS[codec] else b""
         return box(codec.encode(), head, bytes(16), size, bytes(32), halves(24, 0xFFFF), own)
     sound_boxes = {"mp4a": full(b"esds", 0, 0, esds(config)), "Opus": box(b"dOps", config)}
     rate = track["timescale"] if track["timescale"] < 65536 else 0

@@ -11,6 +11,7 @@ ATTACHED_NAME, ATTACHED_DATA = 0x466E, 0x465C
 OPENED = {SEGMENT, CLUSTER, ATTACHMENTS, ATTACHED}
 CODECS = {
     "avc3": "V_MPEG4/ISO/AVC", "hev1": "V_MPEGH/ISO/HEVC", "mp4a": "A_AAC", "Opus": "A_OPUS",
+    "av01": "V_AV1", "vp08": "V_VP8", "vp09": "V_VP9", "mp4v": "V_MPEG4/ISO/ASP", "jpeg": "V_MJPEG",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 import things
 from doubles import FakeMedia, desired, status, wish
 from people import TownHall
-from viewing import signing
+from viewing import FakeCameras, LiveCameras, signing
 from vms.api import EVERYONE, Contexts, FirstAnswers, Wiring, create_app
 from vms.audit import AuditExport, AuditTrail, HeadFile
 from vms.cameras import camera_groups
@@ -23,6 +23,7 @@ from vms.database import Database
 from vms.ingest import IngestWatch
 from vms.nodes import Nodes
 from vms.recording import AwayEngine, Recordings
+from vms.streaming import Snapshots
 from vms.trust import Entrance
 
 ENTRANCE = Entrance("https://vms.test", "", "vms.test:50052")
@@ -61,6 +62,7 @@ def hall(
 async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
     """Return the services over the database of the hall."""
     database, clock, around = hall.database, hall.clock, Surroundings()
+    live = LiveCameras()
     return Contexts(
         data=tmp_path,
         people=hall.people,
@@ -71,6 +73,7 @@ async def contexts(hall: TownHall, tmp_path: Path) -> Contexts:
         audit=AuditTrail(database, hall.vault, HeadFile(tmp_path), clock),
         audit_export=AuditExport(database, hall.vault, clock),
         addresses=await signing(database, hall.vault, clock),
+        snapshots=Snapshots(database, FakeCameras(), live, live, clock),
         cameras=hall.cameras,
         nodes=Nodes(database, hall.vault, clock, lambda: ENTRANCE),
         recordings=Recordings.open(

@@ -72,6 +72,26 @@ async def test_a_manager_makes_reads_changes_and_deletes_cameras(
     assert (missing.status_code, missing.json()["code"]) == (404, "camera_unknown")
 
 
+async def test_passphrases_of_push_targets_go_in_and_never_come_out(
+    town: httpx.AsyncClient, enter: SignIn
+) -> None:
+    ana = await enter("ana", "gestor", "city:sp")
+    target = "srt://192.0.2.30:9000?latency=200"
+    made = await make(town, ana, push=[target], push_passphrases={target: "seven bicycles"})
+    assert (made["push"], made["has_push_passphrases"]) == ([target], True)
+    assert "bicycles" not in str(made)
+    path, both = f"{CAMERAS}/{made['id']}", [target, "srt://192.0.2.31:9000"]
+    kept = await town.patch(path, json={"push": both}, headers={**ana, "If-Match": '"1"'})
+    assert (kept.json()["push"], kept.json()["has_push_passphrases"]) == (both, True)
+    emptied = {"push_passphrases": {target: ""}}
+    gone = await town.patch(path, json=emptied, headers={**ana, "If-Match": '"2"'})
+    assert gone.json()["has_push_passphrases"] is False
+    nobodys = {"push_passphrases": {"srt://192.0.2.99:1": "seven bicycles"}}
+    refused = await town.patch(path, json=nobodys, headers={**ana, "If-Match": '"3"'})
+    assert (refused.status_code, refused.json()["code"]) == (400, "camera_field_unused")
+    assert refused.json()["values"]["field"] == "push_passphrases"
+
+
 async def test_what_is_wrong_with_a_camera_is_told_by_field(
     town: httpx.AsyncClient, enter: SignIn
 ) -> None:

@@ -257,21 +257,31 @@ async def test_a_key_that_publishes_comes_with_the_addresses_for_the_encoder(
     hall.places.groups[camera["id"]] = frozenset()
     scope = f"camera:sp/{camera['id']}"
     made = await make(town, ana, "stream-keys", name="encoder", scope=scope, publish=True)
-    login = f"{made['key']['id']}&passphrase={made['secret']}"
+    key, secret = made["key"]["id"], made["secret"]
+    login = f"{key}&passphrase={secret}"
     assert made["publish_to"] == [
         {
             "protocol": "srt",
             "stream": stream,
             "address": f"srt://vms.test:8890?streamid=publish:{camera['id']}{path}:{login}",
+            "bearer": None,
         }
         for stream, path in (("main", ""), ("sub", "/sub"))
+    ] + [
+        {
+            "protocol": "whip",
+            "stream": stream,
+            "address": f"http://vms.test/api/v1/streams/{camera['id']}/{stream}/whip",
+            "bearer": f"{key}:{secret}",
+        }
+        for stream in ("main", "sub")
     ]
     listed = await town.get(f"{API}/stream-keys", headers=ana)
     assert listed.json()["items"][0]["publish"] is True
     assert made["secret"] not in listed.text
     # Of what is called by us the main stream may be taken over; a player has nothing to send.
     called = await make(town, ana, "stream-keys", name="k", scope="camera:sp/gate", publish=True)
-    assert [one["stream"] for one in called["publish_to"]] == ["main"]
+    assert [one["stream"] for one in called["publish_to"]] == ["main", "main"]
     for other in ({"scope": scope}, {"scope": "city:sp", "publish": True}):
         assert (await make(town, ana, "stream-keys", name="k", **other))["publish_to"] == []
     near = {**ana, "Host": "[::1]:8000"}

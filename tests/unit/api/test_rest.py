@@ -40,6 +40,8 @@ async def test_every_stream_is_listed_with_state_and_numbers(client: httpx.Async
         "drops": 0,
         "reconnects": 0,
         "backup": False,
+        "transcode": None,
+        "push": [],
         "clock_offset_ms": -3,
     }
 

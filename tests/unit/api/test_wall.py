@@ -5,12 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 import things
-from doubles import FakeMedia, desired, event, wish
-from vms.admin import Principal, system_principal
+from doubles import FakeMedia, desired, event, status, wish
+from vms.admin import Function, Principal, system_principal
 from vms.api.events import EventQuery, Place, PlaceBook, Sight, WallFeed
 from vms.common import ManualClock, StreamName, SystemClock
-from vms.engine import Reason, StreamState
+from vms.engine import PushStatus, Reason, StreamState
 from vms.ingest import IngestWatch
 
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
@@ -106,6 +108,22 @@ async def test_nobody_is_told_of_what_he_may_not_watch(media: FakeMedia) -> None
         assert cameras(await hear(messages)) == expected
         views = await feed.streams(Sight(who, asked))
         assert {view.camera for view in views} == expected
+    task.cancel()
+
+
+async def test_whom_a_stream_is_brought_to_is_told_to_who_may_read_its_camera_alone(
+    media: FakeMedia,
+) -> None:
+    target = PushStatus("192.0.2.30:9000", StreamState.LIVE)
+    media.report = (msgspec.structs.replace(status("gate"), push=(target,)),)
+    watch, task = await watched(media)
+    feed = feed_of(watch, 60)
+    for functions, told in ((things.WATCHER, (target,)), (frozenset({Function.LIVE_VIEW}), ())):
+        sight = Sight(things.person("ana", "city:sp", functions), EventQuery())
+        main, sub = await feed.streams(sight)
+        assert (main.push, sub.push) == (told, ())
+        heard = await hear(feed.messages(sight))
+        assert [len(stream["push"]) for stream in heard["streams"]] == [len(told), 0]
     task.cancel()
 
 

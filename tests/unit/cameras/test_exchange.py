@@ -33,6 +33,7 @@ def as_item(camera: Camera, secrets: Secrets | None) -> Item:
     if secrets is not None:
         # An empty cell and an absent password both leave what is there.
         fields |= {name: getattr(secrets, name) or UNSET for name in SECRET}
+        fields["push_passphrases"] = secrets.passphrases() or UNSET
     return Item(id=camera.id, **fields)
 
 
@@ -53,6 +54,9 @@ def test_csv_is_read_as_it_was_written(
 def test_json_is_read_as_it_was_written(cameras: list[tuple[Camera, Secrets]]) -> None:
     data = write_json(cameras, passwords=False)
     assert wanted(read_rows(data, "json")) == [as_item(camera, None) for camera, _ in cameras]
+    data = write_json(cameras, passwords=True)
+    told = [row.push_passphrases or {} for row in wanted(read_rows(data, "json"))]
+    assert told == [secrets.passphrases() for _, secrets in cameras]
 
 
 def test_passwords_are_left_out_unless_asked_for() -> None:

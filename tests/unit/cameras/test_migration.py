@@ -63,8 +63,15 @@ async def test_cameras_of_before_second_addresses_have_none_and_may_have_one(
     found = await cameras.get(manager("sp"), "gate")
     assert (found.version, found.groups, found.has_password) == (7, ("g1",), True)
     assert (found.backup_url, found.backup_user, found.has_backup_password) == (None, None, False)
-    change = Change(backup_url="rtsp://bruno:x@h2/a")
+    assert found.on_demand is None
+    change = Change(backup_url="rtsp://bruno:x@h2/a", on_demand=True)
     changed = await cameras.update(manager("sp"), "gate", 7, change)
+    assert changed.on_demand is True
+    target = "srt://h3:9000"
+    pushed = await cameras.update(
+        manager("sp"), "gate", 8, Change(push=(f"{target}?passphrase=seven%20bicycles",))
+    )
+    assert (pushed.push, pushed.has_push_passphrases) == ((target,), True)
     assert (changed.backup_url, changed.backup_user) == ("rtsp://h2/a", "bruno")
 
 

@@ -147,6 +147,48 @@ def test_what_is_waited_for_has_no_second_address() -> None:
     assert encoded.count(b"backup") == 1, "an older engine knows no such key"
 
 
+def test_a_camera_is_called_on_demand_where_it_says_so_and_does_not_call_us() -> None:
+    demanded = wish_of(_camera(on_demand=True), Secrets())
+    assert {source.on_demand for source in demanded.streams.values()} == {True}
+    assert wish_of(_camera(), Secrets()).streams[StreamName.MAIN].on_demand is None
+    entry = CameraEntry(id="gate", url="node://core/gate", sub_url="publish:", on_demand=False)
+    wish = wish_of_entry(entry)
+    told = {name: source.on_demand for name, source in wish.streams.items()}
+    assert told == {StreamName.MAIN: False, StreamName.SUB: None}
+    assert draft_of_entry(entry).on_demand is False
+
+
+def test_push_targets_get_their_passphrases_back_for_the_engine_alone() -> None:
+    camera = _camera(push=("srt://h3:9000?latency=50", "srt://h4:9000"), sub_push=("srt://h5:1",))
+    secrets = Secrets(push_passphrases='{"srt://h4:9000":"seven bicycles"}')
+    wish = wish_of(camera, secrets)
+    assert wish.streams[StreamName.MAIN].push == (
+        "srt://h3:9000?latency=50",
+        "srt://h4:9000?passphrase=seven%20bicycles",
+    )
+    assert wish.streams[StreamName.SUB].push == ("srt://h5:1",)
+    off = wish_of(msgspec.structs.replace(camera, enabled=False), secrets)
+    assert off.streams[StreamName.MAIN].push == camera.push
+    lost = wish_of(msgspec.structs.replace(camera, has_push_passphrases=True), Secrets())
+    assert {source.push for source in lost.streams.values()} == {()}, "nothing in the clear"
+    entry = CameraEntry(id="gate", url=MAIN, push=("srt://h:1?passphrase=seven%20bicycles",))
+    assert wish_of_entry(entry).streams[StreamName.MAIN].push == entry.push
+    assert draft_of_entry(entry).push == entry.push
+
+
+def test_passphrases_of_push_targets_stay_with_their_targets() -> None:
+    held = Secrets(push_passphrases='{"srt://h3:1":"seven bicycles","srt://h4:1":"eight bicycles"}')
+    draft = draft_of_entry(CameraEntry(id="gate", url=MAIN, push=("srt://h4:1", "srt://h5:1")))
+    assert held.after(draft).passphrases() == {"srt://h4:1": "eight bicycles"}
+    given = msgspec.structs.replace(draft, push_passphrases={"srt://h5:1": "nine bicycles"})
+    both = {"srt://h4:1": "eight bicycles", "srt://h5:1": "nine bicycles"}
+    assert held.after(given).passphrases() == both
+    emptied = msgspec.structs.replace(given, push_passphrases={"srt://h4:1": ""})
+    assert held.after(emptied).push_passphrases is None
+    removed = msgspec.structs.replace(draft, push_passphrases=None)
+    assert held.after(removed).push_passphrases is None
+
+
 def test_how_rtp_travels_is_told_for_rtsp_alone() -> None:
     wish = wish_of(_camera(transport="udp", sub_url="rtsps://h/2"), Secrets())
     assert wish.streams[StreamName.MAIN].transport == "udp"

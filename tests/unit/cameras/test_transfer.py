@@ -254,9 +254,8 @@ async def test_an_exported_city_imported_elsewhere_has_the_same_cameras(
         fields = {
             name: getattr(draft_of(camera), name) for name in draft_of(camera).__struct_fields__
         }
-        await cameras.create(
-            SYSTEM, NewCamera(**(fields | {"city": "sp", "password": secrets.password}))
-        )
+        hidden = {"password": secrets.password, "push_passphrases": secrets.passphrases()}
+        await cameras.create(SYSTEM, NewCamera(**(fields | hidden | {"city": "sp"})))
     before = await cameras.wishes()
     data = await transfer.export(SYSTEM, "sp", kind, passwords=True)
     assert outcomes(await transfer.import_(SYSTEM, "sp", data, kind)) == [UNCHANGED] * len(drawn)

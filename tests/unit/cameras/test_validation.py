@@ -41,6 +41,29 @@ REFUSED: list[tuple[Draft, str, str]] = [
     (draft(backup_url="publish:"), "backup_url", "camera_url_invalid"),
     (draft(backup_url=URL), "backup_url", "camera_url_invalid"),
     (draft(backup_sub_url="rtsp://h/b"), "backup_sub_url", "camera_field_unused"),
+    (draft(url="publish:", on_demand=True), "on_demand", "camera_field_unused"),
+    (draft(push=("rtmp://h/a/b",)), "push", "camera_url_invalid"),
+    (draft(push=("srt://h",)), "push", "camera_url_invalid"),
+    (draft(push=("srt://h:1?passphrase=short",)), "push_passphrases", "camera_passphrase_invalid"),
+    (draft(push=("srt://h:1?streamid=a|b",)), "push", "camera_url_invalid"),
+    (draft(push_passphrases={"srt://h:1": "p" * 10}), "push_passphrases", "camera_field_unused"),
+    (
+        draft(
+            push=("srt://h:1?passphrase=seven%20bicycles",),
+            push_passphrases={"srt://h:1": "eight bicycles"},
+        ),
+        "push_passphrases",
+        "camera_login_twice",
+    ),
+    (
+        draft(
+            push=("srt://h:1",),
+            push_passphrases={"srt://h:1?passphrase=seven%20bicycles": "seven bicycles"},
+        ),
+        "push_passphrases",
+        "camera_login_twice",
+    ),
+    (draft(sub_push=("srt://h:1",)), "sub_push", "camera_field_unused"),
     (
         draft(backup_url="rtsp://h/", backup_sub_url="rtsp://h/b"),
         "backup_sub_url",
@@ -240,6 +263,36 @@ def test_a_second_address_that_goes_takes_its_login_along() -> None:
     assert (waited.backup_url, waited.backup_sub_url, waited.backup_user) == (None, None, None)
     to_srt = checked(apply(before, Change(backup_url="srt://h2:1")))
     assert (to_srt.backup_user, to_srt.backup_password) == (None, None)
+
+
+def test_passphrases_are_taken_out_of_push_targets() -> None:
+    target = "srt://h3:9000?latency=50"
+    tidy = checked(draft(push=(f"{target}&passphrase=seven%20bicycles", " srt://h4:1 ")))
+    assert tidy.push == (target, "srt://h4:1")
+    assert tidy.push_passphrases == {target: "seven bicycles"}
+    assert checked(tidy) == tidy
+    assert checked(draft(push=("srt://h4:1",))).push_passphrases is UNSET
+
+
+def test_passphrases_beside_push_targets_are_named_as_those_are_kept() -> None:
+    target = "srt://h3:1?latency=50"
+    typed = " SRT://h3:1?latency=50&passphrase= "
+    tidy = checked(draft(push=(typed,), push_passphrases={typed: "seven bicycles"}))
+    assert (tidy.push, tidy.push_passphrases) == ((target,), {target: "seven bicycles"})
+    gone = checked(draft(push=(target,), push_passphrases={target: ""}))
+    assert gone.push_passphrases == {target: ""}, "what is kept is removed"
+    fresh = checked(
+        draft(push=(target, "srt://h4:1?passphrase=eight%20bicycles"), push_passphrases=None)
+    )
+    assert fresh.push_passphrases == {target: "", "srt://h4:1": "eight bicycles"}
+    assert checked(fresh) == fresh
+
+
+def test_a_camera_that_calls_us_is_not_called_on_demand() -> None:
+    before = checked(draft(url="node://key:secret@core/gate?tls=verify", on_demand=False))
+    assert (before.url, before.user) == ("node://core/gate?tls=verify", "key")
+    waited = checked(apply(before, Change(url="publish:")))
+    assert waited.on_demand is None
 
 
 def test_a_passphrase_that_is_given_with_the_address_is_taken() -> None:

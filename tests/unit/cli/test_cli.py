@@ -130,7 +130,7 @@ def test_with_open_every_listener_is_on_loopback(
         (["run", "storage", "--open"], 2, "storage comes later"),
         (["run", "kitchen", "--open"], 2, "no role kitchen"),
         (["demo", "--size", "8k"], 2, "720p, 1080p, 4k"),
-        (["demo", "--codec", "vp8"], 2, "codec 'vp8'"),
+        (["demo", "--codec", "vp7"], 2, "codec 'vp7'"),
         (["demo", "--cameras", "0"], 2, "greater than or equal to 1"),
         (["simulate", "--fault", "stall"], 2, "N=FAULT"),
         (["simulate", "--fault", "x=stall"], 2, "N=FAULT"),

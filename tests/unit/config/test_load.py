@@ -148,6 +148,10 @@ BAD = [
     ("[api]\nworkers = 0", "api.workers = 0: Input should be greater than or equal to 1"),
     ("[webrtc]\nudp_hosts = []", "webrtc.udp_hosts = []: Tuple should have at least 1 item"),
     ('[webrtc]\nudp_hosts = ["x"]', "webrtc.udp_hosts[0] = 'x': must be an IP address"),
+    ('[webrtc]\nice_servers = ["http://x"]', "webrtc.ice_servers[0] = 'http://x': must be stun:"),
+    ('[webrtc]\nice_servers = ["stun:a:x"]', "webrtc.ice_servers[0] = 'stun:a:x': must be stun:"),
+    ('[webrtc]\nice_servers = ["turns:a"]', "turn servers in ice_servers need turn_secret_file"),
+    ("[webrtc]\nturn_lifetime_s = 1", "turn_lifetime_s = 1: Input should be greater than or"),
     ('[source]\nallowed_networks = ["10.0.0.0/33"]', "[0] = '10.0.0.0/33': must be a network"),
     ('[source]\nallowed_networks = ["10.0.0.1/8"]', "[0] = '10.0.0.1/8': must be a network"),
     ("[source]\nbackoff_min_ms = 9", "source.backoff_min_ms = 9: Input should be greater than or"),
@@ -177,6 +181,13 @@ BAD = [
         CAMERA + "sub_url = 'ftp://h/'",
         "cameras[0].sub_url = 'ftp://h/': must begin with one of rtsp",
     ),
+    (CAMERA + "push = ['srt://h']", "cameras[0].push[0] = 'srt://h': names no port"),
+    (CAMERA + "push = ['rtmp://h/a/b']", "cameras[0].push[0] = 'rtmp://h/a/b': must be srt://"),
+    (
+        CAMERA + "push = ['udp://h:1?passphrase=hunter2']",
+        "cameras[0].push[0] = 'udp://h:1?passphrase=***': must begin with one of rtsp",
+    ),
+    (CAMERA + "sub_push = ['srt://h:1']", "cameras[0]: sub_push needs a sub_url"),
     ("cameras = 1", "cameras = 1: Input should be a valid tuple"),
     ('[[cameras]]\nid = "gate"\nurl = "file:a.mp4"\n', "'gate' plays a file: name the folder"),
     ('[source]\nmedia_dir = "videos"\n', "must be an absolute path"),
@@ -267,9 +278,10 @@ def test_an_address_that_is_no_database_is_refused(data: Path, url: str) -> None
 
 
 def test_passwords_are_masked_where_settings_are_shown(data: Path) -> None:
-    write(data, CAMERA)
+    write(data, CAMERA + "push = ['srt://h:1?passphrase=hunter2-hunter2']")
     text = str(shown(load(data)))
     assert "rtsp://u:***@192.0.2.1/a" in text
+    assert "srt://h:1?passphrase=***" in text
     assert "hunter2" not in text
 
 

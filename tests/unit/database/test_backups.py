@@ -168,6 +168,45 @@ def test_a_log_that_was_left_is_not_read_into_the_backup(
     assert count(open_database(f"sqlite:///{tmp_path / 'aside'}")) == 101
 
 
+def test_a_log_beside_a_backup_is_restored_with_it(
+    file: Path, tmp_path: Path, open_database: Open
+) -> None:
+    """What was put aside after a crash has its newest commits in a log."""
+    database = open_database(f"sqlite:///{file}")
+    put(database, "late")
+    restored = f"sqlite:///{tmp_path / 'restored.db'}"
+    # Not closed: closing would empty the log.
+    assert restore(restored, file, tmp_path / "aside").is_current
+    assert sorted(path.name for path in tmp_path.glob("*restored*")) == ["restored.db"]
+    assert count(open_database(restored)) == 101
+    assert count(database) == 101, "the backup stays as it was"
+
+
+def test_threads_that_close_at_once_leave_no_log(file: Path, open_database: Open) -> None:
+    """The last one puts the log into the file, so the file alone is the whole database."""
+    threads = 8
+    for _ in range(40):
+        database = open_database(f"sqlite:///{file}", threads)
+        together = threading.Barrier(threads)
+        asking = [
+            threading.Thread(
+                target=lambda all_=together, asked=database: asked.run_sync(
+                    lambda unit: (unit.rows("SELECT count(*) FROM outbox"), all_.wait(10)),
+                    PLATFORM,
+                    read=True,
+                )
+            )
+            for _ in range(threads)
+        ]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        put(database, "late")
+        database.close()
+        assert not file.with_name("vms.db-wal").exists()
+
+
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from doubles import event
 
+from doubles import event
 from vms.engine import EventBatch, Journal
 
 
@@ -30,7 +30,7 @@ def filled(count: int, capacity: int = 100) -> Journal:
     ],
 )
 def test_a_reader_gets_what_follows_its_cursor(
-    epoch: str, cursor: int, reset: bool, found: list[int]
+    epoch: str, cursor: int, found: list[int], *, reset: bool
 ) -> None:
     batch = filled(5).after(epoch, cursor)
     assert (batch.epoch, batch.reset, cursors(batch)) == ("one", reset, found)

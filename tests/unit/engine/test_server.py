@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from doubles import ADDRESSES, FakeEngine, desired, event, wish
 
+from doubles import ADDRESSES, FakeEngine, desired, event, wish
 from vms.common import ConflictError, NotFoundError, StreamName, UnavailableError
 from vms.engine import (
     EngineClient,
@@ -156,7 +156,11 @@ async def test_a_bug_is_our_own_fault_and_says_nothing_more(tmp_path: Path) -> N
 
 async def test_what_is_recorded_and_kept_crosses_whole(tmp_path: Path) -> None:
     ladder = (Thin(7, ThinTo.EVENTS), Thin(15, ThinTo.KEYS))
-    record = {StreamName.MAIN: StreamRecord(RecordMode.EVENT, audio=False, pre_s=3, post_s=30, by_hand=True)}
+    record = {
+        StreamName.MAIN: StreamRecord(
+            RecordMode.EVENT, audio=False, pre_s=3, post_s=30, by_hand=True
+        )
+    }
     wished = msgspec.structs.replace(wish("gate"), record=record, keep=Keep(2, 30, 1 << 40, ladder))
     async with media(tmp_path) as it:
         await it.client.apply(desired(wished))

@@ -4,8 +4,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from doubles import desired, wish
 
+from doubles import desired, wish
 from vms.common import InternalError, StreamName
 from vms.engine import SnapshotStore
 

@@ -3,23 +3,25 @@
 import grpc
 import msgspec
 import pytest
-from doubles import ADDRESSES, desired, event, status, wish
 
+from doubles import ADDRESSES, desired, event, status, wish
 from vms.common import BY_KIND, Kind, StreamName, error_of_kind
 from vms.engine import (
     AccessRules,
     Applied,
     Description,
     EventBatch,
+    PushStatus,
     Reason,
     Revocation,
     StreamKeyRule,
     StreamLimits,
     StreamSource,
     StreamState,
+    TranscodeStatus,
     VerifyKey,
+    wire,
 )
-from vms.engine import wire
 from vms.trust import error_from, error_metadata, grpc_code
 
 REASON = Reason("unknown_codec", {"codec": "AV1", "count": 3, "ratio": 0.5})
@@ -29,7 +31,11 @@ def test_a_desired_state() -> None:
     state = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enabled=False))
     udp = msgspec.structs.replace(
         state.cameras[0],
-        streams={StreamName.MAIN: StreamSource("rtsp://h/", "udp", "srt://h2:9000")},
+        streams={
+            StreamName.MAIN: StreamSource(
+                "rtsp://h/", "udp", "srt://h2:9000", on_demand=False, push=("srt://h3:1",)
+            )
+        },
     )
     state = msgspec.structs.replace(state, cameras=(*state.cameras, udp))
     assert wire.desired_from(wire.desired_to(state)) == state
@@ -69,7 +75,15 @@ def test_a_revocation(revocation: Revocation) -> None:
     [
         status(),
         status("yard", StreamName.SUB, StreamState.BACKING_OFF, REASON),
-        msgspec.structs.replace(status(), backup=True),
+        msgspec.structs.replace(status(), transcode=TranscodeStatus(2, True, 31.5, 90 << 20, 60)),
+        msgspec.structs.replace(
+            status(), transcode=TranscodeStatus(1, False, 0.0, 0, failing="worker_lost")
+        ),
+        msgspec.structs.replace(
+            status(),
+            backup=True,
+            push=(PushStatus("h3:1", StreamState.BACKING_OFF, Reason("timeout")),),
+        ),
         msgspec.structs.replace(
             status(), codec=None, width=None, height=None, clock_offset_ms=None, fps=0.0
         ),

@@ -13,7 +13,7 @@ from vms.engine import Reason, StreamState
 from vms.ingest import MEDIA_DOWN, StatusRecorder, StreamView
 
 ONLINE, OFFLINE, OFF, UNKNOWN = CameraState
-CONNECTING, LIVE, STALLED, BACKING_OFF, SWITCHED_OFF = StreamState
+CONNECTING, LIVE, STALLED, BACKING_OFF, IDLE, SWITCHED_OFF = StreamState
 DARK, WRONG, DNS = Reason("no_video"), Reason("wrong_password"), Reason("dns")
 MAIN, SUB = StreamName
 S = 1_000_000
@@ -138,6 +138,25 @@ async def test_only_live_and_not_live_are_news() -> None:
     ]
 
 
+async def test_a_stream_that_nobody_views_is_neither_lost_nor_found_again() -> None:
+    unviewed = Reason("no_viewer")
+    played = await play(
+        Kept(),
+        view(IDLE, 0, unviewed),
+        view(CONNECTING, 1, unviewed),
+        view(LIVE, 2),
+        view(IDLE, 30, unviewed),
+        view(LIVE, 60),
+        view(BACKING_OFF, 70, DNS),
+    )
+    assert played == [
+        (ONLINE, None, 2, True),
+        (UNKNOWN, "no_viewer", 30, False),
+        (ONLINE, None, 60, False),
+        (OFFLINE, "dns", 70, True),
+    ]
+
+
 async def test_another_reason_is_kept_now_and_then() -> None:
     played = await play(
         Kept(),
@@ -172,6 +191,19 @@ async def test_a_camera_that_does_not_call_is_offline_after_a_beat_or_two() -> N
                 await asyncio.sleep(0)
         recorder.note(view(LIVE, 90))
     assert rows(kept) == [(OFFLINE, "no_publisher", 3, True), (ONLINE, None, 90, True)]
+
+
+async def test_why_a_camera_hung_up_stays_however_long_it_is_waited_for() -> None:
+    kept = Kept()
+    async with recording(kept) as recorder:
+        recorder.note(view(LIVE, 0))
+        recorder.note(view(BACKING_OFF, 95, Reason("camera_closed")))
+        recorder.note(view(CONNECTING, 95, UNCALLED))
+        beats = kept.beats
+        async with asyncio.timeout(5):
+            while kept.beats < beats + 4:
+                await asyncio.sleep(0)
+    assert rows(kept) == [(ONLINE, None, 0, True), (OFFLINE, "camera_closed", 95, True)]
 
 
 async def test_a_camera_that_calls_again_after_a_restart_of_ours_is_no_news() -> None:

@@ -97,9 +97,13 @@ def test_the_engine_gets_every_setting(tmp_path: Path) -> None:
     assert config.front.open
     assert config.webrtc.udp_bind == ("127.0.0.1:8189", "[::1]:8189")
     assert (config.backoff_ms, config.no_video_ms) == ((1000, 30000), 5000)
+    assert config.linger_ms == 10_000
     assert config.allowed_networks is None
     near = Launch(data=str(tmp_path), source=SourceSettings(allowed_networks=("10.0.0.0/8",)))
     assert media.engine_config(near).allowed_networks == ("10.0.0.0/8",)
+    assert config.media_dir is None
+    files = Launch(data=str(tmp_path), source=SourceSettings(media_dir="/srv/media"))
+    assert media.engine_config(files).media_dir == "/srv/media"
 
 
 @pytest.mark.engine
@@ -111,6 +115,9 @@ def test_each_listener_speaks_tls_for_itself(tmp_path: Path) -> None:
     made = media.tls_config(Launch(data=data, webrtc=far))
     assert (made.origin, made.players, made.strict_transport) == (False, True, False)
     assert not made.hls
+    assert made.http3
+    without = TlsSettings(http3=False)
+    assert not media.tls_config(Launch(data=data, webrtc=far, tls=without)).http3
     near = media.tls_config(Launch(data=data, hls=HlsSettings(host="192.0.2.7")))
     assert (near.origin, near.players, near.hls) == (False, False, True)
     assert made.key == str(tmp_path / "tls" / "key.pem")

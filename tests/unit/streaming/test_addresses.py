@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from people import TownHall
 from viewing import FakeCameras
 from vms.admin import CallerKind, Function, Held, Principal, Rights, Scope, system_principal
 from vms.common import (
@@ -294,3 +295,45 @@ async def test_another_time_than_was_opened_is_opened_anew(house: House) -> None
     assert len(house.lines()) == 1
     await sign(who, GATE, 1200, 2001, renew=True)
     assert len(house.lines()) == 2
+
+
+TALKS = {Function.LIVE_VIEW, Function.AUDIO_TALK}
+
+
+async def test_talking_is_a_right_of_its_own_and_a_line_of_the_audit(house: House) -> None:
+    who = viewer(("city:sp", WATCHES), ("camera:sp/yard", TALKS))
+    signed = await house.addresses.sign_talk(who, CameraId("yard"))
+    claims = await house.read(signed.address)
+    assert (claims.kind, claims.camera, claims.audio) == (AddressKind.TALK, "yard", 0)
+    assert (claims.viewer, claims.session, claims.city) == ("ana", "s1", "sp")
+    assert claims.expires_s == house.clock.utc_us() // 1_000_000 + LIFETIME_S
+    assert house.lines() == [("sp", "user:ana", "talk.open", "camera:yard")]
+    with pytest.raises(ForbiddenError) as refused:
+        await house.addresses.sign_talk(who, CameraId("gate"))
+    assert refused.value.values["function"] == "audio.talk"
+    with pytest.raises(NotFoundError):
+        await house.addresses.sign_talk(who, CameraId("pier"))
+    assert len(house.lines()) == 1
+
+
+async def test_who_talks_opens_nothing_to_watch_and_no_watcher_talks(house: House) -> None:
+    who = viewer(("city:sp", TALKS))
+    with pytest.raises(InvalidError) as refused:
+        await house.addresses.sign(who, [GATE], AddressKind.TALK)
+    assert refused.value.code == "address_kind"
+    await house.addresses.sign_talk(who, CameraId("gate"))
+    await house.addresses.sign(who, [GATE], AddressKind.WEBRTC, renew=True)
+    actions = [line[2] for line in house.lines()]
+    assert actions == ["talk.open", "stream.open"], "to watch is opened anew"
+
+
+async def test_who_talks_is_known_by_name_in_his_own_city_alone(house: House) -> None:
+    town = TownHall(house.database)
+    await town.people.start()
+    bia = await town.user("bia", "operador", "city:sp")
+    await town.user("root", "operador", "city:sp", home="")
+    told = []
+    for login in ("bia", "root"):
+        signed = await house.addresses.sign_talk(await town.who(login), CameraId("gate"))
+        told.append((await house.read(signed.address)).called)
+    assert told == [bia.name, msgspec.UNSET]

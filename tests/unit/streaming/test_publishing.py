@@ -20,6 +20,15 @@ def test_each_protocol_and_stream_has_its_address() -> None:
     ]
 
 
+def test_whip_is_where_the_pages_are_with_the_key_beside_the_address() -> None:
+    found = publish_addresses({}, "h", "gate", (MAIN, SUB), LOGIN, origin="https://vms.example")
+    assert [(one.protocol, one.stream, one.address, one.bearer) for one in found] == [
+        ("whip", name, f"https://vms.example/api/v1/streams/gate/{name.value}/whip", "k1:secret")
+        for name in (MAIN, SUB)
+    ]
+    assert "secret" not in repr(found)
+
+
 def test_a_protocol_nobody_listens_for_has_none() -> None:
     assert publish_addresses({"rtsp": "0.0.0.0:8554"}, "h", "gate", (MAIN,), LOGIN) == ()
     [one] = publish_addresses({"srt": "", "rtmp": "0.0.0.0:1"}, "h", "gate", (MAIN,), LOGIN)

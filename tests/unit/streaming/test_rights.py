@@ -289,3 +289,15 @@ async def test_recorded_video_ends_with_the_right_to_it_alone(gallery: Gallery) 
     assert await gallery.cut() == [Revocation(session=ana.session, camera="yard")]
     await gallery.change(role, Function.CAMERA_READ, Function.PLAYBACK_VIEW)
     assert await gallery.cut() == [Revocation(session=ana.session)]
+
+
+async def test_who_may_talk_no_more_is_cut_off(gallery: Gallery) -> None:
+    role = await gallery.role(*WATCH, Function.AUDIO_TALK)
+    await gallery.town.user("ana", role.id, "city:sp")
+    ana = await gallery.town.who("ana")
+    await gallery.addresses.sign_talk(ana, CameraId("gate"))
+    await gallery.open(ana, YARD)
+    await gallery.cut()
+    await gallery.change(role, *WATCH, Function.EVENT_READ)
+    assert await gallery.cut() == [Revocation(session=ana.session, camera="gate")]
+    assert gallery.kept() == [(ana.session, "yard")]

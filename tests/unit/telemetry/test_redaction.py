@@ -63,7 +63,7 @@ def test_what_identifies_the_camera_stays() -> None:
 @pytest.mark.parametrize(
     "name",
     ["password", "Password", "db_password", "token", "access_token", "secret", "api_key",
-     "authorization", "cookie", "private_key", "passphrase", "credentials"],
+     "authorization", "cookie", "private_key", "passphrase", "push_passphrases", "credentials"],
 )  # fmt: skip
 def test_a_field_with_a_secret_name_is_masked_whole(name: str) -> None:
     assert redact({name: SECRET}) == {name: MASK}

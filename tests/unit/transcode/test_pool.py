@@ -73,7 +73,7 @@ async def test_a_sheet_leaves_out_what_is_missing(
         (Picture("h264", b""), "picture_undecodable"),
         (Picture("h264", os.urandom(4000)), "picture_undecodable"),
         (Picture("h265", b"\0\0\0\1" * 200), "picture_undecodable"),
-        (Picture("vp8", b"x"), "picture_codec"),
+        (Picture("vp7", b"x"), "picture_codec"),
         (Picture("h264", b"", width=-1), "picture_undecodable"),
     ],
 )

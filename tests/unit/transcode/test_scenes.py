@@ -1,5 +1,6 @@
 """Scenes of simulated cameras, decoded again to see what is in them."""
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 
 from vms.common import InvalidError
 from vms.transcode import SceneSpec, ensure_scene
+from vms.transcode.picture import last_picture
 from vms.transcode.street import BRIGHTEST, Street
 
 SMALL = SceneSpec(width=320, height=180, bitrate=200_000, fps=10, seconds=2)
 
 
-@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "av1", "vp8", "vp9", "mpeg4"])
 def test_a_scene_is_closed_groups_with_a_key_frame_each_second(tmp_path: Path, codec: str) -> None:
     path = ensure_scene(tmp_path, replace(SMALL, codec=codec))
     with av.open(str(path)) as container:
@@ -24,6 +26,20 @@ def test_a_scene_is_closed_groups_with_a_key_frame_each_second(tmp_path: Path, c
     assert (frames[0].width, frames[0].height) == (320, 180)
     keys = [number for number, frame in enumerate(frames) if frame.key_frame]
     assert keys == [0, 10]
+    # A codec without start codes is decoded all the same where a still is made.
+    group = path.read_bytes()
+    assert last_picture(codec, group).width == 320
+    if group.startswith(b"DKIF"):
+        (size,) = struct.unpack_from("<I", group, 32)
+        assert last_picture(codec, group[44 : 44 + size]).width == 320, "one frame alone"
+
+
+def test_each_picture_of_motion_jpeg_is_a_key_frame(tmp_path: Path) -> None:
+    path = ensure_scene(tmp_path, replace(SMALL, codec="mjpeg"))
+    with av.open(str(path)) as container:
+        assert [frame.key_frame for frame in container.decode(video=0)] == [True] * 20
+    with pytest.raises(InvalidError, match="cannot be decoded"):
+        last_picture("mjpeg", path.read_bytes()[:20])
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
@@ -61,7 +77,7 @@ def test_the_street_moves_and_repeats_without_a_seam() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"codec": "vp8"}, "codec 'vp8'"),
+        ({"codec": "vp7"}, "codec 'vp7'"),
         ({"width": 321}, "321x180"),
         ({"height": 10}, "320x10"),
         ({"width": 8192, "height": 8192}, "8192x8192"),

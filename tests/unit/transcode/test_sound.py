@@ -13,8 +13,10 @@ import av
 import numpy as np
 import pytest
 
-from vms.services.sounds import SoundSteward
-from vms.transcode.sound import STEP, GivesUpError, Source, Transcoder, serve
+from vms.services.transcodes import TranscodeSteward
+from vms.transcode import wire
+from vms.transcode.sound import STEP, Transcoder
+from vms.transcode.wire import Frame, GivesUpError, Head
 
 BEGUN_US = 1_790_000_000_000_000
 CODECS = {1: "aac", 2: "pcm_alaw", 3: "pcm_mulaw"}
@@ -61,9 +63,9 @@ class Camera:
         self.frames += [bytes(packet) for packet in encoder.encode(frame)]
 
     @property
-    def source(self) -> Source:
+    def source(self) -> Head:
         """How the engine would introduce it."""
-        return Source(7, self.codec, self.channels, self.rate, self.fmtp)
+        return Head(7, self.codec, self.channels, self.rate, self.fmtp)
 
     def time_of(self, number: int) -> int:
         """When a frame was taken."""
@@ -103,7 +105,7 @@ def test_sound_of_cameras_becomes_opus_at_its_time(codec: int, rate: int, channe
     transcoder = Transcoder(heard.tell)
     transcoder.begin(camera.source)
     for number, data in enumerate(camera.frames):
-        transcoder.feed(camera.time_of(number), data, missing=False)
+        transcoder.feed(Frame(camera.time_of(number), data))
     times = [at for _, at, _ in heard.packets]
     assert 80 < len(times) <= 100
     assert {epoch for epoch, _, _ in heard.packets} == {7}
@@ -119,9 +121,7 @@ def test_a_gap_in_time_is_a_gap_in_sound_and_nothing_is_said_twice() -> None:
     for number in range(90):
         late_us = 1_000_000 if number >= 25 else 0
         again_us = -500_000 if number >= 50 else 0
-        transcoder.feed(
-            camera.time_of(number) + late_us + again_us, camera.frames[number], missing=False
-        )
+        transcoder.feed(Frame(camera.time_of(number) + late_us + again_us, camera.frames[number]))
     times = [at for _, at, _ in heard.packets]
     steps = [later - earlier for earlier, later in itertools.pairwise(times)]
     jumps = [step for step in steps if step != STEP]
@@ -137,27 +137,27 @@ def test_what_cannot_be_decoded_is_left_out_and_at_last_given_up() -> None:
     transcoder.begin(camera.source)
     for number in range(20):
         data = b"\xff" * 40 if number == 10 else camera.frames[number]
-        transcoder.feed(camera.time_of(number), data, missing=False)
+        transcoder.feed(Frame(camera.time_of(number), data))
     assert len(heard.packets) > 50
     for number in range(20, 119):
-        transcoder.feed(camera.time_of(number), b"\xff" * 40, missing=False)
+        transcoder.feed(Frame(camera.time_of(number), b"\xff" * 40))
     with pytest.raises(GivesUpError, match="could not be decoded"):
-        transcoder.feed(camera.time_of(119), b"\xff" * 40, missing=False)
+        transcoder.feed(Frame(camera.time_of(119), b"\xff" * 40))
     with pytest.raises(GivesUpError, match="codec 9"):
-        transcoder.begin(Source(8, 9, 1, 8_000))
+        transcoder.begin(Head(8, 9, 1, 8_000))
     with pytest.raises(GivesUpError, match="before its head"):
-        Transcoder(heard.tell).feed(0, b"x", missing=False)
+        Transcoder(heard.tell).feed(Frame(0, b"x"))
 
 
 def test_a_camera_that_tells_no_configuration_is_taken_for_plain_aac() -> None:
     camera, heard = Camera(1, 16_000), Heard()
     transcoder = Transcoder(heard.tell)
-    transcoder.begin(Source(1, 1, 1, 16_000))
+    transcoder.begin(Head(1, 1, 1, 16_000))
     for number, data in enumerate(camera.frames):
-        transcoder.feed(camera.time_of(number), data, missing=False)
+        transcoder.feed(Frame(camera.time_of(number), data))
     assert abs(heard.loud_from_us() - 500_000) < 30_000
     with pytest.raises(GivesUpError, match="without its configuration"):
-        transcoder.begin(Source(1, 1, 1, 14_000))
+        transcoder.begin(Head(1, 1, 1, 14_000))
 
 
 @dataclass
@@ -175,10 +175,10 @@ class Engine:
         """Take one connection in."""
         self.open.append(writer)
         words = (await reader.readline()).decode().split()
-        assert words[0] == "sound"
-        if len(words) == 1:
+        if words == ["transcode"]:
             await self.steward.put(writer)
         else:
+            assert words[0] == "sound"
             await self.workers.put((words[1], reader, writer))
 
 
@@ -192,7 +192,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     """An engine with a steward of its own."""
     engine = Engine(tmp_path / "frames.sock")
     server = await asyncio.start_unix_server(engine.answer, engine.path)
-    task = asyncio.create_task(SoundSteward(engine.path).run())
+    task = asyncio.create_task(TranscodeSteward(engine.path).run())
     yield engine
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -211,7 +211,7 @@ async def test_a_worker_is_started_where_one_is_wanted_and_ends_with_its_connect
     camera = Camera(2, 8_000)
     async with asyncio.timeout(30):
         asking = await engine.steward.get()
-        asking.write(b"gate/main\n")
+        asking.write(b"sound gate/main\n")
         stream, reader, writer = await engine.workers.get()
         assert stream == "gate/main"
         writer.write(message(b"H", struct.pack("<QBBI", 3, 2, 1, 8_000)))
@@ -227,7 +227,7 @@ async def test_a_worker_is_started_where_one_is_wanted_and_ends_with_its_connect
         assert abs(heard.loud_from_us() - 500_000) < 30_000
         # Let go and wanted again at once: the next one comes when the first has ended.
         writer.write_eof()
-        asking.write(b"gate/main\n")
+        asking.write(b"sound gate/main\n")
         assert await reader.read() is not None
         stream, reader, writer = await engine.workers.get()
         writer.write(message(b"H", struct.pack("<QBBI", 4, 9, 1, 8_000)))
@@ -238,5 +238,5 @@ async def test_a_worker_is_started_where_one_is_wanted_and_ends_with_its_connect
 def test_a_worker_of_nobody_ends() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
-    serve(theirs)
+    wire.serve(wire.Engine(theirs), Transcoder(Heard().tell))
     theirs.close()

@@ -61,7 +61,7 @@ def test_frames_are_read_once_and_from_a_key_frame_on() -> None:
         (2, True, 2),
         (3, False, 3),
     ]
-    assert found[0].annexb() == b"\0\0\0\1b\0\0\0\1cd"
+    assert found[0].packet() == b"\0\0\0\1b\0\0\0\1cd"
     assert list(reader.frames()) == []
     writer.close()
 

@@ -120,7 +120,17 @@ class Sight:
             return self.asked.city is None and self.who.may(Function.LIVE_VIEW)
         if self.asked.city is not None and place.city != self.asked.city:
             return False
-        return self.who.may(Function.LIVE_VIEW, city=place.city, camera=camera, groups=place.groups)
+        return self._may(Function.LIVE_VIEW, camera, place)
+
+    def reads_camera(self, camera: str, places: Mapping[str, Place]) -> bool:
+        """Tell whether this listener may know more of a camera than how its streams do."""
+        place = places.get(camera)
+        if place is None:
+            return self.who.may(Function.CAMERA_READ)
+        return self._may(Function.CAMERA_READ, camera, place)
+
+    def _may(self, function: Function, camera: str, place: Place) -> bool:
+        return self.who.may(function, city=place.city, camera=camera, groups=place.groups)
 
 
 class _OfCamera(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ import msgspec
 from vms.api.events.places import PlaceBook
 from vms.api.events.ports import Place
 from vms.api.events.sight import Sight
-from vms.common import Clock
+from vms.common import Clock, StreamRef
 from vms.ingest import IngestWatch, StreamView
 
 STATS_S = 1.0
@@ -61,6 +61,8 @@ class _Seen:
     def __init__(self) -> None:
         self._places: Mapping[str, Place] | None = None
         self._cameras: dict[str, bool] = {}
+        # Of which of them more is told than how their streams do.
+        self._read: dict[str, bool] = {}
         self.stats = ""
         self.stats_at = float("-inf")
         self.making = asyncio.Lock()
@@ -76,7 +78,14 @@ class _Seen:
         for view in views:
             if view.camera not in known:
                 known[view.camera] = sight.sees_stream(view.camera, places)
-        return [view for view in views if known[view.camera]]
+                self._read[view.camera] = sight.reads_camera(view.camera, places)
+        return [self._told(view) for view in views if known[view.camera]]
+
+    def _told(self, view: StreamView) -> StreamView:
+        # Whom a stream is brought to does not concern those who may only watch it.
+        if not view.push or self._read[view.camera]:
+            return view
+        return msgspec.structs.replace(view, push=())
 
 
 class WallFeed:
@@ -95,6 +104,13 @@ class WallFeed:
         """Return every stream that somebody sees."""
         views = await self._watch.streams()
         return self._of(sight).only(sight, views, await self._places.fresh())
+
+    async def stream(self, sight: Sight, wanted: StreamRef) -> StreamView | None:
+        """Return one stream, if there is such a one that somebody sees."""
+        for view in await self.streams(sight):
+            if (view.camera, view.stream) == (wanted.camera, wanted.stream):
+                return view
+        return None
 
     async def messages(self, sight: Sight) -> AsyncIterator[str]:
         """Yield what one listener is told, for ever."""

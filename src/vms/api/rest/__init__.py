@@ -15,6 +15,7 @@ from vms.api.rest import (
     pictures,
     recording,
     roles,
+    snapshots,
     streams,
     system,
     users,
@@ -50,7 +51,9 @@ EVERY: tuple[Operations, ...] = (
     exports.evidence,
     events.ops,
     nodes.ops,
+    snapshots.ops,
     streams.ops,
+    streams.of_camera,
     system.ops,
 )
 

@@ -28,6 +28,7 @@ from vms.api.operation import Operations
 from vms.api.rest import examples
 from vms.api.rest.common import HomeQuery, id_in_path
 from vms.api.state import ApiState, State
+from vms.api.visit import visit_of
 from vms.common import ForbiddenError, NotFoundError, StreamName, is_published
 from vms.streaming import PublishAddress, publish_addresses
 
@@ -174,6 +175,7 @@ async def list_stream_keys(
             "gate",
             (StreamName.MAIN,),
             (examples.ID, _SECRET),
+            origin="https://vms.example.org",
         ),
     ),
     sent=StreamKeyDraft(name="encoder", scope="camera:sp/gate", publish=True),
@@ -191,15 +193,14 @@ async def create_stream_key(
     camera comes with the addresses to type into its encoder; who makes it manages the camera.
     """
     made = await state.people.stream_keys.create(who, draft)
-    host = request.url.hostname or ""
     found = NewStreamKeyView(
-        key=made.key, secret=made.secret, publish_to=await _publish_to(who, made, host, state)
+        key=made.key, secret=made.secret, publish_to=await _publish_to(who, made, request, state)
     )
     return answer(found, status=201)
 
 
 async def _publish_to(
-    who: Principal, made: NewStreamKey, host: str, state: ApiState
+    who: Principal, made: NewStreamKey, request: Request, state: ApiState
 ) -> tuple[PublishAddress, ...]:
     """Return where the camera of a key sends its streams: those that are waited for, else main."""
     scope = Scope.parse(made.key.scope)
@@ -212,9 +213,15 @@ async def _publish_to(
         streams = tuple(
             name for name, address in camera.addresses().items() if is_published(address)
         )
-    login = (made.key.id, made.secret)
-    main = (StreamName.MAIN,)
-    return publish_addresses(state.watch.listeners, host, scope.id, streams or main, login)
+    scheme = "https" if visit_of(request).secure else "http"
+    return publish_addresses(
+        state.watch.listeners,
+        request.url.hostname or "",
+        scope.id,
+        streams or (StreamName.MAIN,),
+        (made.key.id, made.secret),
+        origin=f"{scheme}://{request.url.netloc}" if request.url.netloc else "",
+    )
 
 
 @stream_keys.delete("/{key}", summary="Withdraw a stream key", status=204)

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from fastapi import Response
 
+from vms.admin import Principal
 from vms.api.answers import answer, answer_page
 from vms.api.caller import Caller
 from vms.api.events import EventQuery, Sight
@@ -27,6 +28,7 @@ from vms.ingest import StreamView
 from vms.streaming import MOST_AT_ONCE, AddressKind, SignedAddress
 
 ops = Operations("/api/v1/streams", tag="streams")
+of_camera = Operations("/api/v1/cameras", tag="streams")
 
 
 class StreamPage(msgspec.Struct, frozen=True):
@@ -86,12 +88,12 @@ def _ref(view: StreamView) -> StreamRef:
 async def get_stream(who: Caller, camera: CameraName, stream: StreamPart, state: State) -> Response:
     """Return one stream."""
     wanted = stream_ref(f"{camera}/{stream}")
-    for view in await state.wall.streams(Sight(who, EventQuery())):
-        if (view.camera, view.stream) == (wanted.camera, wanted.stream):
-            return answer(view)
-    raise NotFoundError(
-        f"there is no stream {wanted}", code="not_found", values={"stream": str(wanted)}
-    )
+    view = await state.wall.stream(Sight(who, EventQuery()), wanted)
+    if view is None:
+        raise NotFoundError(
+            f"there is no stream {wanted}", code="not_found", values={"stream": str(wanted)}
+        )
+    return answer(view)
 
 
 class AddressBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +116,14 @@ class AddressesBody(AddressBody, frozen=True, forbid_unknown_fields=True, kw_onl
     streams: Annotated[list[Wanted], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
 
 
+class RelayServer(msgspec.Struct, frozen=True):
+    """An entry of the browser's ``iceServers``; STUN has neither name nor password."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
 class Signed(msgspec.Struct, frozen=True):
     """The Bearer that opens one session of one stream, once, until it runs out."""
 
@@ -121,14 +131,18 @@ class Signed(msgspec.Struct, frozen=True):
     stream: StreamName
     address: str
     expires_us: int
+    # Where WebRTC finds its way to us, beside the addresses in its answer.
+    ice_servers: list[RelayServer] = msgspec.field(default_factory=list)
 
 
 class SignedList(msgspec.Struct, frozen=True):
     """One for each stream that was asked for, in that order."""
 
     items: list[Signed]
+    ice_servers: list[RelayServer] = msgspec.field(default_factory=list)
 
 
+_RELAY = RelayServer(("turn:turn.example.com:3478",), "1700003600:u-ana", "c2VjcmV0")
 _SIGNED = Signed("gate", StreamName.MAIN, "v1.01jd.eyJjIjoiZ2F0ZSJ9.c2ln", 1_700_000_300_000_000)
 
 
@@ -136,11 +150,32 @@ def _signed(one: SignedAddress) -> Signed:
     return Signed(one.stream.camera, one.stream.stream, one.address, one.expires_us)
 
 
+def _relays(who: Principal, wanted: AddressBody, state: State) -> tuple[RelayServer, ...]:
+    if wanted.kind is not AddressKind.WEBRTC or wanted.renew:
+        return ()
+    return tuple(
+        RelayServer(one.urls, one.username or None, one.credential or None)
+        for one in state.addresses.ice_servers(who)
+    )
+
+
+def _linked(response: Response, relays: tuple[RelayServer, ...]) -> Response:
+    """Tell the servers as WHEP does too (RFC 9725, section 4.6)."""
+    for relay in relays:
+        proof = ""
+        if relay.username is not None:
+            proof = f'; username="{relay.username}"; credential="{relay.credential}"'
+            proof += '; credential-type="password"'
+        for url in relay.urls:
+            response.headers.append("Link", f'<{url}>; rel="ice-server"{proof}')
+    return response
+
+
 @ops.post(
     "/addresses",
     summary="Signed addresses of several streams",
     answer=SignedList,
-    example=SignedList([_SIGNED]),
+    example=SignedList([_SIGNED], [_RELAY]),
     sent=AddressesBody(streams=[Wanted("gate")]),
     refusals=frozenset({404}),
 )
@@ -149,14 +184,16 @@ async def sign_addresses(
 ) -> Response:
     """Return an address for each stream, or refuse them all."""
     refs = [stream_ref(f"{one.camera}/{one.stream}") for one in wanted.streams]
-    return answer(SignedList([_signed(one) for one in await _sign(who, refs, wanted, state)]))
+    items = [_signed(one) for one in await _sign(who, refs, wanted, state)]
+    relays = _relays(who, wanted, state)
+    return _linked(answer(SignedList(items, list(relays))), relays)
 
 
 @ops.post(
     "/{camera}/{stream}/address",
     summary="The signed address of a stream",
     answer=Signed,
-    example=_SIGNED,
+    example=msgspec.structs.replace(_SIGNED, ice_servers=[_RELAY]),
     sent=AddressBody(),
 )
 async def sign_address(
@@ -168,7 +205,49 @@ async def sign_address(
 ) -> Response:
     """Return the Bearer that opens one session of a stream within five minutes."""
     (one,) = await _sign(who, [stream_ref(f"{camera}/{stream}")], wanted, state)
-    return answer(_signed(one))
+    relays = _relays(who, wanted, state)
+    signed = msgspec.structs.replace(_signed(one), ice_servers=list(relays))
+    return _linked(answer(signed), relays)
+
+
+class TalkAddress(Signed, frozen=True):
+    """The Bearer of one talk, and where its offer of WebRTC is sent to."""
+
+    path: str = ""
+
+
+@of_camera.post(
+    "/{camera}/talk/address",
+    summary="The signed address to talk to a camera",
+    answer=TalkAddress,
+    example=TalkAddress(
+        _SIGNED.camera,
+        _SIGNED.stream,
+        _SIGNED.address,
+        _SIGNED.expires_us,
+        [_RELAY],
+        path="/talk/gate",
+    ),
+    refusals=frozenset({404}),
+)
+async def sign_talk(who: Caller, camera: CameraName, state: State) -> Response:
+    """Return the Bearer that opens one talk within five minutes; each is a line of the audit.
+
+    The offer is POSTed to `path` as with WHIP, with one audio line of PCMU or PCMA that sends, and
+    `DELETE` at the session's address ends it. One person talks to a camera at a time: a second is
+    refused with 409 `camera_busy_talking`. Where a camera cannot be talked to it is 422 and why.
+    """
+    one = await state.addresses.sign_talk(who, CameraId(camera))
+    relays = _relays(who, AddressBody(), state)
+    signed = TalkAddress(
+        camera,
+        one.stream.stream,
+        one.address,
+        one.expires_us,
+        list(relays),
+        path=f"/talk/{camera}",
+    )
+    return _linked(answer(signed), relays)
 
 
 async def _sign(
