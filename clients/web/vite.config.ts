@@ -24,6 +24,7 @@ export default defineConfig({
     fs: { allow: ['.', '../../docs/design', ...['access', 'front', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
     proxy: {
       '/api': { target: server, headers: { origin: server } },
+      '/talk': { target: server, headers: { origin: server } },
       '/ws': { target: server, ws: true, headers: { origin: server } },
     },
   },

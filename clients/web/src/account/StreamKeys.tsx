@@ -104,7 +104,7 @@ function Made(props: { readonly made: NewStreamKey }): JSX.Element {
               protocol: to.protocol.toUpperCase(),
               stream: app.text(`stream.${to.stream}`),
             })}
-            text={to.address}
+            text={to.bearer === null ? to.address : `${to.address}\n${to.bearer}`}
           />
         )}
       </For>

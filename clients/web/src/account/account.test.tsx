@@ -120,10 +120,14 @@ describe('my account', () => {
 
   it('shows what to type into an encoder, this once', async () => {
     const address = 'srt://vms.example:8890?streamid=publish:c1:k9&passphrase=hush'
+    const whip = 'https://vms.example/api/v1/streams/c1/main/whip'
     server.answers['POST /stream-keys'] = {
       key: { ...key, id: 'k9', publish: true },
       secret: 'hush',
-      publish_to: [{ protocol: 'srt', stream: 'main', address }],
+      publish_to: [
+        { protocol: 'srt', stream: 'main', address, bearer: null },
+        { protocol: 'whip', stream: 'main', address: whip, bearer: 'k9:hush' },
+      ],
     }
     const { container } = open()
     const keys = panel(container, 'Stream keys')
@@ -138,6 +142,7 @@ describe('my account', () => {
     submit(keys)
     await text(keys, address)
     expect(keys.textContent).toContain('Address for the encoder (SRT, Main), shown only now')
+    expect(keys.textContent).toContain(`${whip}\nk9:hush`)
     await text(keys, 'publishes')
     expect(server.last('POST /stream-keys')?.body).toMatchObject({ name: 'encoder', audio: false, playback: false, publish: true })
   })

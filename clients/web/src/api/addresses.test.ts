@@ -8,12 +8,17 @@ interface Body {
   readonly renew: boolean
 }
 
+const RELAYS = [
+  { urls: ['stun:192.0.2.1'], username: null, credential: null },
+  { urls: ['turn:192.0.2.1:3478'], username: '1700000600:ana', credential: 'x' },
+]
+
 function make(refused: readonly string[] = []) {
   const server = fakeServer({
     'POST /streams/addresses': ({ body }: { body: Body }) =>
       body.streams.some(({ camera }) => refused.includes(camera))
         ? refusal(403, 'permission_missing')
-        : { items: body.streams.map(({ camera, stream }) => ({ camera, stream, address: `v1.${camera}.${stream}` })) },
+        : { ice_servers: body.renew ? [] : RELAYS, items: body.streams.map(({ camera, stream }) => ({ camera, stream, address: `v1.${camera}.${stream}` })) },
   })
   const client = makeClient({ send: server.send, renew: () => Promise.resolve(false), csrf: () => 'p' })
   return { server, addresses: makeAddresses(client) }
@@ -51,4 +56,14 @@ it('refuses alone what is refused', async () => {
   const { addresses } = make(['b'])
   const found = await Promise.allSettled(['a', 'b', 'c'].map((camera) => addresses.of(camera, 'sub')(false)))
   expect(found.map((one) => one.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+})
+
+it('tells of the servers that come with an opening', async () => {
+  const { addresses } = make()
+  expect(addresses.iceServers()).toEqual([])
+  await addresses.of('a', 'sub')(false)
+  const told = [{ urls: ['stun:192.0.2.1'] }, { urls: ['turn:192.0.2.1:3478'], username: '1700000600:ana', credential: 'x' }]
+  expect(addresses.iceServers()).toEqual(told)
+  await addresses.of('a', 'sub')(true)
+  expect(addresses.iceServers()).toEqual(told)
 })

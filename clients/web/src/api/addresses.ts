@@ -11,6 +11,21 @@ interface SignedAddress {
   readonly address: string
 }
 
+interface Answer extends Pick<Page<SignedAddress>, 'items'> {
+  readonly ice_servers?: readonly Relay[]
+}
+
+/** STUN has neither name nor password. */
+interface Relay {
+  readonly urls: readonly string[]
+  readonly username: string | null
+  readonly credential: string | null
+}
+
+function serverOf({ urls, username, credential }: Relay): RTCIceServer {
+  return { urls: [...urls], ...(username === null || credential === null ? {} : { username, credential }) }
+}
+
 interface Wish {
   readonly camera: string
   readonly stream: StreamName
@@ -24,9 +39,12 @@ interface Wish {
 const MOST_AT_ONCE = 128
 
 /** By which way a stream is to be opened. */
-export type AddressKind = 'webrtc' | 'socket'
+export const ADDRESS_KINDS = ['webrtc', 'socket', 'hls'] as const
+export type AddressKind = (typeof ADDRESS_KINDS)[number]
 
 export interface Addresses {
+  /** STUN and TURN servers, as the last answer named them. */
+  iceServers(): readonly RTCIceServer[]
   of(camera: string, stream: StreamName, kind?: AddressKind): Authorize
 }
 
@@ -36,6 +54,7 @@ export interface Addresses {
  */
 export function makeAddresses(client: Client): Addresses {
   let waiting: Wish[] = []
+  let relays: readonly RTCIceServer[] = []
 
   function collect(wish: Wish): void {
     waiting.push(wish)
@@ -46,7 +65,7 @@ export function makeAddresses(client: Client): Addresses {
   function flush(): void {
     const all = waiting
     waiting = []
-    for (const kind of ['webrtc', 'socket'] as const) {
+    for (const kind of ADDRESS_KINDS) {
       for (const renew of [false, true]) {
         const alike = all.filter((wish) => wish.renew === renew && wish.kind === kind)
         for (let at = 0; at < alike.length; at += MOST_AT_ONCE) void sign(alike.slice(at, at + MOST_AT_ONCE), kind, renew)
@@ -58,10 +77,11 @@ export function makeAddresses(client: Client): Addresses {
     try {
       const streams = wishes.map(({ camera, stream }) => ({ camera, stream }))
       const body = { streams, kind, renew }
-      const { items }: Pick<Page<SignedAddress>, 'items'> = await client.change('/streams/addresses', {
+      const { items, ice_servers = [] }: Answer = await client.change('/streams/addresses', {
         method: 'POST',
         body,
       })
+      if (kind === 'webrtc' && !renew) relays = ice_servers.map(serverOf)
       wishes.forEach((wish, at) => {
         wish.resolve(items[at]?.address ?? '')
       })
@@ -76,6 +96,7 @@ export function makeAddresses(client: Client): Addresses {
   }
 
   return {
+    iceServers: () => relays,
     of: (camera, stream, kind = 'webrtc') => (renew) =>
       new Promise((resolve, reject) => {
         collect({ camera, stream, renew, kind, resolve, reject })

@@ -45,6 +45,11 @@ export interface CameraFields {
   readonly backup_url: string | null
   readonly backup_sub_url: string | null
   readonly transport: 'tcp' | 'udp' | null
+  /** Called only while somebody views it; null: as the address says. */
+  readonly on_demand: boolean | null
+  /** Where the main stream is brought to, without passphrases. */
+  readonly push: readonly string[]
+  readonly sub_push: readonly string[]
   readonly user: string | null
   readonly enabled: boolean
   readonly site: string | null
@@ -61,6 +66,7 @@ export interface Camera extends CameraFields {
   /** Of the second addresses; null: they are opened as the first ones are. */
   readonly backup_user: string | null
   readonly has_backup_password: boolean
+  readonly has_push_passphrases: boolean
   readonly masks: readonly Area[]
   readonly zones: readonly Area[]
   readonly version: number
@@ -70,7 +76,11 @@ export interface Camera extends CameraFields {
 }
 
 /** A password that is left out stays as it is; null removes it. */
-export type CameraDraft = Partial<CameraFields> & { readonly password?: string | null }
+export type CameraDraft = Partial<CameraFields> & {
+  readonly password?: string | null
+  /** By the addresses of push targets. */
+  readonly push_passphrases?: Readonly<Record<string, string>> | null
+}
 
 /** A stream came into a state, and why. */
 export interface Transition {

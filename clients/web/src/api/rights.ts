@@ -31,7 +31,7 @@ export function functionsOf(me: Me | undefined): ReadonlySet<string> {
 
 /** Every function there is, in the order in which people think of them. */
 export const FUNCTION_GROUPS = [
-  ['live.view', 'audio.listen', 'playback.view', 'clip.export', 'recording.hold', 'ptz.control'],
+  ['live.view', 'audio.listen', 'audio.talk', 'playback.view', 'clip.export', 'recording.hold', 'ptz.control'],
   ['camera.read', 'camera.manage', 'group.manage'],
   ['user.read', 'user.manage', 'role.manage', 'key.manage'],
   ['audit.read', 'event.read'],

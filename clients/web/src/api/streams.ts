@@ -1,7 +1,7 @@
 import { problemOf } from './problem'
 import type { Reason } from './reason'
 
-export type StreamState = 'connecting' | 'live' | 'stalled' | 'backing_off' | 'off'
+export type StreamState = 'connecting' | 'live' | 'stalled' | 'backing_off' | 'idle' | 'off'
 export type StreamName = 'main' | 'sub'
 
 export interface StreamStatus {
@@ -19,6 +19,24 @@ export interface StreamStatus {
   readonly drops: number
   /** The second address plays. */
   readonly backup?: boolean
+  /** Its pictures are converted for viewers who do not take them. */
+  readonly transcode?: Transcode | null
+  /** Where those stand that it is brought to. */
+  readonly push?: readonly PushStatus[]
+}
+
+export interface PushStatus {
+  /** Host and port. */
+  readonly target: string
+  readonly state: StreamState
+  readonly reason: Reason | null
+}
+
+export interface Transcode {
+  readonly viewers: number
+  readonly works: boolean
+  readonly cpu_percent: number
+  readonly memory_bytes: number
 }
 
 interface Page {

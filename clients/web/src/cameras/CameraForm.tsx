@@ -10,6 +10,7 @@ import { Form, Refusal } from '../ui/Form'
 import { HomeFilter } from '../ui/HomeFilter'
 import { Panel } from '../ui/Page'
 import { createDraft, credentialsOf, sentOf } from './createDraft'
+import { PushFields } from './PushFields'
 import { BackupFields, SourceFields, type PartProps } from './SourceFields'
 
 export interface CameraFormProps {
@@ -61,6 +62,7 @@ export function CameraForm(props: CameraFormProps): JSX.Element {
         <Show when={draft.direction === 'call'}>
           <BackupFields draft={draft} set={setDraft} />
         </Show>
+        <PushFields draft={draft} set={setDraft} before={before} />
         <Place draft={draft} set={setDraft} city={city()} />
       </Form>
     </Panel>

@@ -1,4 +1,4 @@
-import { For, Show, type JSX } from 'solid-js'
+import { For, onCleanup, Show, type JSX } from 'solid-js'
 import { cameras, type Area, type Camera } from '../api/cameras'
 import { isPublished } from '../lib/address'
 import { useApp } from '../ui/app'
@@ -7,8 +7,12 @@ import { AskedButton } from '../ui/Dialog'
 import { Refusal } from '../ui/Form'
 import { Page, Panel } from '../ui/Page'
 import { CameraForm } from './CameraForm'
+import { PushTarget } from './PushTarget'
 import { Recording } from './Recording'
 import { StatusTag } from './StatusTag'
+
+/** How often it is asked what plays and who is reached. */
+const REFRESH_MS = 5_000
 
 /** One camera, or a new one. */
 export function CameraScreen(props: { readonly id?: string }): JSX.Element {
@@ -69,10 +73,17 @@ function Status(props: { readonly camera: Camera }): JSX.Element {
     () => props.camera.id,
     (id) => cameras.now(app.client, id),
   )
-  const onBackup = (stream: string) => now.value()?.streams.find((one) => one.stream === stream)?.backup === true
+  const refresh = setInterval(() => { now.reload() }, REFRESH_MS)
+  onCleanup(() => { clearInterval(refresh) })
+  const live = (stream: string) => now.value()?.streams.find((one) => one.stream === stream)
+  const onBackup = (stream: string) => live(stream)?.backup === true
   const seconds = (): Readonly<Record<string, string | null>> => ({
     main: props.camera.backup_url,
     sub: props.camera.backup_sub_url,
+  })
+  const targets = (): Readonly<Record<string, readonly string[]>> => ({
+    main: props.camera.push,
+    sub: props.camera.sub_push,
   })
   return (
     <Panel>
@@ -89,6 +100,9 @@ function Status(props: { readonly camera: Camera }): JSX.Element {
               <Show when={seconds()[stream]}>
                 {(second) => <Address stream={stream} address={second()} backup plays={onBackup(stream)} />}
               </Show>
+              <For each={targets()[stream]}>
+                {(address, index) => <PushTarget stream={stream} address={address} told={live(stream)?.push?.[index()]} />}
+              </For>
             </>
           )}
         </For>

@@ -6,7 +6,7 @@ import { useApp } from '../ui/app'
 import { createData } from '../ui/createData'
 import { Check, Field, Select } from '../ui/Field'
 import { Refusal } from '../ui/Form'
-import { hasSub, type Direction, type Draft } from './createDraft'
+import { hasSub, type Calling, type Direction, type Draft } from './createDraft'
 
 export interface PartProps {
   readonly draft: Draft
@@ -120,6 +120,16 @@ function Called(props: PartProps): JSX.Element {
             onChange={(transport) => { props.set('transport', transport) }}
           />
         </Show>
+        <Select
+          label={app.text('cameras.calling')}
+          value={props.draft.calling}
+          choices={[
+            { value: 'auto', label: app.text('cameras.calling.auto') },
+            { value: 'always', label: app.text('cameras.calling.always') },
+            { value: 'demand', label: app.text('cameras.calling.demand') },
+          ]}
+          onChange={(calling) => { props.set('calling', calling as Calling) }}
+        />
       </div>
       <Show
         when={generic()}

@@ -1,6 +1,7 @@
 import { cleanup } from '@solidjs/testing-library'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CameraItem, CameraStatus } from '../api/cameras'
+import type { PushStatus } from '../api/streams'
 import { control, fakeServer, page, press, refusal, show, somebody, submit, type, type FakeServer } from '../ui/testing'
 import { Cameras } from './Cameras'
 import { CameraScreen } from './CameraScreen'
@@ -22,7 +23,11 @@ const camera = {
   backup_sub_url: null,
   backup_user: null,
   has_backup_password: false,
+  push: [],
+  sub_push: [],
+  has_push_passphrases: false,
   transport: null,
+  on_demand: null,
   user: 'viewer',
   has_password: true,
   latitude: null,
@@ -53,6 +58,7 @@ beforeEach(() => {
 
 afterEach(() => {
   cleanup()
+  vi.useRealTimers()
   vi.unstubAllGlobals()
 })
 
@@ -129,6 +135,7 @@ describe('a new camera', () => {
       channel: 2,
       sub_stream: false,
       transport: 'tcp',
+      on_demand: null,
       user: 'viewer',
       password: 'secret',
       site: 's1',
@@ -152,7 +159,9 @@ describe('a new camera that calls', () => {
     expect(container.textContent).not.toContain('Login at the camera')
     expect(container.textContent).not.toContain('Second address')
     control(container, 'A second sender takes overElse it is refused while the first one sends.').click()
+    expect(container.textContent).toContain('Bring the small picture to somebody')
     control(container, 'It also sends a small picture for walls').click()
+    expect(container.textContent).not.toContain('Bring the small picture to somebody')
     submit(container)
     await vi.waitFor(() => {
       expect(app.router.path()).toBe('/cameras/c9')
@@ -175,7 +184,7 @@ describe('the address of a camera', () => {
     type(container, 'Address of the main stream', 'gopher://192.0.2.7')
     await text(container, 'Begin with one of rtsp:// rtsps:// rtsp+http:// rtsp+https:// srt:// rtmp://')
     type(container, 'Address of the main stream', 'file:gate.mp4')
-    await text(container, "A file or folder in the server's media folder")
+    await text(container, "A file or folder in the server's media folder, played again and again")
     expect(container.textContent).not.toContain('Login at the camera')
     type(container, 'Address of the main stream', 'srt://192.0.2.7:9000')
     await text(container, 'srt://HOST:PORT?streamid=NAME')
@@ -195,6 +204,100 @@ describe('the address of a camera', () => {
         backup_url: 'rtsp://ana:x@192.0.2.8/a',
         backup_sub_url: 'rtsp://192.0.2.8/b',
       })
+    })
+  })
+})
+
+describe('whom a camera is brought to', () => {
+  it('is named with passphrases apart, of the small picture too where there is one', async () => {
+    server.answers['POST /cameras'] = { ...camera, id: 'c9' }
+    const { container } = show(() => <CameraScreen />, { server })
+    type(container, 'Name', 'Gate')
+    type(container, 'Address of the main stream', 'rtsp://192.0.2.7/main')
+    expect(container.textContent).not.toContain('Bring the small picture to somebody')
+    press(container, 'Bring the main stream to somebody')
+    press(container, 'Bring the main stream to somebody')
+    type(container, 'Target 1 of the main stream', 'rtmp://192.0.2.30/a')
+    await text(container, 'Begin with one of srt://')
+    type(container, 'Target 1 of the main stream', ' srt://192.0.2.30:9000 ')
+    expect(container.textContent).not.toContain('Begin with one of')
+    type(container, 'Passphrase of target 1', 'seven bicycles')
+    type(container, 'Target 2 of the main stream', 'srt://192.0.2.31:9000?latency=50')
+    type(container, 'Address of the small picture', 'rtsp://192.0.2.7/sub')
+    press(container, 'Bring the small picture to somebody')
+    type(container, 'Target 1 of the small picture', 'srt://192.0.2.32:9000')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('POST /cameras')?.body).toMatchObject({
+        push: ['srt://192.0.2.30:9000', 'srt://192.0.2.31:9000?latency=50'],
+        sub_push: ['srt://192.0.2.32:9000'],
+        push_passphrases: { 'srt://192.0.2.30:9000': 'seven bicycles' },
+      })
+    })
+  })
+
+  it('are at most eight of a stream, and those of a small picture go with it', async () => {
+    const addresses = [1, 2, 3, 4, 5, 6, 7, 8].map((last) => `srt://192.0.2.3${last}:9000`)
+    server.answers['GET /cameras/c1'] = { ...camera, sub_url: 'rtsp://192.0.2.7/sub', push: addresses, sub_push: addresses.slice(0, 1) }
+    server.answers['PATCH /cameras/c1'] = camera
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'Target 8 of the main stream')
+    expect(container.textContent).not.toContain('Bring the main stream to somebody')
+    type(container, 'Passphrase of target 1 of the small picture', 'seven bicycles')
+    type(container, 'Address of the small picture', '')
+    expect(container.textContent).not.toContain('Target 1 of the small picture')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('PATCH /cameras/c1')?.body).toMatchObject({ push: addresses, sub_url: null, sub_push: [] })
+    })
+    expect(server.last('PATCH /cameras/c1')?.body).not.toHaveProperty('push_passphrases')
+  })
+
+  it('keeps a passphrase that is not typed, and is let go', async () => {
+    server.answers['GET /cameras/c1'] = { ...camera, push: ['srt://192.0.2.30:9000', 'srt://192.0.2.31:9000'], has_push_passphrases: true }
+    server.answers['PATCH /cameras/c1'] = camera
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    await text(container, 'If one is kept, it stays')
+    expect(control(container, 'Passphrase of target 1').value).toBe('')
+    type(container, 'Target 2 of the main stream', 'srt://192.0.2.33:9000')
+    press(container, 'Delete')
+    expect(control(container, 'Target 1 of the main stream').value).toBe('srt://192.0.2.33:9000')
+    expect(container.textContent).not.toContain('If one is kept')
+    submit(container)
+    await vi.waitFor(() => {
+      expect(server.last('PATCH /cameras/c1')?.body).toMatchObject({ push: ['srt://192.0.2.33:9000'], sub_push: [] })
+    })
+    expect(server.last('PATCH /cameras/c1')?.body).not.toHaveProperty('push_passphrases')
+  })
+
+  it('is told with where each stands and why, again and again', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const told = (...push: readonly PushStatus[]) => ({ ...status, streams: [{ camera: 'c1', stream: 'main', push }] })
+    server.answers['GET /cameras/c1'] = { ...camera, push: ['srt://192.0.2.30:9000?streamid=a', 'srt://192.0.2.31:9000'] }
+    server.answers['GET /cameras/c1/status'] = told(
+      { target: '192.0.2.30:9000', state: 'backing_off', reason: { code: 'timeout', values: {} } },
+      // The list of before is still in force.
+      { target: '192.0.2.99:9000', state: 'live', reason: null },
+    )
+    const { container } = show(() => <CameraScreen id="c1" />, { server })
+    const lines = () => [...container.querySelectorAll('.addresses li')].map((line) => line.textContent)
+    await vi.waitFor(() => {
+      expect(lines()).toEqual([
+        'main rtsp://192.0.2.7/main',
+        'main brought to srt://192.0.2.30:9000?streamid=a Offline It does not answer',
+        'main brought to srt://192.0.2.31:9000',
+      ])
+    })
+    server.answers['GET /cameras/c1/status'] = told(
+      { target: '192.0.2.30:9000', state: 'live', reason: null },
+      { target: '192.0.2.31:9000', state: 'off', reason: { code: 'masked', values: {} } },
+    )
+    vi.advanceTimersByTime(5_000)
+    await vi.waitFor(() => {
+      expect(lines().slice(1)).toEqual([
+        'main brought to srt://192.0.2.30:9000?streamid=a Live',
+        'main brought to srt://192.0.2.31:9000 Off Its picture has masks, which nobody draws yet',
+      ])
     })
   })
 })
@@ -222,7 +325,7 @@ describe('a camera', () => {
     }
     server.answers['PATCH /cameras/c1'] = camera
     const { container } = show(() => <CameraScreen id="c1" />, { server })
-    await text(container, 'The camera has not called yet')
+    await text(container, 'Waiting for the camera to call')
     expect(container.querySelector('main a[href="/account"]')?.textContent).toBe('Stream keys')
     expect(container.querySelector('.addresses')?.textContent).toContain('The camera calls us')
     submit(container)

@@ -7,6 +7,15 @@ import { givenOf, listOf, numberOf, textOf } from '../lib/numbers'
 export type Direction = 'call' | 'publish'
 
 /** A camera as the fields of its form hold it: texts, for the most part. */
+export type Calling = 'auto' | 'always' | 'demand'
+
+/** Somebody whom a stream is brought to. */
+export interface Target {
+  readonly address: string
+  /** As it was typed: what is kept is never told. */
+  readonly passphrase: string
+}
+
 export interface Draft {
   name: string
   maker: string
@@ -22,6 +31,10 @@ export interface Draft {
   /** A second publisher takes the place of the first. */
   replace: boolean
   transport: string
+  /** When it is called: `auto`, `always` or `demand`. */
+  calling: Calling
+  push: readonly Target[]
+  subPush: readonly Target[]
   user: string
   password: string
   enabled: boolean
@@ -48,6 +61,9 @@ export function createDraft(camera: Camera | undefined) {
     direction: isPublished(camera?.url) ? 'publish' : 'call',
     replace: camera?.url === PUBLISH_REPLACE,
     transport: camera?.transport ?? '',
+    calling: callingOf(camera?.on_demand ?? null),
+    push: targetsOf(camera?.push ?? []),
+    subPush: targetsOf(camera?.sub_push ?? []),
     user: camera?.user ?? '',
     password: '',
     enabled: camera?.enabled ?? true,
@@ -66,9 +82,35 @@ export function credentialsOf(draft: Draft): Credentials {
   return draft.maker === GENERIC ? (wayOf(draft.url)?.credentials ?? 'login') : 'login'
 }
 
-/** Whether there is a small picture that may have a second address too. */
+/** Whether there is a small picture, which may have a second address and be brought to others too. */
 export function hasSub(draft: Draft): boolean {
+  if (draft.direction === 'publish') return draft.subStream
   return draft.maker === GENERIC ? draft.subUrl.trim() !== '' : draft.subStream
+}
+
+const DEMANDS: Readonly<Record<Calling, boolean | null>> = { auto: null, always: false, demand: true }
+
+function callingOf(onDemand: boolean | null): Calling {
+  if (onDemand === null) return 'auto'
+  return onDemand ? 'demand' : 'always'
+}
+
+function targetsOf(addresses: readonly string[]): readonly Target[] {
+  return addresses.map((address) => ({ address, passphrase: '' }))
+}
+
+const addressOf = ({ address }: Target) => address.trim()
+
+/** Whom the streams are brought to, with the passphrases that were typed. */
+function pushesOf(draft: Draft): CameraDraft {
+  const subPush = hasSub(draft) ? draft.subPush : []
+  const typed = [...draft.push, ...subPush].filter(({ passphrase }) => passphrase !== '')
+  const passphrases = Object.fromEntries(typed.map((target) => [addressOf(target), target.passphrase]))
+  return {
+    push: draft.push.map(addressOf),
+    sub_push: subPush.map(addressOf),
+    ...(typed.length === 0 ? {} : { push_passphrases: passphrases }),
+  }
 }
 
 function sourceOf(draft: Draft): CameraDraft {
@@ -97,6 +139,8 @@ export function sentOf(draft: Draft): CameraDraft {
     backup_url: backup,
     backup_sub_url: backup !== null && hasSub(draft) ? givenOf(draft.backupSubUrl) : null,
     transport: draft.transport === '' ? null : (draft.transport as 'tcp' | 'udp'),
+    on_demand: draft.direction === 'publish' ? null : DEMANDS[draft.calling],
+    ...pushesOf(draft),
     user: credentials === 'login' ? givenOf(draft.user) : null,
     ...(draft.password === '' || credentials === 'none' ? {} : { password: draft.password }),
     enabled: draft.enabled,

@@ -48,8 +48,21 @@ describe.each(languages)('the catalogue in %s', (language) => {
     }
   })
 
+  it('tells why somebody is not reached whom a stream is brought to, in words of his own', () => {
+    const own = keys.filter((key) => key.startsWith('target.'))
+    expect(own).toContain('target.timeout')
+    const translator = makeTranslator(language)
+    for (const key of own) {
+      const code = key.replace('target.', '')
+      expect(CODES).toContain(code)
+      expect(places(catalogue[key]), key).toEqual(places(catalogue[`reason.${code}` as Key]))
+      expect(translator.target({ code, values: { detail: 'X' } })).toBe(catalogue[key].replace('{detail}', 'X'))
+    }
+    expect(translator.target({ code: 'masked', values: {} })).toBe(catalogue['reason.masked'])
+  })
+
   it.each(CODES)('has words for %s', (code) => {
-    const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X', camera: 'H.265', limit: 4, of: 'the stream' } })
+    const said = makeTranslator(language).reason({ code, values: { codec: 'MJPEG', detail: 'X', camera: 'H.265', limit: 4, of: 'the stream', who: 'Ana' } })
     expect(said).not.toContain('the stream')
     expect(said).not.toContain(`(${code})`)
     expect(said).not.toContain('{')
@@ -66,7 +79,7 @@ describe('the catalogue', () => {
     })
     const all = Object.values(sources).join('\n')
     // These are put together from what the server says.
-    const made = /^(state|reason|problem|function|camera|quota|outcome|fault|row|limit|stream|gap|mark|mode|thin|manual|by_hand|export_state|clip_reason|rule|goal|hold_state|case_state|export_tab)\./
+    const made = /^(details\.(way|variant)|state|reason|target|problem|function|camera|quota|outcome|fault|row|limit|stream|gap|mark|mode|thin|manual|by_hand|export_state|clip_reason|rule|goal|hold_state|case_state|export_tab)\./
     const fixed = keys.filter((key) => !made.test(key))
     expect(fixed.filter((key) => key !== 'page.title' && !all.includes(`'${key}'`))).toEqual([])
   })

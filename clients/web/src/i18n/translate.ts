@@ -17,6 +17,8 @@ export interface Translator {
   text(key: Key, values?: Values): string
   /** Why a stream is as it is; a code without words is told in the server's. */
   reason(reason: Reason): string
+  /** The same of somebody whom a stream is brought to. */
+  target(reason: Reason): string
   /** Why something was refused. */
   problem(error: unknown): string
   /** Why nothing was recorded, or why a recording failed. */
@@ -47,6 +49,7 @@ export function makeTranslator(language: Language): Translator {
     language,
     text,
     reason: (reason) => said(['reason', 'problem'], reason),
+    target: (reason) => said(['target', 'reason', 'problem'], reason),
     gap: (reason) => said(['gap', 'problem', 'reason'], reason),
     size(bytes) {
       const power = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)))

@@ -20,8 +20,13 @@ export const WAYS: readonly Way[] = [
   { scheme: 'rtmps', form: 'rtmps://HOST[:PORT]/APP/STREAM', credentials: 'login' },
   { scheme: 'http', form: 'http://HOST[:PORT]/PATH', credentials: 'login' },
   { scheme: 'https', form: 'https://HOST[:PORT]/PATH', credentials: 'login' },
+  { scheme: 'node', form: 'node://HOST[:PORT]/CAMERA[/sub]', credentials: 'login' },
   { scheme: 'file', form: 'file:NAME', credentials: 'none' },
 ]
+
+/** What is written where a stream is brought to others: we call them by SRT alone. */
+export const PUSH_FORM = 'srt://HOST:PORT?streamid=NAME&latency=MS'
+export const PUSH_BEGIN = 'srt://'
 
 export const PUBLISH = 'publish:'
 export const PUBLISH_REPLACE = 'publish:replace'
@@ -35,6 +40,17 @@ export function isPublished(address: string | null | undefined): boolean {
 export function wayOf(address: string): Way | undefined {
   const scheme = address.trim().split(':', 1)[0]?.toLowerCase()
   return WAYS.find((way) => way.scheme === scheme && address.includes(':'))
+}
+
+/** Whether what was typed so far can still become the address of somebody whom a stream is brought to. */
+export function mayBecomeTarget(address: string): boolean {
+  const typed = address.trim().toLowerCase()
+  return PUSH_BEGIN.startsWith(typed) || typed.startsWith(PUSH_BEGIN)
+}
+
+/** Host and port of somebody whom a stream is brought to. */
+export function targetOf(address: string): string {
+  return address.slice(PUSH_BEGIN.length).split(/[/?]/, 1)[0] ?? ''
 }
 
 /** Whether what was typed so far can still become an address. */

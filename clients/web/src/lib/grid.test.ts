@@ -30,6 +30,24 @@ describe('fitGrid', () => {
 
   it('gives tiles of no size where there is no room', () => {
     expect(fitGrid(4, 0, 0, 6)).toMatchObject({ width: 0, height: 0 })
+    expect(fitGrid(4, 0, 0, 6, 130)).toMatchObject({ width: 0, height: 0, scrolls: false })
+  })
+
+  const narrow: [count: number, width: number, height: number, columns: number, rows: number, scrolls: boolean][] = [
+    // 64 cameras on a monitor, on a telephone, and on one that lies on its side.
+    [64, 1424, 790, 8, 8, false],
+    [64, 344, 700, 2, 32, true],
+    [64, 784, 290, 5, 13, true],
+    // Few tiles that still fit, and a row that is too low for any.
+    [2, 344, 700, 1, 2, false],
+    [3, 784, 40, 3, 1, true],
+    [1, 100, 700, 1, 1, false],
+  ]
+  it.each(narrow)('%i tiles of a least width in %i x %i', (count, width, height, columns, rows, scrolls) => {
+    const grid = fitGrid(count, width, height, 6, 130)
+    expect([grid.columns, grid.rows, grid.scrolls]).toEqual([columns, rows, scrolls])
+    expect(grid.width).toBeGreaterThanOrEqual(Math.min(130, width))
+    expect(grid.columns * grid.width + 6 * (grid.columns - 1)).toBeLessThanOrEqual(width)
   })
 })
 

@@ -6,26 +6,41 @@ export interface Grid {
   readonly height: number
   /** Between tiles, in CSS pixels. */
   readonly gap: number
+  /** Higher than the area: it has to be scrolled. */
+  readonly scrolls: boolean
 }
 
 const RATIO = 16 / 9
 
 /**
  * The grid in which `count` tiles of 16:9 are as large as the area allows.
- * Of grids with equal tiles the one with fewer empty places wins.
+ * Of grids with equal tiles the one with fewer empty places wins. Where tiles
+ * would be narrower than `least`, they fill the width and go on below.
  */
-export function fitGrid(count: number, areaWidth: number, areaHeight: number, gap = 0): Grid {
+export function fitGrid(count: number, areaWidth: number, areaHeight: number, gap = 0, least = 0): Grid {
   const tiles = Math.max(1, count)
+  const whole = fitWhole(tiles, areaWidth, areaHeight, gap)
+  // An area of no size is one that is not laid out yet.
+  if (whole.width >= least || areaWidth <= 0 || areaHeight <= 0) return whole
+  const room = Math.max(1, Math.floor((areaWidth + gap) / (least + gap)))
+  const columns = Math.min(room, tiles)
+  const rows = Math.ceil(tiles / columns)
+  const width = Math.floor((areaWidth - gap * (room - 1)) / room)
+  const height = Math.floor(width / RATIO)
+  return { columns, rows, width, height, gap, scrolls: rows * (height + gap) - gap > areaHeight }
+}
+
+function fitWhole(tiles: number, areaWidth: number, areaHeight: number, gap: number): Grid {
   let best: Grid | undefined
   for (let columns = 1; columns <= tiles; columns += 1) {
     const rows = Math.ceil(tiles / columns)
     const width = tileWidth(columns, rows, areaWidth, areaHeight, gap)
     const emptier = best !== undefined && columns * rows >= best.columns * best.rows
     if (best === undefined || width > best.width || (width === best.width && !emptier)) {
-      best = { columns, rows, width, height: Math.floor(width / RATIO), gap }
+      best = { columns, rows, width, height: Math.floor(width / RATIO), gap, scrolls: false }
     }
   }
-  return best ?? { columns: 1, rows: 1, width: 0, height: 0, gap }
+  return best ?? { columns: 1, rows: 1, width: 0, height: 0, gap, scrolls: false }
 }
 
 function tileWidth(columns: number, rows: number, areaWidth: number, areaHeight: number, gap: number): number {

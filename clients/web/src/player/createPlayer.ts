@@ -1,5 +1,6 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, untrack, type Accessor } from 'solid-js'
-import type { Authorize } from '../api/addresses'
+import type { AddressKind, Authorize } from '../api/addresses'
+import { showMedia } from './media'
 import { IDLE, makePlayer, type Player, type PlayerOptions, type PlayerState } from './player'
 import { register } from './registry'
 import type { PlayerStats } from './stats'
@@ -9,11 +10,16 @@ export interface CreatePlayerOptions {
   readonly camera: string
   readonly stream: string
   readonly audio: boolean
-  readonly authorize?: Authorize | undefined
-  /** Of the media socket, where pictures come by it. */
-  readonly authorizeSocket?: Authorize | undefined
+  /** For addresses of each kind, where they are wanted. */
+  readonly authorize?: ((kind: AddressKind) => Authorize) | undefined
+  /** STUN and TURN servers for WebRTC. */
+  readonly iceServers?: (() => readonly RTCIceServer[]) | undefined
+  /** The codec that the camera is known to send. */
+  readonly sends?: Accessor<string | null | undefined>
   /** Whether there should be a picture now. */
   readonly wanted: Accessor<boolean>
+  /** Whether anybody can see it; where nobody can, nothing is asked for. */
+  readonly visible: Accessor<boolean>
   /** Changes with the stream (its state, its codec): a refused player then tries again. */
   readonly changes: Accessor<unknown>
   /** Changes each time the server came back: sessions from before are then doubted. */
@@ -28,6 +34,9 @@ export interface ReactivePlayer {
   attach(video: HTMLVideoElement): void
 }
 
+/** Hidden for so long (ms) a picture rests: who only looks up shortly finds it as it was. */
+export const REST_AFTER = 3000
+
 /** Plays a stream for as long as its owner lives. */
 export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const { camera, stream } = options
@@ -36,8 +45,7 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const player = (options.make ?? makePlayer)({
     url: `/api/v1/streams/${encodeURIComponent(camera)}/${stream}/whep`,
     audio: options.audio,
-    authorize: options.authorize,
-    open: ways().of({ camera, stream, authorize: options.authorizeSocket }),
+    open: ways().of({ camera, stream, authorize: options.authorize, iceServers: options.iceServers, sends: options.sends }),
     onState: setState,
     onStats: setStats,
   })
@@ -46,12 +54,23 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
     player.close(true)
   }
   const again = (event: PageTransitionEvent): void => {
-    if (event.persisted) player.want(untrack(options.wanted))
+    if (event.persisted && !untrack(resting)) player.want(untrack(options.wanted))
   }
+  const [inSight, setInSight] = createSignal(true)
+  createEffect(() => {
+    // What is scrolled out may still be heard.
+    player.rest(!options.audio && !inSight())
+  })
   addEventListener('pagehide', goodbye)
   addEventListener('pageshow', again)
+  const resting = createResting(options.visible)
   createEffect(() => {
-    player.want(options.wanted())
+    if (!resting()) {
+      player.want(options.wanted())
+      return
+    }
+    player.close()
+    setState(IDLE)
   })
   whenChanged(options.changes, () => {
     player.retryNow()
@@ -67,9 +86,17 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   })
 
   function attach(video: HTMLVideoElement): void {
+    const sight = new IntersectionObserver((entries) => {
+      setInSight(entries.at(-1)?.isIntersecting ?? true)
+    })
+    sight.observe(video)
+    onCleanup(() => {
+      sight.disconnect()
+      setInSight(true)
+    })
     const media = createMemo(() => state().media)
     createEffect(() => {
-      video.srcObject = media()
+      onCleanup(showMedia(video, media()))
       // The first picture of each session is enough: from then on the player counts for itself.
       const handle = video.requestVideoFrameCallback((time) => {
         player.shown(time)
@@ -81,6 +108,22 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   }
 
   return { state, stats, attach }
+}
+
+/** True once nobody has seen it for a while, and until somebody does first. */
+function createResting(visible: Accessor<boolean>): Accessor<boolean> {
+  const [resting, setResting] = createSignal(!untrack(visible))
+  createEffect(() => {
+    if (visible()) {
+      setResting(false)
+      return
+    }
+    const later = setTimeout(() => setResting(true), REST_AFTER)
+    onCleanup(() => {
+      clearTimeout(later)
+    })
+  })
+  return resting
 }
 
 /** Runs `act` on each change of `value`, not on its first value. */

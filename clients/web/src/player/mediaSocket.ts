@@ -1,9 +1,11 @@
+import { chosenOf, type Chosen } from './whep'
+
 /** How a decoder is set up; docs/reference/media-socket.md is the contract. */
 export interface TileConfig {
   readonly codec: string
   readonly width: number
   readonly height: number
-  /** The `avcC` or `hvcC` record. */
+  /** What `avcC`, `hvcC`, `av1C` or `vpcC` holds; empty for other codecs. */
   readonly description: Uint8Array<ArrayBuffer>
 }
 
@@ -21,7 +23,7 @@ export interface TileFrame {
 
 /** What a tile is told. */
 export interface TileEvents {
-  onSubscribed(): void
+  onSubscribed(chosen: Chosen | undefined): void
   onConfig(config: TileConfig): void
   onFrame(frame: TileFrame): void
   /** It was not let in, or it was ended: `code` says why. */
@@ -35,9 +37,17 @@ export interface Tile {
   close(): void
 }
 
+export interface Subscription {
+  readonly camera: string
+  readonly stream: string
+  /** Proves that it may be opened, where that is wanted. */
+  readonly address?: string | undefined
+  /** What the page can play, with commas; whatever comes where nothing is said. */
+  readonly codecs?: string | undefined
+}
+
 export interface MediaSocket {
-  /** Opens a stream; `address` proves that it may be, where that is wanted. */
-  open(camera: string, stream: string, address: string | undefined, events: TileEvents): Tile
+  open(wanted: Subscription, events: TileEvents): Tile
 }
 
 export interface MediaSocketOptions {
@@ -55,6 +65,8 @@ interface Word {
   readonly type?: unknown
   readonly id?: unknown
   readonly code?: unknown
+  readonly variant?: unknown
+  readonly reason?: unknown
 }
 
 /** One WebSocket for all tiles of a page: open while there are any, quiet while nobody looks. */
@@ -98,7 +110,7 @@ export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
   function heard(word: Word): void {
     const id = Number(word.id)
     const tile = tiles.get(id)
-    if (word.type === 'subscribed') tile?.onSubscribed()
+    if (word.type === 'subscribed') tile?.onSubscribed(chosenOf(word.variant, word.reason))
     if (word.type !== 'refused' && word.type !== 'ended') return
     tiles.delete(id)
     tile?.onRefused(typeof word.code === 'string' ? word.code : 'refused')
@@ -130,13 +142,14 @@ export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
   })
 
   return {
-    open(camera, stream, address, events) {
+    open(wanted, events) {
       while (tiles.has(next)) next = (next + 1) % IDS
       const id = next
       next = (next + 1) % IDS
       tiles.set(id, events)
       if (socket === undefined) start()
-      send({ type: 'subscribe', id, camera, stream, ...(address === undefined ? {} : { address }) })
+      // What is undefined is not sent.
+      send({ type: 'subscribe', id, ...wanted })
       return {
         renew(fresh) {
           if (tiles.has(id)) send({ type: 'renew', id, address: fresh })

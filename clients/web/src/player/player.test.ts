@@ -9,6 +9,7 @@ interface Opened {
   readonly options: WhepOptions
   readonly peer: FakePeer
   closed: boolean
+  readonly rests: boolean[]
   refuse(error: unknown): void
 }
 
@@ -31,11 +32,12 @@ function start(): Player {
       const opened = new Promise<void>((_, reject) => {
         refuse = reject
       })
-      const session: Opened = { options, peer, closed: false, refuse }
+      const session: Opened = { options, peer, closed: false, rests: [], refuse }
       sessions.push(session)
       return {
         peer: peer.real,
         opened,
+        rest: (hidden) => session.rests.push(hidden),
         close: () => {
           session.closed = true
         },
@@ -71,6 +73,24 @@ afterEach(() => {
 })
 
 describe('makePlayer', () => {
+  it('keeps its session while nobody can see the picture, and gives what comes after that its time', async () => {
+    const player = start()
+    player.want(true)
+    player.shown(1)
+    player.rest(true)
+    player.rest(true)
+    await pass(60)
+    expect([sessions.length, phase(), sessions[0]?.rests]).toEqual([1, 'playing', [true]])
+    player.rest(false)
+    await pass(4)
+    expect([sessions.length, phase(), sessions[0]?.rests]).toEqual([1, 'playing', [true, false]])
+    await pass(3)
+    expect(reason()).toBe('no_frames')
+    player.rest(true)
+    await pass(2)
+    expect([sessions.length, sessions.at(-1)?.rests]).toEqual([2, [true]])
+  })
+
   it('joins once wanted and plays from the first picture', () => {
     const player = start()
     player.want(false)

@@ -2,6 +2,7 @@ import type { Authorize } from '../api/addresses'
 import { Problem } from '../api/problem'
 import type { Reason } from '../api/reason'
 import { makeBackoff, type Backoff } from '../lib/backoff'
+import type { Media } from './media'
 import { compare, readCounters, type Counters, type PlayerStats } from './stats'
 import { makeWhep, type WhepOptions, type WhepSession } from './whep'
 
@@ -9,7 +10,7 @@ export type Phase = 'idle' | 'joining' | 'playing' | 'waiting'
 
 export interface PlayerState {
   readonly phase: Phase
-  readonly media: MediaStream | null
+  readonly media: Media | null
   /** Frames have come of late: what is shown is live, whatever else is said of the stream. */
   readonly moving: boolean
   /** Why there is no picture; null while all is well or not yet known. */
@@ -36,6 +37,8 @@ export interface PlayerOptions {
 export interface Player {
   /** Whether there should be a picture now; false leaves a running session alone. */
   readonly want: (wanted: boolean) => void
+  /** Whether nobody can see the picture: a running session is then kept, without pictures. */
+  readonly rest: (hidden: boolean) => void
   /** The stream has changed: when waiting for another try, try at once. */
   readonly retryNow: () => void
   /** The server came back: a session from before is probably gone, so it gets little patience. */
@@ -66,6 +69,7 @@ export function makePlayer(options: PlayerOptions): Player {
   let state = IDLE
   let session: WhepSession | undefined
   let wanted = false
+  let hidden = false
   let retry: ReturnType<typeof setTimeout> | undefined
   let sampler: ReturnType<typeof setInterval> | undefined
   let before: Counters | undefined
@@ -102,6 +106,7 @@ export function makePlayer(options: PlayerOptions): Player {
       },
     })
     session = mine
+    if (hidden) mine.rest?.(true)
     sampler = setInterval(() => void sample(), SAMPLE_EVERY)
     mine.opened.catch((error: unknown) => {
       if (session === mine) refused(error)
@@ -142,7 +147,7 @@ export function makePlayer(options: PlayerOptions): Player {
   }
 
   function since(current: Counters): PlayerStats {
-    return { ...compare(current, before), way: session?.way ?? 'webrtc' }
+    return { ...compare(current, before), way: session?.way ?? 'webrtc', chosen: session?.chosen?.() }
   }
 
   async function sample(): Promise<void> {
@@ -157,8 +162,21 @@ export function makePlayer(options: PlayerOptions): Player {
     }
     const moving = state.phase === 'playing' && now() - lastFrame < MOVING
     if (moving !== state.moving) set({ moving })
-    const overdue = now() - lastFrame > patience
+    const overdue = !rests() && now() - lastFrame > patience
     if (session !== undefined && wanted && overdue) fail({ code: 'no_frames', values: {} })
+  }
+
+  /** Pictures are not to come. */
+  function rests(): boolean {
+    return hidden && session?.rest !== undefined
+  }
+
+  function rest(value: boolean): void {
+    if (value === hidden) return
+    hidden = value
+    // What comes after a rest is given its time.
+    lastFrame = now()
+    session?.rest?.(value)
   }
 
   function want(value: boolean): void {
@@ -199,5 +217,5 @@ export function makePlayer(options: PlayerOptions): Player {
     state = IDLE
   }
 
-  return { want, retryNow, doubt, shown, marks: () => ({ joined, firstFrame }), stats, close }
+  return { want, rest, retryNow, doubt, shown, marks: () => ({ joined, firstFrame }), stats, close }
 }

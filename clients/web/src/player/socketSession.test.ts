@@ -46,12 +46,14 @@ function start(authorize?: (renew: boolean) => Promise<string>): void {
     stream: 'sub',
     ...(authorize === undefined ? {} : { authorize }),
     socket: {
-      open: (camera, stream, address, mine) => {
+      open: ({ camera, stream, address }, mine) => {
         told.push(`open ${camera}/${stream} ${address ?? 'freely'}`)
         events = mine
         return { renew: (fresh) => renewed.push(fresh), close: () => told.push('close') }
       },
     },
+    sends: () => 'h265',
+    canPlay: ({ codec }) => Promise.resolve(codec.startsWith('avc1')),
     makeDecoder: (init) => {
       decoder = new FakeDecoder(init)
       return decoder as unknown as VideoDecoder
@@ -95,7 +97,7 @@ const config = { codec: 'avc1.42c00d', width: 320, height: 180, description: Uin
 it('begins with a key frame, shows no picture of the past, and counts', async () => {
   start()
   await vi.advanceTimersByTimeAsync(0)
-  events.onSubscribed()
+  events.onSubscribed(undefined)
   await session.opened
   expect(told).toEqual(['open gate/sub freely'])
   events.onConfig(config)
@@ -110,7 +112,7 @@ it('begins with a key frame, shows no picture of the past, and counts', async ()
   decoder.shows(3)
   decoder.shows(4)
   expect(drawn).toEqual([3, 4])
-  expect(told.slice(1)).toEqual(['media', 'connected'])
+  expect(told.slice(1)).toEqual(['connected', 'media'])
   const counters = readCounters(await session.peer.getStats())
   expect(counters).toMatchObject({ framesReceived: 3, framesDecoded: 3, framesDropped: 1, bytes: 6, width: 320 })
   session.close()
@@ -140,7 +142,7 @@ it('renews by fresh addresses, and says why it may not go on', async () => {
   start((renew) => (renew && renewed.length > 0 ? Promise.reject(new Problem(403, { code: 'no', values: {} })) : Promise.resolve(`v1.${renew}`)))
   await vi.advanceTimersByTimeAsync(0)
   expect(told).toEqual(['open gate/sub v1.false'])
-  events.onSubscribed()
+  events.onSubscribed(undefined)
   await vi.advanceTimersByTimeAsync(RENEW_EVERY)
   expect(renewed).toEqual(['v1.true'])
   await vi.advanceTimersByTimeAsync(RENEW_EVERY)
@@ -156,4 +158,20 @@ it('is refused with the status that other ways have', async () => {
   await vi.advanceTimersByTimeAsync(0)
   events.onRefused('limit_reached')
   await expect(session.opened).rejects.toMatchObject({ status: 429, reason: { code: 'limit_reached' } })
+})
+
+it('says which codec of the camera nobody could convert, so that another way is tried', async () => {
+  start()
+  await vi.advanceTimersByTimeAsync(0)
+  events.onRefused('no_common_codec')
+  const reason = { code: 'no_common_codec', values: { camera: 'H.265' } }
+  await expect(session.opened).rejects.toMatchObject({ status: 406, reason })
+})
+
+it('says that the browser cannot decode what the camera sends', async () => {
+  start()
+  await vi.advanceTimersByTimeAsync(0)
+  events.onConfig({ ...config, codec: 'hvc1.1.6.L93.90' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(told.at(-1)).toBe('end 406 no_common_codec')
 })

@@ -1,6 +1,7 @@
-import { Problem } from '../api/problem'
-import type { MediaSocket, Tile, TileConfig, TileFrame } from './mediaSocket'
-import { RENEW_AGAIN, RENEW_EVERY, type WhepOptions, type WhepSession } from './whep'
+import type { TileConfig, TileFrame } from './mediaSocket'
+import { makePictures, MOTION_JPEG, type Decoder } from './pictures'
+import { makeTileSession, unplayable, type TileSessionOptions } from './tileSession'
+import type { WhepSession } from './whep'
 
 /** What shows decoded pictures, as a stream for a video element. */
 export interface Canvas {
@@ -8,25 +9,15 @@ export interface Canvas {
   readonly media: MediaStream
 }
 
-export interface SocketSessionOptions extends WhepOptions {
-  readonly socket: MediaSocket
-  readonly camera: string
-  readonly stream: string
+export interface SocketSessionOptions extends TileSessionOptions {
   /** Parameters so that tests need no codecs. */
-  readonly makeDecoder?: (init: VideoDecoderInit) => VideoDecoder
+  readonly canPlay?: (config: VideoDecoderConfig) => Promise<boolean>
+  readonly makeDecoder?: (init: VideoDecoderInit) => Decoder
   readonly makeCanvas?: () => Canvas
 }
 
 /** A page whose decoder has so many frames before it goes on with the next key frame. */
 const MOST_QUEUED = 30
-const STATUS: Readonly<Record<string, number>> = {
-  not_found: 404,
-  limit_reached: 429,
-  masked_dark: 503,
-  address_revoked: 403,
-  address_foreign: 403,
-}
-
 /** Whether this browser can play so; WebCodecs is there in secure contexts alone. */
 export function canDecode(): boolean {
   return typeof VideoDecoder !== 'undefined' && typeof HTMLCanvasElement.prototype.captureStream === 'function'
@@ -35,19 +26,18 @@ export function canDecode(): boolean {
 /** One viewing session by the media socket, in the form of one by WHEP. */
 export function makeSocketSession(options: SocketSessionOptions): WhepSession {
   const makeDecoder = options.makeDecoder ?? ((init) => new VideoDecoder(init))
+  const canPlay = options.canPlay ?? canDecodeSo
   const canvas = (options.makeCanvas ?? makeCanvas)()
   const hidden = new Set<number>()
   const count = { framesReceived: 0, framesDecoded: 0, framesDropped: 0, bytesReceived: 0, frameWidth: 0, frameHeight: 0 }
   let config: TileConfig | undefined
-  let decoder: VideoDecoder | undefined
+  let decoder: Decoder | undefined
+  let isPictures = false
   let needsKey = true
   let shows = false
   let closed = false
-  let tile: Tile | undefined
-  let renewal: ReturnType<typeof setTimeout> | undefined
 
-  // A function, as it may change while something is awaited.
-  const isClosed = () => closed
+  const tile = makeTileSession(options, { onConfig, onFrame: take })
 
   function decoded(frame: VideoFrame): void {
     count.framesDecoded += 1
@@ -62,13 +52,16 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
     if (shows) return
     shows = true
     options.onMedia(canvas.media)
-    options.onConnection('connected')
   }
 
   function configure(): void {
     if (config === undefined) return
-    if (decoder === undefined || decoder.state === 'closed') {
-      decoder = makeDecoder({
+    const wantsPictures = config.codec === MOTION_JPEG
+    if (decoder === undefined || decoder.state === 'closed' || isPictures !== wantsPictures) {
+      if (decoder !== undefined && decoder.state !== 'closed') decoder.close()
+      isPictures = wantsPictures
+      const make = isPictures ? makePictures : makeDecoder
+      decoder = make({
         output: decoded,
         // What it cannot decode may still be followed by what it can.
         error: () => {
@@ -78,16 +71,12 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
     }
     hidden.clear()
     decoder.reset()
-    decoder.configure({
-      codec: config.codec,
-      codedWidth: config.width,
-      codedHeight: config.height,
-      description: config.description,
-      optimizeForLatency: true,
-    })
+    decoder.configure(decoderConfig(config))
   }
 
   function take(frame: TileFrame): void {
+    // A busy page may need a while for the picture: it waits for that as for a key frame.
+    if (count.framesReceived === 0) options.onConnection('connected')
     count.framesReceived += 1
     count.bytesReceived += frame.data.byteLength
     if ((decoder?.decodeQueueSize ?? 0) > MOST_QUEUED) needsKey = true
@@ -102,48 +91,11 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
     decoder.decode(new EncodedVideoChunk({ type: frame.key ? 'key' : 'delta', timestamp: frame.shown, data: frame.data }))
   }
 
-  function plan(wait: number): void {
-    if (options.authorize !== undefined && !closed) renewal = setTimeout(() => void renew(), wait)
-  }
-
-  async function renew(): Promise<void> {
-    try {
-      const fresh = await options.authorize?.(true)
-      if (fresh !== undefined) tile?.renew(fresh)
-      plan(RENEW_EVERY)
-    } catch (error) {
-      const refused = error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429
-      if (!refused) plan(RENEW_AGAIN)
-      else if (!closed) options.onEnd?.(error)
-    }
-  }
-
-  async function open(): Promise<void> {
-    const address = await options.authorize?.(false)
-    if (isClosed()) return
-    await new Promise<void>((resolve, reject) => {
-      let open = false
-      tile = options.socket.open(options.camera, options.stream, address, {
-        onSubscribed() {
-          open = true
-          plan(RENEW_EVERY)
-          resolve()
-        },
-        onConfig(told) {
-          config = told
-          needsKey = true
-        },
-        onFrame: take,
-        onRefused(code) {
-          const problem = new Problem(STATUS[code] ?? 401, { code, values: {} })
-          if (open) options.onEnd?.(problem)
-          else reject(problem)
-        },
-        onLost() {
-          resolve()
-          if (!closed) options.onConnection('closed')
-        },
-      })
+  function onConfig(told: TileConfig): void {
+    config = told
+    needsKey = true
+    void canPlay(decoderConfig(told)).then((can) => {
+      if (!can && config === told) tile.refuse(unplayable(told.codec))
     })
   }
 
@@ -156,15 +108,26 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
         return Promise.resolve(new Map<string, unknown>(shows ? [['video', video], ['codec', codec]] : []))
       },
     },
-    opened: open(),
+    opened: tile.opened,
+    chosen: tile.chosen,
     close() {
       closed = true
-      clearTimeout(renewal)
-      tile?.close()
+      tile.close()
       if (decoder !== undefined && decoder.state !== 'closed') decoder.close()
       for (const track of canvas.media.getTracks()) track.stop()
     },
   }
+}
+
+/** Motion JPEG is decoded as pictures, not by WebCodecs. */
+async function canDecodeSo(wanted: VideoDecoderConfig): Promise<boolean> {
+  return wanted.codec === MOTION_JPEG || (await VideoDecoder.isConfigSupported(wanted)).supported === true
+}
+
+function decoderConfig({ codec, width, height, description }: TileConfig): VideoDecoderConfig {
+  // Key frames of AV1, VP8 and VP9 say all that a decoder needs.
+  const own = /^(avc|hvc|hev)/.test(codec) ? { description } : {}
+  return { codec, codedWidth: width, codedHeight: height, ...own, optimizeForLatency: true }
 }
 
 function makeCanvas(): Canvas {

@@ -1,3 +1,6 @@
+import type { Way } from './ways'
+import type { Chosen } from './whep'
+
 /** What a receiver has counted since it began; times in seconds, as getStats() has them. */
 export interface Counters {
   /** Milliseconds; the clock of getStats(). */
@@ -32,7 +35,9 @@ export interface PlayerStats {
   readonly jitterBufferDelay: number | null
   readonly roundTrip: number | null
   /** How the pictures come. */
-  readonly way?: 'webrtc' | 'socket'
+  readonly way?: Way
+  /** Which pictures they are, where the server says it. */
+  readonly chosen?: Chosen | undefined
   /** From the server to the decoded picture: half a round trip, then waiting and decoding. */
   readonly latency: number | null
 }

@@ -21,6 +21,9 @@ export class FakePeer {
     this.done.push(`remote ${description.type}: ${description.sdp}`)
     return Promise.resolve()
   }
+  setConfiguration({ iceServers }: RTCConfiguration): void {
+    this.done.push(`ice ${(iceServers ?? []).map(({ urls }) => String(urls)).join(' ')}`)
+  }
   getStats(): Promise<Map<string, unknown>> {
     return Promise.resolve(new Map(Object.entries(this.report)))
   }

@@ -1,72 +1,118 @@
 import { beforeEach, expect, it } from 'vitest'
-import { makeWays, type Ways } from './way'
+import { Problem } from '../api/problem'
+import { makeWays, type Ways, type WaysOptions } from './way'
+import { chooseWay, forcedWay, WAYS, type Can, type Way } from './ways'
 import type { WhepOptions, WhepSession } from './whep'
 
 let asked: string[]
-let last: WhepOptions
+let last: Opened
+/** What sessions of a way are refused for. */
+let refusals: Partial<Record<Way, Problem>>
 
-const session: WhepSession = {
-  peer: { getStats: () => Promise.resolve([]) },
-  opened: Promise.resolve(),
-  close: () => undefined,
+const canOf = (...some: Way[]): Can => ({
+  webrtc: some.includes('webrtc'),
+  socket: some.includes('socket'),
+  mse: some.includes('mse'),
+  hls: some.includes('hls'),
+})
+const noCodec = (camera: string) => new Problem(406, { code: 'no_common_codec', values: { camera } })
+
+interface Opened extends WhepOptions {
+  readonly camera?: string
+  readonly stream?: string
+  readonly codecs?: (() => Promise<string | undefined>) | undefined
 }
 
-function make(webrtc: boolean, socket: boolean): Ways {
+function opener(way: Way) {
+  return (options: Opened): WhepSession => {
+    asked.push(options.camera === undefined ? way : `${way} ${options.camera}/${options.stream}`)
+    last = options
+    const refusal = refusals[way]
+    return {
+      peer: { getStats: () => Promise.resolve([[way, way]] as const) },
+      chosen: () => (way === 'webrtc' ? undefined : { variant: 'transcoded', reason: 'codec' }),
+      opened: refusal === undefined ? Promise.resolve() : Promise.reject(refusal),
+      close: () => asked.push(`${way} closed`),
+    }
+  }
+}
+
+function make(some: Way[], forced?: Way): Ways {
+  const open: WaysOptions['open'] = { webrtc: opener('webrtc'), socket: opener('socket'), mse: opener('mse'), hls: opener('hls') }
   return makeWays({
-    webrtc,
-    socket,
+    can: canOf(...some),
+    forced,
+    codecs: (way) => Promise.resolve(`codecs of ${way}`),
     media: () => {
       asked.push('socket opened')
       return { open: () => ({ renew: () => undefined, close: () => undefined }) }
     },
-    whep: (options) => {
-      asked.push('webrtc')
-      last = options
-      return session
-    },
-    session: (options) => {
-      asked.push(`socket ${options.camera}/${options.stream}`)
-      last = options
-      return session
-    },
+    open,
   })
 }
 
-const signed = (kind: string) => () => Promise.resolve(kind)
-const wanted: WhepOptions = {
-  url: '/whep',
-  audio: false,
-  authorize: signed('webrtc'),
-  onMedia: () => undefined,
-  onConnection: (state) => asked.push(state),
-}
-
-function open(ways: Ways): void {
-  ways.of({ camera: 'gate', stream: 'sub', authorize: signed('socket') })(wanted)
+function open(ways: Ways): WhepSession {
+  const session = ways.of({ camera: 'gate', stream: 'sub', authorize: (kind) => () => Promise.resolve(kind) })({
+    url: '/whep',
+    audio: false,
+    onMedia: () => undefined,
+    onConnection: (state) => asked.push(state),
+    onEnd: (refusal) => asked.push(`ended: ${refusal.reason.code} ${refusal.reason.values.camera ?? ''}`),
+  })
+  session.opened.catch(() => undefined)
+  return session
 }
 
 beforeEach(() => {
   asked = []
+  refusals = {}
 })
 
-it('takes WebRTC where it can, and its own addresses for each way', async () => {
-  open(make(true, true))
+const ALL = [...WAYS]
+it.each<[string, Way[], boolean, Way[], Way | undefined, Way | undefined]>([
+  ['all is there', ALL, false, [], undefined, 'webrtc'],
+  ['the network lets no WebRTC through', ALL, true, [], undefined, 'socket'],
+  ['no H.264 by WebRTC', ['socket', 'mse', 'hls'], false, [], undefined, 'socket'],
+  ['no secure context, so no WebCodecs, and no WebRTC', ['webrtc', 'mse'], true, [], undefined, 'mse'],
+  ['only the HLS of the browser', ['hls'], false, [], undefined, 'hls'],
+  ['WebRTC has not the codec', ALL, false, ['webrtc'], undefined, 'socket'],
+  ['neither WebRTC nor WebCodecs have it', ALL, false, ['webrtc', 'socket'], undefined, 'mse'],
+  ['nothing has it', ALL, false, ALL, undefined, undefined],
+  ['blocked, and the others have not the codec', ALL, true, ['socket', 'mse', 'hls'], undefined, 'webrtc'],
+  ['blocked, and nothing else is there', ['webrtc'], true, [], undefined, 'webrtc'],
+  ['nothing is there: the server says why not', [], false, [], undefined, 'webrtc'],
+  ['nothing was there', [], false, ['webrtc'], undefined, undefined],
+  ['one is asked for', ALL, false, [], 'mse', 'mse'],
+  ['one is asked for that cannot', ALL, false, ['mse'], 'mse', undefined],
+])('chooses where %s', (_, some, blocked, unable, forced, way) => {
+  expect(chooseWay({ can: canOf(...some), blocked, unable: new Set(unable), forced })).toBe(way)
+})
+
+it('reads the way from the address', () => {
+  expect(['?way=mse', '?a=1&way=hls', '?way=pigeon', ''].map(forcedWay)).toEqual(['mse', 'hls', undefined, undefined])
+})
+
+it('takes the addresses of each way, and one socket for all tiles', async () => {
+  open(make(ALL))
   expect(asked).toEqual(['webrtc'])
   expect(await last.authorize?.(false)).toBe('webrtc')
-  const ways = make(false, true)
+  const ways = make(['socket'])
   open(ways)
   open(ways)
   expect(asked.slice(1)).toEqual(['socket opened', 'socket gate/sub', 'socket gate/sub'])
   expect(await last.authorize?.(false)).toBe('socket')
-})
-
-it('has no choice where the browser cannot decode', () => {
-  open(make(false, false))
-  expect(asked).toEqual(['webrtc'])
+  expect(await last.codecs?.()).toBe('codecs of socket')
+  open(make(ALL, 'mse'))
+  expect(await last.authorize?.(false)).toBe('socket')
+  expect(await last.codecs?.()).toBe('codecs of mse')
+  open(make(['hls']))
+  expect(asked.at(-1)).toBe('hls gate/sub')
+  expect(await last.authorize?.(false)).toBe('hls')
+  expect(await last.codecs?.()).toBe('codecs of hls')
 })
 
 it('takes the socket where no session ever connects, and not where one was only lost', () => {
-  const ways = make(true, true)
+  const ways = make(['webrtc', 'socket'])
   open(ways)
   last.onConnection('connected')
   last.onConnection('failed')
@@ -77,4 +123,33 @@ it('takes the socket where no session ever connects, and not where one was only 
   last.onConnection('failed')
   open(ways)
   expect(asked.slice(-2)).toEqual(['socket opened', 'socket gate/sub'])
+})
+
+it('goes on by the next way where one has not the codec', async () => {
+  refusals = { webrtc: noCodec('H.265') }
+  const session = open(make(['webrtc', 'socket', 'mse']))
+  expect([session.way, session.chosen?.()]).toEqual(['webrtc', undefined])
+  await session.opened
+  expect(asked).toEqual(['webrtc', 'webrtc closed', 'socket opened', 'socket gate/sub'])
+  expect([session.way, session.chosen?.()]).toEqual(['socket', { variant: 'transcoded', reason: 'codec' }])
+  last.onEnd?.(noCodec('H.265'))
+  expect(session.way).toBe('mse')
+  expect([...(await session.peer.getStats())]).toEqual([['mse', 'mse']])
+  last.onEnd?.(noCodec('h265'))
+  expect(asked.at(-1)).toBe('ended: no_common_codec H.265')
+  session.close()
+  expect(asked.at(-1)).toBe('mse closed')
+  last.onEnd?.(noCodec('h265'))
+  expect(asked.at(-1)).toBe('mse closed')
+})
+
+it('says why no way plays, and does not look for another where that is not the cause', async () => {
+  refusals = { webrtc: noCodec('H.265'), socket: noCodec('hvc1') }
+  await expect(open(make(['webrtc', 'socket'])).opened).rejects.toMatchObject({ reason: { values: { camera: 'H.265' } } })
+  refusals = { webrtc: new Problem(429, { code: 'limit_reached', values: {} }) }
+  asked = []
+  const session = open(make(ALL))
+  await expect(session.opened).rejects.toMatchObject({ status: 429 })
+  last.onEnd?.(new Problem(403, { code: 'address_revoked', values: {} }))
+  expect(asked).toEqual(['webrtc', 'ended: address_revoked '])
 })

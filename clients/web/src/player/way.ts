@@ -1,10 +1,13 @@
-import type { Authorize } from '../api/addresses'
+import type { AddressKind, Authorize } from '../api/addresses'
+import { Problem } from '../api/problem'
+import { makeCodecs, type Codecs } from './codecs'
+import { HLS, makeHlsSession } from './hlsSession'
+import { mediaSource } from './liveBuffer'
 import { makeMediaSocket, type MediaSocket } from './mediaSocket'
+import { makeMseSession } from './mseSession'
 import { canDecode, makeSocketSession } from './socketSession'
+import { chooseWay, forcedWay, type Can, type Way } from './ways'
 import { makeWhep, type WhepOptions, type WhepSession } from './whep'
-
-/** How pictures come to the page. */
-export type Way = 'webrtc' | 'socket'
 
 /** So many sessions of the page that never connected: its network lets no WebRTC through. */
 const FAILURES = 2
@@ -12,8 +15,12 @@ const FAILURES = 2
 export interface WayOptions {
   readonly camera: string
   readonly stream: string
-  /** For addresses of the media socket. */
-  readonly authorize: Authorize | undefined
+  /** Addresses of each kind, where they are wanted. */
+  readonly authorize: ((kind: AddressKind) => Authorize) | undefined
+  /** STUN and TURN servers for WebRTC. */
+  readonly iceServers?: (() => readonly RTCIceServer[]) | undefined
+  /** The codec that the camera is known to send. */
+  readonly sends?: (() => string | null | undefined) | undefined
 }
 
 export interface Ways {
@@ -22,48 +29,113 @@ export interface Ways {
 }
 
 export interface WaysOptions {
-  /** Whether the browser takes H.264 by WebRTC. */
-  readonly webrtc: boolean
-  /** Whether it can play what comes by the media socket. */
-  readonly socket: boolean
+  readonly can: Can
+  readonly forced?: Way | undefined
   readonly media: () => MediaSocket
-  readonly whep?: (options: WhepOptions) => WhepSession
-  readonly session?: typeof makeSocketSession
+  /** What the browser plays by each way. */
+  readonly codecs?: Codecs
+  /** What opens a session by each way, so that tests need none of them. */
+  readonly open?: Openers
 }
 
-/** WebRTC, but the media socket where the browser or the network has none of it. */
+interface Openers {
+  readonly webrtc: typeof makeWhep
+  readonly socket: typeof makeSocketSession
+  readonly mse: typeof makeMseSession
+  readonly hls: typeof makeHlsSession
+}
+
+const OPENERS: Openers = { webrtc: makeWhep, socket: makeSocketSession, mse: makeMseSession, hls: makeHlsSession }
+const KINDS: Readonly<Record<Way, AddressKind>> = { webrtc: 'webrtc', socket: 'socket', mse: 'socket', hls: 'hls' }
+
+/** The best way that browser and network have; another one for a stream that it cannot play. */
 export function makeWays(options: WaysOptions): Ways {
-  const whep = options.whep ?? makeWhep
-  const session = options.session ?? makeSocketSession
+  const openers = options.open ?? OPENERS
   let failures = 0
   let media: MediaSocket | undefined
 
-  function bySocket(): boolean {
-    return options.socket && (!options.webrtc || failures >= FAILURES)
+  function by(way: Way, { camera, stream, iceServers, sends }: WayOptions, wanted: WhepOptions): WhepSession {
+    if (way === 'webrtc') return openers.webrtc(iceServers === undefined ? wanted : { ...wanted, iceServers })
+    const codecs = () => options.codecs?.(way) ?? Promise.resolve(undefined)
+    if (way === 'hls') return openers.hls({ ...wanted, camera, stream, codecs })
+    media ??= options.media()
+    return openers[way]({ ...wanted, socket: media, camera, stream, codecs, sends })
   }
 
-  return {
-    of: (stream) => (wanted) => {
-      if (bySocket()) {
-        media ??= options.media()
-        // Where addresses are wanted, both ways have theirs.
-        const proof = stream.authorize === undefined ? {} : { authorize: stream.authorize }
-        return session({ ...wanted, ...proof, socket: media, camera: stream.camera, stream: stream.stream })
-      }
+  function openBest(stream: WayOptions, wanted: WhepOptions): WhepSession {
+    const unable = new Set<Way>()
+    let first: Problem | undefined
+    let closed = false
+
+    function choose(): Way | undefined {
+      return chooseWay({ can: options.can, blocked: failures >= FAILURES, unable, forced: options.forced })
+    }
+
+    function start(way: Way): WhepSession {
       let connected = false
-      return whep({
+      const authorize = stream.authorize?.(KINDS[way])
+      return by(way, stream, {
         ...wanted,
+        ...(authorize === undefined ? {} : { authorize }),
+        onEnd(refusal) {
+          if (closed) return
+          const next = nextAfter(way, refusal)
+          if (next === undefined) wanted.onEnd?.(first ?? refusal)
+          else void goOn(next).catch((error: unknown) => { if (!closed) wanted.onEnd?.(error as Problem) })
+        },
         onConnection(state) {
-          if (state === 'connected') {
-            connected = true
-            failures = 0
-          }
-          if (state === 'failed' && !connected) failures += 1
+          if (state === 'connected') connected = true
+          if (way === 'webrtc' && connected) failures = 0
+          if (way === 'webrtc' && state === 'failed' && !connected) failures += 1
           wanted.onConnection(state)
         },
       })
-    },
+    }
+
+    /** The way to go on by, where this one cannot play what the camera sends. */
+    function nextAfter(way: Way, refusal: unknown): Way | undefined {
+      if (!(refusal instanceof Problem) || refusal.reason.code !== 'no_common_codec') return undefined
+      first ??= refusal
+      unable.add(way)
+      return choose()
+    }
+
+    async function goOn(way: Way): Promise<void> {
+      session.close()
+      session = start(way)
+      now = way
+      await opened()
+    }
+
+    async function opened(): Promise<void> {
+      try {
+        await session.opened
+      } catch (error) {
+        const next = closed ? undefined : nextAfter(now, error)
+        if (next === undefined) throw first ?? error
+        await goOn(next)
+      }
+    }
+
+    let now = choose() ?? 'webrtc'
+    let session = start(now)
+    return {
+      get way() {
+        return now
+      },
+      get peer() {
+        return session.peer
+      },
+      chosen: () => session.chosen?.(),
+      opened: opened(),
+      close(leaving) {
+        closed = true
+        session.close(leaving)
+      },
+    }
   }
+
+  return { of: (stream) => (wanted) => openBest(stream, wanted) }
 }
 
 /** Whether the browser says that it takes H.264 by WebRTC. */
@@ -73,18 +145,19 @@ function takesH264(): boolean {
   return codecs.some(({ mimeType }) => mimeType.toLowerCase() === 'video/h264')
 }
 
-/** `?way=socket` on the page's address chooses it, to look for the cause of a fault. */
-function forced(): boolean {
-  return new URLSearchParams(location.search).get('way') === 'socket'
-}
-
 let page: Ways | undefined
 
 /** The ways of this page: what one tile learns of the network holds for all. */
 export function ways(): Ways {
   page ??= makeWays({
-    webrtc: takesH264() && !forced(),
-    socket: canDecode(),
+    can: {
+      webrtc: takesH264(),
+      socket: canDecode(),
+      mse: mediaSource()?.isTypeSupported('video/mp4; codecs="avc1.42e01e"') === true,
+      hls: document.createElement('video').canPlayType(HLS) !== '',
+    },
+    forced: forcedWay(location.search),
+    codecs: makeCodecs(),
     media: () => makeMediaSocket({ url: new URL('/media', location.href).href.replace(/^http/, 'ws') }),
   })
   return page

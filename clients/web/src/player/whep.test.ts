@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Authorize } from '../api/addresses'
 import { Problem } from '../api/problem'
+import type { Media } from './media'
 import { FakePeer } from './testing'
 import { makeWhep, RENEW_AGAIN, RENEW_EVERY } from './whep'
 
@@ -12,7 +13,7 @@ interface Request {
 let peer: FakePeer
 let requests: Request[]
 let answer: () => Promise<Response>
-let media: MediaStream[]
+let media: Media[]
 let states: string[]
 
 beforeEach(() => {
@@ -49,6 +50,21 @@ describe('makeWhep', () => {
       init: { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: 'the offer' },
     })
     expect(peer.done).toEqual(['local', 'remote answer: the answer'])
+  })
+
+  it('knows the servers of an opening before it gathers', async () => {
+    const iceServers = () => [{ urls: 'stun:192.0.2.1' }, { urls: ['turn:192.0.2.1'] }]
+    const options = { url: '/whep', audio: false, onMedia: () => undefined, onConnection: () => undefined }
+    await makeWhep({ ...options, iceServers, makePeer: () => peer.real, send: answer }).opened
+    expect(peer.done.slice(0, 2)).toEqual(['ice stun:192.0.2.1 turn:192.0.2.1', 'local'])
+  })
+
+  it('knows which pictures the server chose, and why', async () => {
+    const headers = { Location: '/api/v1/whep/abc', 'vms-variant': 'transcoded', 'vms-reason': 'codec' }
+    answer = () => Promise.resolve(new Response('the answer', { status: 201, headers }))
+    const session = open()
+    await session.opened
+    expect(session.chosen?.()).toEqual({ variant: 'transcoded', reason: 'codec' })
   })
 
   it('asks for no sound in a small tile', async () => {
@@ -100,6 +116,29 @@ describe('makeWhep', () => {
     await session.opened
     expect(deletes()).toEqual(['http://localhost:3000/api/v1/whep/abc'])
     expect(peer.done).not.toContain('remote answer: the answer')
+  })
+
+  it('says when nobody can see the picture, one word at a time, the last one at the end', async () => {
+    const said = () =>
+      requests.filter((request) => request.init?.method === 'PATCH').map((request) => request.init?.body)
+    const session = open()
+    session.rest?.(true)
+    expect(said()).toEqual([])
+    await session.opened
+    await vi.waitFor(() => {
+      expect(said()).toEqual(['{"paused":true}'])
+    })
+    session.rest?.(false)
+    session.rest?.(true)
+    session.rest?.(false)
+    await vi.waitFor(() => {
+      expect(said()).toEqual(['{"paused":true}', '{"paused":false}'])
+    })
+    expect(new Headers(requests.at(-1)?.init?.headers).get('Content-Type')).toBe('application/json')
+    session.close()
+    session.rest?.(true)
+    await Promise.resolve()
+    expect(said()).toHaveLength(2)
   })
 
   it('ends nothing where the server named no address', async () => {

@@ -13,6 +13,8 @@ export interface PictureProps {
   /** Ask for sound; fixed for the life of the picture. */
   readonly audio: boolean
   readonly muted: boolean
+  /** Whether anybody can see it. */
+  readonly visible: boolean
   readonly returns: Accessor<number>
   /** Where streams are opened by signed addresses. */
   readonly addresses: Addresses | undefined
@@ -30,9 +32,11 @@ export function Picture(props: PictureProps): JSX.Element {
     camera,
     stream,
     audio,
-    authorize: addresses?.of(camera, stream),
-    authorizeSocket: addresses?.of(camera, stream, 'socket'),
+    authorize: addresses === undefined ? undefined : (kind) => addresses.of(camera, stream, kind),
+    iceServers: () => addresses?.iceServers() ?? [],
+    sends: () => props.status?.codec,
     wanted: () => props.status?.state === 'live',
+    visible: () => props.visible,
     changes: () => `${props.status?.state} ${props.status?.codec}`,
     returns: () => props.returns(),
     ...(make === undefined ? {} : { make }),

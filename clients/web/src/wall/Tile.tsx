@@ -1,19 +1,25 @@
 import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
 import type { Addresses } from '../api/addresses'
 import type { CreatePlayerOptions } from '../player/createPlayer'
+import { hasSound } from '../player/media'
 import { IDLE } from '../player/player'
 import type { PlayerStats } from '../player/stats'
 import type { Translator } from '../i18n/translate'
-import { chooseStream, type Camera } from './cameras'
+import { asShown, chooseStream, type Camera } from './cameras'
 import { Details } from './Details'
 import { isVisible, noticeOf, type Notice } from './notice'
 import { Picture } from './Picture'
+import { Snapshot } from './Snapshot'
 
 export interface TileProps {
   readonly camera: Camera
   readonly focused: boolean
   readonly enlarged: boolean
+  /** Nobody sees it: another one is enlarged, it is scrolled away, or the page is hidden. */
+  readonly hidden: boolean
   readonly details: boolean
+  /** Whether the picture of now can be saved. */
+  readonly snapshots: boolean
   readonly muted: boolean
   /** Width of the tile in the grid, in device pixels. */
   readonly pixels: number
@@ -39,7 +45,7 @@ export function Tile(props: TileProps): JSX.Element {
   const onMain = createMemo(() => wantsMain() && isVisible(main(), large()))
   /** The picture below; the same stream is not decoded twice. */
   const below = createMemo(() => (onMain() && stream() === 'main' ? undefined : stream()))
-  const hasSound = () => onMain() && (large().media?.getAudioTracks().length ?? 0) > 0
+  const sounds = () => onMain() && hasSound(large().media)
 
   const notice = createMemo(() =>
     onMain() ? null : noticeOf(props.camera.streams[stream()], small(), props.translator),
@@ -49,8 +55,11 @@ export function Tile(props: TileProps): JSX.Element {
     const why = noticeOf(main(), large(), props.translator)
     return why?.reason ?? undefined
   })
-  const onBackup = () => props.camera.streams[onMain() ? 'main' : stream()]?.backup === true
-  const stats = () => (onMain() ? largeStats() : smallStats())
+  const shownStream = () => (onMain() ? 'main' : stream())
+  const onBackup = () => props.camera.streams[shownStream()]?.backup === true
+  const transcode = () => props.camera.streams[shownStream()]?.transcode ?? undefined
+  const stats = () => asShown(onMain() ? largeStats() : smallStats(), shownStream(), props.camera)
+  const isNarrow = () => notice() === null && stats()?.chosen?.reason === 'path'
 
   return (
     <div
@@ -79,6 +88,7 @@ export function Tile(props: TileProps): JSX.Element {
             status={props.camera.streams[name]}
             audio={false}
             muted
+            visible={!props.hidden}
             returns={props.returns}
             addresses={props.addresses}
             make={props.make}
@@ -94,6 +104,7 @@ export function Tile(props: TileProps): JSX.Element {
           status={main()}
           audio
           muted={props.muted}
+          visible={!props.hidden}
           returns={props.returns}
           addresses={props.addresses}
           make={props.make}
@@ -105,18 +116,29 @@ export function Tile(props: TileProps): JSX.Element {
       <div class="caption">
         <span class="dot" classList={{ [notice()?.tone ?? 'live']: true }} />
         <span class="name">{props.camera.name}</span>
-        <Show when={mainMissing()}>
+        <Show when={isNarrow() ? props.translator.text('details.why.path') : mainMissing()}>
           {(reason) => (
             <span class="hint">{props.translator.text('tile.main_missing', { reason: reason() })}</span>
           )}
         </Show>
-        <Show when={hasSound()}>
+        <Show when={sounds()}>
           <span class="sound">{props.translator.text(props.muted ? 'tile.sound.off' : 'tile.sound.on')}</span>
         </Show>
       </div>
       <Show when={props.details && notice() === null && stats()}>
         {(value) => (
-          <Details stats={value()} full={props.enlarged} backup={onBackup()} translator={props.translator} />
+          <Details
+            stats={value()}
+            full={props.enlarged}
+            backup={onBackup()}
+            transcode={transcode()}
+            translator={props.translator}
+            snapshot={
+              <Show when={props.snapshots}>
+                <Snapshot camera={props.camera.id} name={props.camera.name} stream={shownStream()} />
+              </Show>
+            }
+          />
         )}
       </Show>
     </div>

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EventsOptions } from '../api/events'
 import type { StreamStatus } from '../api/streams'
 import { streamStatus } from '../api/testing'
+import { REST_AFTER } from '../player/createPlayer'
 import type { Player, PlayerOptions } from '../player/player'
-import { fakeServer, show as showPart, type Shown } from '../ui/testing'
+import type { PlayerStats } from '../player/stats'
+import { fakeServer, press as pressButton, refusal, show as showPart, type FakeServer, type Shown } from '../ui/testing'
 import { Wall } from './Wall'
 
 interface MadePlayer {
@@ -24,6 +26,7 @@ function makeFakePlayer(options: PlayerOptions): Player {
     want: (wanted) => {
       made.wanted = wanted
     },
+    rest: (hidden) => made.calls.push(`rest ${String(hidden)}`),
     retryNow: () => made.calls.push('retryNow'),
     doubt: () => made.calls.push('doubt'),
     shown: () => undefined,
@@ -42,7 +45,7 @@ function bothStreams(camera: string, change: Partial<StreamStatus> = {}): Stream
 
 let shown: Shown
 
-function show(streams: StreamStatus[], open = true): HTMLElement {
+function show(streams: StreamStatus[], open = true, api: FakeServer = fakeServer()): HTMLElement {
   const wall = () => (
     <Wall
       events={(options) => {
@@ -52,7 +55,7 @@ function show(streams: StreamStatus[], open = true): HTMLElement {
       player={makeFakePlayer}
     />
   )
-  shown = showPart(wall, { server: fakeServer(), ...(open ? { state: { kind: 'open' } } : {}) })
+  shown = showPart(wall, { server: api, ...(open ? { state: { kind: 'open' } } : {}) })
   server.onConnected(true)
   server.onSnapshot(streams)
   return shown.container
@@ -60,6 +63,21 @@ function show(streams: StreamStatus[], open = true): HTMLElement {
 
 function press(key: string): void {
   ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))
+}
+
+const STATS: PlayerStats = {
+  framesDecoded: 100,
+  framesDropped: 0,
+  freezes: 0,
+  width: 640,
+  height: 360,
+  packetsLost: 0,
+  codec: 'H264',
+  fps: 25,
+  bitrate: 500_000,
+  jitterBufferDelay: 10,
+  roundTrip: 2,
+  latency: 21.4,
 }
 
 const playing = (player: MadePlayer | undefined) => {
@@ -84,6 +102,8 @@ beforeEach(() => {
 
 afterEach(() => {
   cleanup()
+  vi.restoreAllMocks()
+  vi.useRealTimers()
   vi.unstubAllGlobals()
 })
 
@@ -96,6 +116,59 @@ describe('the wall', () => {
     ])
     expect(players.every((player) => player.wanted)).toBe(true)
     expect(players.some((player) => player.options.audio)).toBe(false)
+  })
+
+  it('asks for nothing where nobody sees it for a while', () => {
+    vi.useFakeTimers()
+    const hidden = vi.spyOn(document, 'hidden', 'get')
+    const turn = (away: boolean) => {
+      hidden.mockReturnValue(away)
+      document.dispatchEvent(new Event('visibilitychange'))
+    }
+    show([...bothStreams('gate'), ...bothStreams('yard')])
+    const [gate] = find('gate', 'sub')
+    const [yard] = find('yard', 'sub')
+    const rests = () => [gate, yard].map((player) => player?.calls.includes('close'))
+    turn(true)
+    vi.advanceTimersByTime(REST_AFTER - 1)
+    turn(false)
+    vi.advanceTimersByTime(REST_AFTER)
+    expect(rests()).toEqual([false, false])
+    press('Enter')
+    vi.advanceTimersByTime(REST_AFTER)
+    expect(rests()).toEqual([false, true])
+    if (yard !== undefined) yard.wanted = false
+    press('Escape')
+    expect(yard?.wanted).toBe(true)
+    turn(true)
+    vi.advanceTimersByTime(REST_AFTER)
+    expect(rests()).toEqual([true, true])
+    hidden.mockRestore()
+    vi.useRealTimers()
+  })
+
+  it('rests a picture that is scrolled out, and goes on when it is seen', () => {
+    type Tell = (entries: readonly { readonly isIntersecting: boolean }[]) => void
+    const sights: Tell[] = []
+    class Sight {
+      constructor(tell: Tell) {
+        sights.push(tell)
+      }
+      observe = () => undefined
+      disconnect = () => undefined
+    }
+    vi.stubGlobal('IntersectionObserver', Sight)
+    try {
+      show(bothStreams('gate'))
+      const rests = () => players[0]?.calls.filter((call) => call.startsWith('rest'))
+      expect(rests()).toEqual(['rest false'])
+      sights[0]?.([{ isIntersecting: true }, { isIntersecting: false }])
+      expect(rests()?.at(-1)).toBe('rest true')
+      sights[0]?.([{ isIntersecting: true }])
+      expect(rests()?.at(-1)).toBe('rest false')
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 
   it('says how many are live, and that anyone may watch', async () => {
@@ -184,20 +257,7 @@ describe('the wall', () => {
   it('shows frames per second and latency on demand', () => {
     const page = show(bothStreams('gate'))
     playing(players[0])
-    players[0]?.options.onStats?.({
-      framesDecoded: 100,
-      framesDropped: 0,
-      freezes: 0,
-      width: 640,
-      height: 360,
-      packetsLost: 0,
-      codec: 'H264',
-      fps: 25,
-      bitrate: 500_000,
-      jitterBufferDelay: 10,
-      roundTrip: 2,
-      latency: 21.4,
-    })
+    players[0]?.options.onStats?.(STATS)
     expect(page.querySelector('.details')).toBeNull()
     press('i')
     expect(page.querySelector('.details')?.textContent).toBe('25 fps21 ms')
@@ -211,6 +271,107 @@ describe('the wall', () => {
     press('Escape')
     press('i')
     expect(page.querySelector('.details')).toBeNull()
+  })
+
+  it('says in the tile itself that the network bears only the small picture', () => {
+    const page = show([streamStatus({ stream: 'main', width: 1920, height: 1080 }), streamStatus({ width: 640, height: 360 })])
+    press('Enter')
+    const main = find('gate', 'main')[0]
+    playing(main)
+    const told = () => page.querySelector('.caption .hint')?.textContent
+    main?.options.onStats?.({ ...STATS, width: 1920, height: 1080, way: 'webrtc' })
+    expect(told()).toBeUndefined()
+    main?.options.onStats?.({ ...STATS, way: 'webrtc' })
+    expect(told()).toContain('the sub-stream: The network to this browser is too slow')
+    main?.options.onStats?.({ ...STATS, width: 1920, height: 1080, way: 'webrtc' })
+    expect(told()).toBeUndefined()
+  })
+
+  it('saves the picture of now of an enlarged camera, or says why it cannot', async () => {
+    const saved: string[] = []
+    vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download)
+    })
+    const api = fakeServer({ 'GET /cameras/gate/snapshot.jpg': () => new Response('jpeg', { headers: { 'Vms-At': '0' } }) })
+    const page = show(bothStreams('gate', { name: 'Portão' }), false, api)
+    playing(players[0])
+    press('i')
+    press('Enter')
+    const main = find('gate', 'main')[0]
+    playing(main)
+    main?.options.onStats?.(STATS)
+    pressButton(page, 'Snapshot')
+    await vi.waitFor(() => {
+      expect(page.querySelector('.details [role=status]')?.textContent).toBe('Saved as Portao_1970-01-01T00-00-00-000Z.jpg')
+    })
+    expect(saved).toEqual(['Portao_1970-01-01T00-00-00-000Z.jpg'])
+    expect(api.last('GET /cameras/gate/snapshot.jpg')?.path).toBe('/cameras/gate/snapshot.jpg?stream=main')
+    expect(page.querySelector('.enlarged')).not.toBeNull()
+    api.answers['GET /cameras/gate/snapshot.jpg'] = () => refusal(503, 'camera_not_live')
+    page.querySelector<HTMLElement>('.details button')?.focus()
+    press('Enter')
+    expect(page.querySelector('.enlarged')).not.toBeNull()
+    pressButton(page, 'Snapshot')
+    await vi.waitFor(() => {
+      expect(page.querySelector('.details [role=alert]')?.textContent).toContain('not live now')
+    })
+    expect(page.querySelector('.details [role=status]')).toBeNull()
+  })
+
+  it('offers no snapshot to who is not known', () => {
+    const page = show(bothStreams('gate'))
+    press('i')
+    press('Enter')
+    playing(find('gate', 'main')[0])
+    find('gate', 'main')[0]?.options.onStats?.(STATS)
+    expect(page.querySelector('.details')?.textContent).toContain('25 fps')
+    expect(page.querySelector('.details button')).toBeNull()
+  })
+
+  it('asks for nothing in tiles that are scrolled out of sight, where there is no room for all', () => {
+    vi.useFakeTimers()
+    // A telephone.
+    vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(344)
+    vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(700)
+    let tell: (camera: string, isIntersecting: boolean) => void = () => undefined
+    vi.stubGlobal('IntersectionObserver', class {
+      readonly watched = new Set<Element>()
+      constructor(told: (entries: { target: Element; isIntersecting: boolean }[]) => void) {
+        tell = (camera, isIntersecting) => {
+          const target = [...this.watched].find((element) => element.getAttribute('data-camera') === camera)
+          if (target === undefined) throw new Error(`nobody looks after ${camera}`)
+          told([{ target, isIntersecting }])
+        }
+      }
+      readonly observe = (element: Element) => this.watched.add(element)
+      readonly unobserve = (element: Element) => this.watched.delete(element)
+      readonly disconnect = () => {
+        this.watched.clear()
+      }
+    })
+    const page = show(Array.from({ length: 64 }, (_, at) => bothStreams(`cam${at}`)).flat())
+    const wanted = () => players.filter((player) => player.wanted).map((player) => player.url)
+    const ends = (player: MadePlayer | undefined) => player?.calls.filter((call) => call === 'close').length
+    expect(page.querySelector('.scroller')?.classList.contains('scrolls')).toBe(true)
+    expect(page.querySelector<HTMLElement>('.grid')?.style.getPropertyValue('--columns')).toBe('2')
+    expect(wanted()).toEqual([])
+    tell('cam0', true)
+    expect(wanted()).toEqual(['/api/v1/streams/cam0/sub/whep'])
+    const [first] = find('cam0', 'sub')
+    const before = ends(first) ?? 0
+    tell('cam0', false)
+    vi.advanceTimersByTime(REST_AFTER - 1)
+    expect(ends(first)).toBe(before)
+    vi.advanceTimersByTime(1)
+    expect(ends(first)).toBe(before + 1)
+    players.forEach((player) => (player.wanted = false))
+    // Enlarged it is seen, wherever its place in the grid is.
+    page.querySelector<HTMLElement>('[data-camera=cam9]')?.click()
+    expect(find('cam9', 'main')[0]?.wanted).toBe(true)
+    server.onSnapshot(bothStreams('cam0'))
+    expect(page.querySelector('.scrolls')).toBeNull()
+    expect(find('cam0', 'sub')[0]?.wanted).toBe(true)
   })
 
   it('changes its language and keeps it', () => {

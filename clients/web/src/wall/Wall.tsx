@@ -6,20 +6,26 @@ import { fitGrid, moveFocus } from '../lib/grid'
 import { actionOf, type Action } from '../lib/keys'
 import type { CreatePlayerOptions } from '../player/createPlayer'
 import { useApp } from '../ui/app'
+import { createInView } from '../ui/createInView'
 import { createSize } from '../ui/createSize'
+import { createVisible } from '../ui/createVisible'
 import { Header } from '../ui/Header'
 import { Help } from '../ui/Help'
 import { isLive } from './cameras'
 import { createCameras } from './createCameras'
+import { TalkButton, type TalkButtonProps } from './TalkButton'
 import { Tile } from './Tile'
 
 /** Between tiles, in CSS pixels. */
 const GAP = 6
+/** In narrower tiles nobody makes anything out, CSS pixels. */
+const LEAST_TILE = 130
 
 /** What a test puts in the place of server and player. */
 export interface WallProps {
   readonly events?: (options: EventsOptions) => { close(): void }
   readonly player?: CreatePlayerOptions['make']
+  readonly talk?: TalkButtonProps['make']
 }
 
 /** The first screen: every camera that one may watch, live. */
@@ -37,9 +43,11 @@ export function Wall(props: WallProps): JSX.Element {
   const [muted, setMuted] = createSignal(true)
   const [help, setHelp] = createSignal(false)
   const tiles = new Map<string, HTMLElement>()
-  let area: HTMLElement | undefined
+  let area: HTMLDivElement | undefined
   const size = createSize(() => area)
-  const grid = createMemo(() => fitGrid(cameras.ids().length, size().width, size().height, GAP))
+  const grid = createMemo(() => fitGrid(cameras.ids().length, size().width, size().height, GAP, LEAST_TILE))
+  const inView = createInView(() => grid().scrolls)
+  const pageVisible = createVisible()
   const text = app.text
 
   // A server that comes back may be another one, and may know somebody else.
@@ -59,6 +67,12 @@ export function Wall(props: WallProps): JSX.Element {
     if (big !== undefined && !ids.includes(big)) setEnlarged(undefined)
     if (focused() >= ids.length) setFocused(Math.max(0, ids.length - 1))
   })
+
+  /** Another one is enlarged, or it is scrolled out of sight. */
+  function isAway(id: string): boolean {
+    const big = enlarged()
+    return big === undefined ? !inView.has(id) : id !== big
+  }
 
   const nameOf = (id: string) => cameras.all.find((camera) => camera.id === id)?.name ?? id
 
@@ -133,39 +147,47 @@ export function Wall(props: WallProps): JSX.Element {
           {text('wall.offline')}
         </p>
       </Show>
-      <main class="area" ref={area} aria-label={text('wall.label')}>
-        <div
-          class="grid"
-          classList={{ 'has-enlarged': enlarged() !== undefined }}
-          style={{
-            '--gap': `${grid().gap}px`,
-            '--columns': grid().columns,
-            '--tile-width': `${grid().width}px`,
-            '--tile-height': `${grid().height}px`,
-          }}
-        >
-          <For each={cameras.all}>
-            {(camera, index) => (
-              <Tile
-                camera={camera}
-                focused={index() === focused()}
-                enlarged={camera.id === enlarged()}
-                details={details()}
-                muted={muted()}
-                pixels={grid().width * devicePixelRatio}
-                translator={app.t()}
-                returns={cameras.returns}
-                addresses={addresses}
-                make={props.player}
-                onFocus={() => setFocused(index())}
-                onEnlarge={() => {
-                  setFocused(index())
-                  toggle(camera.id)
-                }}
-                ref={(element) => tiles.set(camera.id, element)}
-              />
-            )}
-          </For>
+      <main class="area" aria-label={text('wall.label')}>
+        <div class="scroller" classList={{ scrolls: grid().scrolls }} ref={area}>
+          <div
+            class="grid"
+            classList={{ 'has-enlarged': enlarged() !== undefined }}
+            style={{
+              '--gap': `${grid().gap}px`,
+              '--columns': grid().columns,
+              '--tile-width': `${grid().width}px`,
+              '--tile-height': `${grid().height}px`,
+            }}
+          >
+            <For each={cameras.all}>
+              {(camera, index) => (
+                <Tile
+                  camera={camera}
+                  focused={index() === focused()}
+                  enlarged={camera.id === enlarged()}
+                  hidden={!pageVisible() || isAway(camera.id)}
+                  details={details()}
+                  // In open mode nobody is known who could be written into the audit, and there are none.
+                  snapshots={!open()}
+                  muted={muted()}
+                  pixels={grid().width * devicePixelRatio}
+                  translator={app.t()}
+                  returns={cameras.returns}
+                  addresses={addresses}
+                  make={props.player}
+                  onFocus={() => setFocused(index())}
+                  onEnlarge={() => {
+                    setFocused(index())
+                    toggle(camera.id)
+                  }}
+                  ref={(element) => {
+                    tiles.set(camera.id, element)
+                    inView.watch(camera.id, element)
+                  }}
+                />
+              )}
+            </For>
+          </div>
         </div>
         <Show when={app.may('playback.view') ? enlarged() : undefined}>
           {(id) => (
@@ -173,6 +195,9 @@ export function Wall(props: WallProps): JSX.Element {
               {text('nav.playback')}
             </a>
           )}
+        </Show>
+        <Show when={app.may('audio.talk') ? enlarged() : undefined} keyed>
+          {(id) => <TalkButton camera={id} make={props.talk} />}
         </Show>
         <Show when={cameras.all.length === 0}>
           <div class="empty">
@@ -190,11 +215,12 @@ export function Wall(props: WallProps): JSX.Element {
   )
 }
 
-/** A key pressed in the header works the control there, not the wall. */
+/** A key pressed in the header works the control there, not the wall; one that presses a button or link does so anywhere. */
 function isForControl(event: KeyboardEvent): boolean {
   const target = event.target
-  if (!(target instanceof Element) || target.closest('header') === null) return false
-  return event.key !== '?' && event.key !== 'Escape'
+  if (!(target instanceof Element)) return false
+  if (target.closest('header') !== null) return event.key !== '?' && event.key !== 'Escape'
+  return target.closest('button, a') !== null && (event.key === 'Enter' || event.key === ' ')
 }
 
 function toggleFullscreen(): void {

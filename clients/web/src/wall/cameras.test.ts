@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { streamStatus } from '../api/testing'
-import { camerasOf, chooseStream, isLive, mergeStreams } from './cameras'
+import type { PlayerStats } from '../player/stats'
+import { asShown, camerasOf, chooseStream, isLive, mergeStreams } from './cameras'
 
 const main = streamStatus({ stream: 'main', width: 1920, height: 1080 })
 const sub = streamStatus()
@@ -31,6 +32,33 @@ describe('mergeStreams', () => {
     const after = mergeStreams(before, [streamStatus({ state: 'stalled' }), streamStatus({ camera: 'new' })])
     expect(after.map((camera) => camera.id)).toEqual(['gate', 'new'])
     expect(after[0]).toMatchObject({ name: 'Gate', streams: { main, sub: { state: 'stalled' } } })
+  })
+})
+
+describe('asShown', () => {
+  const size = (width: number, height: number, way: PlayerStats['way'] = 'webrtc') =>
+    ({ width, height, way, chosen: { variant: 'as_is', reason: null } }) as PlayerStats
+  const [gate] = camerasOf([main, streamStatus({ width: 640, height: 360 })])
+  const why = (stats: PlayerStats, asked: 'main' | 'sub' = 'main', camera = gate) =>
+    camera && asShown(stats, asked, camera)?.chosen?.reason
+
+  it('knows the sub-stream in the main stream\'s place by its size', () => {
+    expect(why(size(640, 360))).toBe('path')
+    expect(why(size(1920, 1080))).toBeNull()
+    // Another way is not switched, and who asks for it gets it.
+    expect(why(size(640, 360, 'hls'))).toBeNull()
+    expect(why(size(640, 360), 'sub')).toBeNull()
+    // Before the first picture, and of a camera that nothing is known of.
+    expect(why(size(0, 0))).toBeNull()
+    expect(why(size(640, 360), 'main', camerasOf([main])[0])).toBeNull()
+  })
+
+  it('says nothing where both have one size, and leaves a reason that was said', () => {
+    const [same] = camerasOf([streamStatus({ stream: 'main', width: 640, height: 360 }), streamStatus({ width: 640, height: 360 })])
+    expect(why(size(640, 360), 'main', same)).toBeNull()
+    const said = { ...size(640, 360), chosen: { variant: 'sub', reason: 'codec' } } as PlayerStats
+    expect(why(said)).toBe('codec')
+    expect(gate && asShown(undefined, 'main', gate)).toBeUndefined()
   })
 })
 

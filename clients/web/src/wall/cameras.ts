@@ -1,4 +1,5 @@
 import type { StreamName, StreamStatus } from '../api/streams'
+import type { PlayerStats } from '../player/stats'
 
 export interface Camera {
   readonly id: string
@@ -42,10 +43,24 @@ const SUB_STRETCH = 2
 export function chooseStream(camera: Camera, pixels: number): StreamName {
   const { main, sub } = camera.streams
   if (sub === undefined) return 'main'
-  if (main?.state !== 'live') return 'sub'
+  // A stream on demand is opened by looking at it.
+  if (main?.state !== 'live' && main?.state !== 'idle') return 'sub'
   const down = sub.state === 'off' || sub.state === 'stalled' || sub.state === 'backing_off'
   const small = sub.width !== null && pixels > sub.width * SUB_STRETCH
   return down || small ? 'main' : 'sub'
+}
+
+/**
+ * The same figures, and that the sub-stream is seen in the main stream's place: the server sends it
+ * by WebRTC while the network bears no more, and what comes then has its size. Where both streams
+ * have one size nothing tells, and nothing is said.
+ */
+export function asShown(stats: PlayerStats | undefined, asked: StreamName, camera: Camera): PlayerStats | undefined {
+  const { main, sub } = camera.streams
+  const inItsPlace = stats?.chosen !== undefined && stats.chosen.reason !== null
+  if (stats === undefined || asked !== 'main' || stats.way !== 'webrtc' || inItsPlace) return stats
+  const has = (stream: StreamStatus | undefined) => stream?.width === stats.width && stream.height === stats.height
+  return has(sub) && !has(main) ? { ...stats, chosen: { variant: 'sub', reason: 'path' } } : stats
 }
 
 /** A camera counts as live when any of its streams is. */

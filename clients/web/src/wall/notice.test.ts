@@ -54,7 +54,7 @@ describe('noticeOf', () => {
     expect(noticeOf(uncalled, { ...playing, moving: false }, english)).toEqual({
       tone: 'off',
       title: 'Waiting',
-      reason: 'The camera has not called yet',
+      reason: 'Waiting for the camera to call',
     })
   })
 

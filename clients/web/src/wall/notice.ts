@@ -11,7 +11,7 @@ export interface Notice {
   readonly reason: string | null
 }
 
-const TONES: Readonly<Record<string, Tone>> = { connecting: 'busy', stalled: 'warn', backing_off: 'bad', off: 'off' }
+const TONES: Readonly<Record<string, Tone>> = { connecting: 'busy', stalled: 'warn', backing_off: 'bad', idle: 'off', off: 'off' }
 
 /**
  * Whether the player's picture is to be seen. A stream may be said to be

@@ -94,6 +94,7 @@ export const en = {
   'roles.delete.ask': 'Only a role that nobody has any more can be deleted.',
   'function.live.view': 'Watch live',
   'function.audio.listen': 'Hear',
+  'function.audio.talk': 'Talk',
   'function.playback.view': 'Watch recordings',
   'function.clip.export': 'Export clips',
   'function.recording.hold': 'Hold recordings, cases',

@@ -95,6 +95,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'roles.delete.ask': 'Solo se puede eliminar un rol que ya nadie tiene.',
   'function.live.view': 'Ver en vivo',
   'function.audio.listen': 'Escuchar',
+  'function.audio.talk': 'Hablar',
   'function.playback.view': 'Ver grabaciones',
   'function.clip.export': 'Exportar fragmentos',
   'function.recording.hold': 'Retener grabaciones, casos',

@@ -95,6 +95,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'roles.delete.ask': 'Só um perfil que ninguém mais tem pode ser excluído.',
   'function.live.view': 'Assistir ao vivo',
   'function.audio.listen': 'Ouvir',
+  'function.audio.talk': 'Falar',
   'function.playback.view': 'Assistir a gravações',
   'function.clip.export': 'Exportar trechos',
   'function.recording.hold': 'Reter gravações, casos',

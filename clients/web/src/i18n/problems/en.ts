@@ -89,4 +89,7 @@ export const en = {
   'problem.still_unknown': 'There is no such still.',
   'problem.still_file_missing': 'The file of this picture is gone.',
   'problem.still_file_other': 'The file of this picture is not the one that was kept.',
+  'problem.camera_not_live': 'The camera is not live now, so there is no picture of it.',
+  'problem.no_key_frame': 'The camera sent no key frame for {seconds} s. Try again.',
+  'problem.snapshots_busy': 'Many pictures are being made already. Try again in a second.',
 } as const

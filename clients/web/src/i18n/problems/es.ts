@@ -90,4 +90,7 @@ export const es: Readonly<Record<keyof typeof en, string>> = {
   'problem.still_unknown': 'No existe esa imagen en el caso.',
   'problem.still_file_missing': 'El archivo de esta imagen ya no existe.',
   'problem.still_file_other': 'El archivo de esta imagen no es el que se guardó.',
+  'problem.camera_not_live': 'La cámara no está en vivo ahora, así que no hay imagen de ella.',
+  'problem.no_key_frame': 'La cámara no envió ningún fotograma clave durante {seconds} s. Inténtelo de nuevo.',
+  'problem.snapshots_busy': 'Ya se están haciendo muchas imágenes. Inténtelo de nuevo en un segundo.',
 }

@@ -90,4 +90,7 @@ export const pt: Readonly<Record<keyof typeof en, string>> = {
   'problem.still_unknown': 'Não há essa imagem no caso.',
   'problem.still_file_missing': 'O arquivo desta imagem não existe mais.',
   'problem.still_file_other': 'O arquivo desta imagem não é o que foi guardado.',
+  'problem.camera_not_live': 'A câmera não está ao vivo agora, então não há imagem dela.',
+  'problem.no_key_frame': 'A câmera não enviou quadro-chave por {seconds} s. Tente de novo.',
+  'problem.snapshots_busy': 'Muitas imagens já estão sendo feitas. Tente de novo em um segundo.',
 }
