@@ -17,11 +17,15 @@ export UV_CACHE_DIR ?= $(DEV_CACHE)/uv
 export npm_config_cache ?= $(DEV_CACHE)/npm
 export PATH := $(DEV_CACHE)/tools/bin:$(PATH)
 
+# Some containers set this. Each process of the product would then compile every module anew:
+# seconds of each of the hundreds of starts that the tests make.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Seconds for each fuzz target.
 export FUZZ_SECONDS ?= 10
 
 # Processes that run Python tests, each with a PostgreSQL of its own; auto: one a core.
-PYTEST_JOBS ?= auto
+export PYTEST_JOBS ?= auto
 
 BIN := .venv/bin
 WEB := clients/web
@@ -78,8 +82,12 @@ test-rust: ## Rust tests with coverage; under 80 % fails
 	@scripts/test_rust.sh
 
 .PHONY: test-python
-test-python: setup ffmpeg gstreamer postgresql ## Python tests with coverage; under 80 % fails
-	$(BIN)/pytest -n $(PYTEST_JOBS) --dist loadfile --cov --cov-report=term
+test-python: setup ffmpeg gstreamer postgresql ## Python tests with coverage; under 80 % fails; beside them a short soak
+	@scripts/test_python.sh
+
+.PHONY: soak
+soak: setup ffmpeg ## The product for HOURS, or SOAK_SECONDS, under faults, with viewers who come and go
+	@$(BIN)/python tests/soak.py
 
 .PHONY: stubtest
 stubtest: setup ## Compare the types of vms._engine with what is built
@@ -90,8 +98,12 @@ test-web: setup-web ## Unit tests of the web client with coverage; under 80 % fa
 	cd $(WEB) && node_modules/.bin/vitest run --coverage
 
 .PHONY: test-browser
-test-browser: setup chromium ## The product in a real Chromium; screenshots in tests/artifacts
+test-browser: setup chromium turnserver ## The product in a real Chromium; screenshots in tests/artifacts
 	node --test --test-timeout=180000 tests/browser/*.test.mjs
+
+.PHONY: firefox
+firefox: setup firefox-esr ## The wall in a real Firefox; not part of `make test`
+	node --test --test-timeout=180000 tests/browser/firefox/*.test.mjs
 
 .PHONY: test-wheel
 test-wheel: setup-python setup-web setup-verifier chromium ## The wheel in an empty environment shows pictures in under 60 s
@@ -153,6 +165,6 @@ help: ## This list
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: chromium ffmpeg gstreamer postgresql
-chromium ffmpeg gstreamer postgresql:
+.PHONY: chromium ffmpeg firefox-esr gstreamer postgresql turnserver
+chromium ffmpeg firefox-esr gstreamer postgresql turnserver:
 	@scripts/require.sh $@

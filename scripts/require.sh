@@ -11,10 +11,12 @@ packages_of() {
     cc) echo build-essential cmake ;;
     chromium) echo chromium fonts-liberation ;;
     ffmpeg) echo ffmpeg ;;
+    firefox-esr) echo firefox-esr fonts-liberation ;;
     gstreamer) echo gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad} gstreamer1.0-libav ;;
     postgresql) echo postgresql ;;
     python3) echo python3 python3-venv ;;
     srt-live-transmit) echo srt-tools ;;
+    turnserver) echo coturn ;;
   esac
 }
 

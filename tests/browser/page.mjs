@@ -13,15 +13,19 @@ const ARTIFACTS = fileURLToPath(new URL('../artifacts', import.meta.url))
 /** @typedef {import('../../clients/web/node_modules/playwright-core/index.js').Page} Page */
 /** @typedef {import('../../clients/web/node_modules/playwright-core/index.js').Browser} Browser */
 
-/** A browser that asks nothing of the network but what the page asks. */
-export function startBrowser() {
+/**
+ * A browser that asks nothing of the network but what the page asks.
+ *
+ * @param {string[]} flags of Chromium, beside those of every test
+ */
+export function startBrowser(flags = ['--disable-quic']) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless',
       '--no-sandbox',
       '--disable-gpu',
-      '--disable-quic',
+      ...flags,
       '--no-first-run',
       '--disable-background-networking',
       '--disable-component-update',

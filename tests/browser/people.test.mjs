@@ -1,14 +1,11 @@
 // People as they meet the product: the first admin by the setup link, his
 // second factor, a user of a city who sees the cameras of his city and no more.
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { PASSWORD, setupLink, totp } from './admin.mjs'
 import { screenshot, startBrowser } from './page.mjs'
 import { startClosed } from './product.mjs'
 
-const PASSWORD = 'seven green bicycles'
 const WIDE = { width: 1280, height: 800 }
 // The narrowest telephones that are still sold.
 const NARROW = { width: 360, height: 800 }
@@ -30,22 +27,6 @@ after(async () => {
   await browser?.close()
   await product?.stop()
 })
-
-/**
- * The code of an authenticator app (RFC 6238: SHA-1, six digits, 30 s).
- *
- * @param {string} secret in base 32
- * @param {number} [step]
- */
-function totp(secret, step = Math.floor(Date.now() / 30_000)) {
-  const bits = Array.from(secret, (letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'))
-  const key = Buffer.from((bits.join('').match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)))
-  const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(step))
-  const hash = createHmac('sha1', key).update(counter).digest()
-  const at = (hash.at(-1) ?? 0) & 15
-  return String((hash.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0')
-}
 
 async function openPage(/** @type {string} */ path) {
   const context = await browser.newContext({ viewport: WIDE, locale: 'en-US' })
@@ -86,8 +67,7 @@ describe('people', () => {
   let complaints
 
   it('the first admin is made by the setup link and enrols his second factor', async () => {
-    const link = (await readFile(join(product.data, 'setup-link'), 'utf8')).trim()
-    ;({ page: admin, complaints } = await openPage(link))
+    ;({ page: admin, complaints } = await openPage(await setupLink(product)))
     await admin.getByLabel('Name', { exact: true }).fill('Ana Souza')
     assert.equal(new URL(admin.url()).hash, '')
     await keep(admin, 'setup')

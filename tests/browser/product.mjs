@@ -21,6 +21,7 @@ const STOP_LIMIT_MS = 15_000
  * @property {string} address of the front
  * @property {() => Promise<{pids: {media: number, api: number[]}}>} run what run.json says now
  * @property {string} data the folder of its data
+ * @property {() => string} output the last of what it has printed
  * @property {() => Promise<void>} stop
  */
 
@@ -29,9 +30,20 @@ const STOP_LIMIT_MS = 15_000
  *
  * @param {number} cameras
  * @param {Record<string, string>} [settings] as variables of the environment
+ * @param {string[]} more flags
  */
-export function startDemo(cameras, settings = {}) {
-  return start(['demo', '--open', '--cameras', String(cameras)], settings)
+export function startDemo(cameras, settings = {}, ...more) {
+  return start(['demo', '--open', '--cameras', String(cameras), ...more], settings)
+}
+
+/**
+ * The same with people who sign in: `output()` tells who.
+ *
+ * @param {number} cameras
+ * @param {Record<string, string>} [settings] as variables of the environment
+ */
+export function startClosedDemo(cameras, settings = {}) {
+  return start(['demo', '--cameras', String(cameras)], settings)
 }
 
 /**
@@ -41,6 +53,17 @@ export function startDemo(cameras, settings = {}) {
  */
 export function startUp(...cameras) {
   return start(['up', '--open', ...cameras.flatMap((camera) => ['--camera', camera])])
+}
+
+/**
+ * The same with cameras that play files of a folder, by their ids.
+ *
+ * @param {string} folder
+ * @param {Record<string, string>} files
+ */
+export function startFiles(folder, files) {
+  const cameras = Object.entries(files).flatMap(([id, name]) => ['--camera', `${id}=file:${name}`])
+  return start(['up', '--open', ...cameras], { VMS_SOURCE__MEDIA_DIR: folder })
 }
 
 /**
@@ -95,6 +118,7 @@ async function start(args, settings = {}) {
     address: ready.addresses.api,
     data,
     run,
+    output: () => output,
     async stop() {
       child.kill('SIGTERM')
       const late = await Promise.race([end, delay(STOP_LIMIT_MS, 'late', { ref: false })])

@@ -77,6 +77,27 @@ describe('the wall', () => {
     await done(page, complaints)
   })
 
+  it('scrolls where tiles would be too small, and asks for those alone that are in sight', async () => {
+    const { page, complaints } = await openWall(browser, product.address)
+    await pictures(page, 16)
+    await page.setViewportSize({ width: 360, height: 500 })
+    await page.waitForSelector('.scroller.scrolls')
+    const plays = (/** @type {import('./page.mjs').Stats} */ stats, /** @type {string} */ camera) =>
+      stats.some((tile) => tile.camera === camera && isPlaying(tile))
+    await statsWhere(page, (stats) => plays(stats, 'cam1') && !plays(stats, 'cam16'))
+    const width = await page.locator('.tile').first().evaluate((tile) => tile.clientWidth)
+    assert.ok(width >= 130, `a tile is ${width} px wide`)
+    await page.keyboard.press('End')
+    await statsWhere(page, (stats) => plays(stats, 'cam16') && !plays(stats, 'cam1'))
+    await screenshot(page, 'wall-narrow')
+    await page.keyboard.press('Enter')
+    const box = await page.locator('.enlarged').boundingBox()
+    assert.ok((box?.y ?? -1) >= 0 && (box?.y ?? 0) + (box?.height ?? 0) <= 500, `the enlarged tile is at ${JSON.stringify(box)}`)
+    await page.keyboard.press('Escape')
+    await statsWhere(page, (stats) => plays(stats, 'cam16'))
+    await done(page, complaints)
+  })
+
   it("speaks the browser's language, and another on demand", async () => {
     const { page, complaints } = await openWall(browser, product.address, 'pt-BR')
     await page.waitForSelector('.tile')

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from websockets.asyncio.client import connect
 
 from callers import PASSWORD, Client, cut_after, new_stream_key, offer, playing, probe, watching
@@ -98,6 +100,19 @@ def test_what_is_changed_of_a_camera_runs_within_a_second(town: Town, gestor: Cl
     until_state(gestor, stream, {"connecting", "live"})
     gestor.delete(path)
     until_state(gestor, stream, {None})
+
+
+def test_the_picture_of_now_is_for_whoever_may_watch(town: Town, ana: Client) -> None:
+    taken = ana.ask("GET", "/cameras/gate/snapshot.jpg?width=160")
+    assert (taken.status_code, taken.headers["cache-control"]) == (200, "no-store"), taken.text
+    with Image.open(io.BytesIO(taken.content)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (160, 90))
+    assert abs(int(taken.headers["vms-at"]) / 1e6 - time.time()) < 10
+    assert ana.ask("GET", "/cameras/gate/snapshot.jpg?stream=sub").status_code == 200
+    refused = ana.ask("GET", "/cameras/yard/snapshot.jpg")
+    assert (refused.status_code, refused.json()["code"]) == (404, "camera_unknown")
+    lines = town.admin.get("/audit?action=stream.snapshot")["items"]
+    assert [line["object"] for line in lines] == ["camera:gate"]
 
 
 def test_a_wrong_password_of_a_camera_is_told(town: Town, gestor: Client) -> None:

@@ -28,6 +28,8 @@ LOUD = 1_000
 MARK = bytes.fromhex("5a1c93e47b0d4f268ed136aa79c852f7")
 # Between a camera's mark and the time that is recorded with its picture.
 NEAR_US = 150_000
+# A player passes over each instant once: one whose pictures are lost never comes.
+SHOWN_LIMIT_S = 15
 
 
 def ask(method: str, url: str, key: str, body: str = "", kind: str = "") -> tuple[int, Any, str]:
@@ -108,12 +110,22 @@ class Viewer:
 
     async def shows(self, at_us: int, since: float) -> float:
         """Return after how long a picture of an instant came."""
-        while True:
-            for came, taken_us in self.marks:
-                if came >= since and abs(taken_us - at_us) < NEAR_US:
-                    return came - since
-            self._new.clear()
-            await self._new.wait()
+        try:
+            async with asyncio.timeout(SHOWN_LIMIT_S):
+                while True:
+                    for came, taken_us in self.marks:
+                        if came >= since and abs(taken_us - at_us) < NEAR_US:
+                            return came - since
+                    self._new.clear()
+                    await self._new.wait()
+        except TimeoutError:
+            others = [
+                (round(came - since, 2), round((taken_us - at_us) / SECOND_US, 2))
+                for came, taken_us in self.marks
+                if came >= since
+            ]
+            told = f"{len(others)} others, came and taken after it, s: {others[:40]}"
+            raise AssertionError(f"no picture of {at_us} in {SHOWN_LIMIT_S} s; {told}") from None
 
     async def during(self, seconds: float) -> list[int]:
         """Return when the pictures of the next seconds were taken."""

@@ -120,7 +120,12 @@ def test_commands_that_cannot_be_carried_out_say_why(cameras: Farm) -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_that_the_help_names_is_understood(cameras: Farm, fault: str) -> None:
     name, _, value = fault.partition(":")
-    forms = {"bad_sdp": "junk", "bad_answer": "one_channel", "bad_payload": "annex_b"}
+    forms = {
+        "bad_sdp": "junk",
+        "bad_answer": "one_channel",
+        "bad_payload": "annex_b",
+        "bad_talk": "refused",
+    }
     value = {"FORM": forms.get(name, ""), "at_all": "at_all", "": ""}.get(value, "3")
     words = f"{name}:{value}" if value else name
     url = f"rtsp://{cameras.address}/cam8"

@@ -126,7 +126,7 @@ def workers() -> list[int]:
 
 def children(product: Product) -> list[int]:
     """Return the workers that this product started."""
-    lines = [line for line in product.said.splitlines() if "sound_worker_started" in line]
+    lines = [line for line in product.said.splitlines() if "transcode_worker_started" in line]
     started = {json.loads(line)["pid"] for line in lines}
     return [pid for pid in workers() if pid in started]
 

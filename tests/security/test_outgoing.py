@@ -33,9 +33,9 @@ CALLERS = {
 }
 # Our own listeners and processes, and a command that a person gives a farm.
 # Nodes call the control machine, to join by a command and to renew.
-# Frames for motion and for sound come over a Unix socket of the media process.
+# Frames for motion and for transcodes come over a Unix socket of the media process.
 OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} | {
-    *(f"transcode/{name}.py" for name in ("sound", "watch", "watching")),
+    *(f"transcode/{name}.py" for name in ("live", "sound", "video", "watch", "watching", "wire")),
     *(
         f"services/{name}.py"
         for name in (
@@ -44,8 +44,8 @@ OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} 
             "child",
             "listen",
             "media",
-            "sounds",
             "supervisor",
+            "transcodes",
             "tree",
         )
     ),

@@ -1,0 +1,52 @@
+// Chromium plays by ICE over TCP where it is told of no address for UDP.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startBrowser } from './page.mjs'
+import { startDemo } from './product.mjs'
+
+/** @type {Awaited<ReturnType<typeof startDemo>>} */
+let product
+/** @type {import('./page.mjs').Browser} */
+let browser
+
+before(async () => {
+  product = await startDemo(1)
+  browser = await startBrowser()
+})
+
+after(async () => {
+  await browser?.close()
+  await product?.stop()
+})
+
+describe('where no UDP gets through', () => {
+  it('pictures come by TCP', async () => {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(product.address)
+    const told = await page.evaluate(async () => {
+      const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+      peer.addTransceiver('video', { direction: 'recvonly' })
+      await peer.setLocalDescription()
+      const camera = (await (await fetch('/api/v1/streams')).json()).items[0].camera
+      const answer = await fetch(`/api/v1/streams/${camera}/main/whep`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/sdp' },
+        body: peer.localDescription?.sdp ?? '',
+      })
+      const byTcp = (await answer.text()).replace(/a=candidate:\S+ \d+ udp .*\r\n/gi, '')
+      await peer.setRemoteDescription({ type: 'answer', sdp: byTcp })
+      for (let tries = 0; tries < 200; tries += 1) {
+        const report = new Map(await peer.getStats())
+        const all = [...report.values()]
+        const frames = all.find((one) => one.type === 'inbound-rtp')?.framesDecoded ?? 0
+        const transport = all.find((one) => one.type === 'transport')
+        const pair = report.get(transport?.selectedCandidatePairId)
+        if (frames >= 50) return { frames, protocol: report.get(pair?.remoteCandidateId)?.protocol }
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      return { frames: 0, protocol: 'none' }
+    })
+    assert.equal(told.protocol, 'tcp')
+    assert.ok(told.frames >= 50)
+  })
+})

@@ -1,0 +1,112 @@
+"""Three products in a chain, A to B to C: who is called when, and which times arrive."""
+
+import contextlib
+import hashlib
+import itertools
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from product import Farm, Product, running, wait_for
+from stamps import Frame, reading
+
+LINGER_S = 1.0
+LIMIT_S = 15.0
+STREAM = "gate/main"
+
+
+def rtsp_of(product: Product) -> str:
+    return str(product.run["addresses"]["rtsp"]).removeprefix("rtsp://")
+
+
+def node(product: Product) -> str:
+    """Return the address of a product's stream, as another node calls it."""
+    pem = (product.data / "tls" / "certificate.pem").read_text(encoding="ascii")
+    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    return f"node://{rtsp_of(product)}/gate?tls=sha256:{pin}"
+
+
+@dataclass
+class Chain:
+    """Products of which each calls the one before; the first calls a camera."""
+
+    a: Product
+    b: Product
+    c: Product
+
+    def stream(self, product: Product) -> dict[str, Any]:
+        return product.streams().get(STREAM, {})
+
+    def readers(self) -> list[int]:
+        return [self.stream(one).get("readers", -1) for one in (self.a, self.b, self.c)]
+
+    def states(self) -> list[str]:
+        return [self.stream(one).get("state", "") for one in (self.a, self.b, self.c)]
+
+
+@pytest.fixture(scope="module")
+def chain(cameras: Farm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """Run all three on loopback, each with a certificate of its own."""
+    folder = tmp_path_factory.mktemp("relay")
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setenv("VMS_TLS__MODE", "on")
+        patch.setenv("VMS_SOURCE__LINGER_MS", str(int(LINGER_S * 1000)))
+
+        def product(name: str, camera: str) -> Product:
+            place = folder / name
+            place.mkdir()
+            flags = ["up", "--open", "--camera", camera]
+            return stack.enter_context(running(flags, place / "data", place / "log"))
+
+        a = product("a", cameras.camera("gate", 1))
+        a.wait_live(STREAM)
+        b = product("b", f"gate={node(a)}")
+        yield Chain(a, b, product("c", f"gate={node(b)}"))
+
+
+def idle(chain: Chain) -> bool:
+    return chain.states() == ["live", "idle", "idle"] and chain.readers() == [0, 0, 0]
+
+
+def test_a_chain_is_opened_once_for_all_viewers_and_left_after_the_last(chain: Chain) -> None:
+    wait_for(lambda: idle(chain), LIMIT_S)
+    assert chain.stream(chain.c)["reason"]["code"] == "no_viewer"
+    with contextlib.ExitStack() as stack:
+        viewers = [stack.enter_context(reading(rtsp_of(chain.c), "gate")) for _ in range(5)]
+        for viewer in viewers:
+            assert len(list(itertools.islice(viewer.frames(), 10))) == 10
+        wait_for(lambda: chain.readers() == [1, 1, 5], LIMIT_S)
+        assert chain.states() == ["live", "live", "live"]
+        for viewer in viewers[1:]:
+            viewer.close()
+        wait_for(lambda: chain.readers() == [1, 1, 1], LIMIT_S)
+        assert chain.states() == ["live", "live", "live"]
+    wait_for(lambda: idle(chain), LIMIT_S)
+
+
+def test_times_arrive_as_they_were_told_and_their_bound_grows(chain: Chain) -> None:
+    seen: dict[str, list[Frame]] = {}
+    with (
+        reading(rtsp_of(chain.c), "gate") as at_c,
+        reading(rtsp_of(chain.b), "gate") as at_b,
+        reading(rtsp_of(chain.a), "gate") as at_a,
+    ):
+        # A is read last and so begins last: what it tells is a part of what C tells.
+        for name, reader in (("a", at_a), ("b", at_b), ("c", at_c)):
+            seen[name] = list(itertools.islice(reader.frames(), 75))
+    for name, frames in seen.items():
+        numbers = [frame.number for frame in frames]
+        assert numbers == list(range(numbers[0], numbers[0] + 75)), f"none is missing at {name}"
+        assert len({frame.epoch for frame in frames}) == 1
+    times = [{frame.utc_us: frame for frame in seen[name]} for name in ("a", "b", "c")]
+    common = set(times[0]) & set(times[1]) & set(times[2])
+    assert len(common) >= 25, [len(one) for one in times]
+    for utc_us in common:
+        told = [one[utc_us].error_us for one in times]
+        known = [bound for bound in told if bound is not None]
+        # Where A's clock is not synchronised, nobody after it knows better.
+        assert len(known) in {0, 3}, told
+        assert known == sorted(set(known)), f"each hop adds to the bound: {told}"
