@@ -2,8 +2,6 @@
 
 Players of low latency ask for each part and each playlist as they are told to, by two connections
 each; pages hold a socket of sixteen tiles each. What the process uses without them is left out.
-
-    benchmarks/hls.py [PLAYERS] [SECONDS]     default 100 30
 """
 
 import asyncio
@@ -11,12 +9,11 @@ import base64
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from product import Product, Usage, product, simulator
+from product import Product, Spent, Usage, product, simulator
 
 CAMERAS = 4
 TILES = 16
@@ -94,13 +91,27 @@ async def page(made: Product, number: int, count: Count) -> None:
     count.refused += 1
 
 
-async def cost(
-    made: Product,
-    viewers: int,
-    seconds: float,
-    view: Callable[[Product, int, Count], Coroutine[None, None, None]],
-) -> None:
-    """Measure without and with viewers, and tell the difference."""
+@dataclass(frozen=True, kw_only=True)
+class Cost(Spent):
+    """What players and pages cost, the memory of the whole process."""
+
+    playing: int
+    refused: int
+
+    def told(self) -> str:
+        """Tell it for the table."""
+        return (
+            f"{self.processor()}; {self.rss_bytes / 2**20:.0f} MB; "
+            f"{self.playing} of {self.viewers} play to the end, {self.refused} refused; "
+            f"players {self.own_cores:.2f} core"
+        )
+
+
+View = Callable[[Product, int, Count], Coroutine[None, None, None]]
+
+
+async def cost(made: Product, farm_pid: int, viewers: int, seconds: float, view: View) -> Cost:
+    """Measure without and with viewers; the difference is theirs."""
     before = Usage.of(made.media_pid)
     await asyncio.sleep(seconds / 2)
     idle = Usage.of(made.media_pid).cores_since(before)
@@ -108,32 +119,35 @@ async def cost(
     tasks = [asyncio.create_task(view(made, number, count)) for number in range(viewers)]
     await asyncio.sleep(JOIN_S)
     count.bytes = 0
-    before = Usage.of(made.media_pid)
+    pids = (made.media_pid, os.getpid(), farm_pid)
+    earlier = [Usage.of(pid) for pid in pids]
     await asyncio.sleep(seconds)
-    now = Usage.of(made.media_pid)
-    megabits = count.bytes * 8 / 1e6
-    cpu_ms = (now.cores_since(before) - idle) * (now.at - before.at) * 1000
-    running = sum(not task.done() for task in tasks)
+    later = [Usage.of(pid) for pid in pids]
+    media, own, farm = (now.cores_since(then) for now, then in zip(later, earlier, strict=True))
+    took = later[0].at - earlier[0].at
+    playing = sum(not task.done() for task in tasks)
     for task in tasks:
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     faults = {repr(one) for one in ended if isinstance(one, Exception)}
-    print(
-        f"{view.__name__}: {running} of {viewers}, {megabits / (now.at - before.at):.0f} Mbit/s, "
-        f"{cpu_ms / megabits:.3f} ms of CPU a Mbit, {now.rss_bytes / 2**20:.0f} MiB, "
-        f"{count.refused} refused {faults or ''}"
+    if faults or not count.bytes:
+        raise RuntimeError(f"{view.__name__}: {playing} of {viewers} play; {faults}")
+    return Cost(
+        viewers=viewers,
+        megabits=count.bytes * 8 / 1e6,
+        seconds=took,
+        cpu_ms=(media - idle) * took * 1000,
+        media_cores=media,
+        own_cores=own,
+        farm_cores=farm,
+        rss_bytes=later[0].rss_bytes,
+        playing=playing,
+        refused=count.refused,
     )
 
 
-def main() -> None:
-    """Run both."""
-    players = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 30.0
-    with simulator(CAMERAS) as (farm, _), product(farm, CAMERAS) as made:
+def measured(view: View, viewers: int, seconds: float) -> Cost:
+    """Watch four cameras."""
+    with simulator(CAMERAS) as (farm, farm_pid), product(farm, CAMERAS) as made:
         made.wait_live(CAMERAS)
-        asyncio.run(cost(made, players, seconds, player))
-        asyncio.run(cost(made, max(players // TILES, 1), seconds, page))
-
-
-if __name__ == "__main__":
-    main()
+        return asyncio.run(cost(made, farm_pid, viewers, seconds, view))

@@ -22,11 +22,13 @@ SECONDS = int(os.environ.get("LIVE_FEEL_SECONDS", "10"))
 JOINS_PER_SECOND = float(os.environ.get("LIVE_FEEL_LOAD", "50"))
 SCRIPTS = {
     "join": ROOT / "benchmarks" / "live_feel.mjs",
+    "latency": ROOT / "benchmarks" / "latency.mjs",
     "wall": ROOT / "tests" / "browser" / "measure_wall.mjs",
 }
 
 
-def _node(script: str, *args: str, limit_s: float) -> str:
+def node(script: str, *args: str, limit_s: float) -> str:
+    """Run one of the scripts in Node; returns the last line that it prints."""
     command = ["node", str(SCRIPTS[script]), *args]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
     if done.returncode != 0:
@@ -73,7 +75,7 @@ def joining(client: Path, group_seconds: int, loss: float) -> str:
             # Without loss no relay either: its own queues would be measured too.
             relay = [str(client), "relay", "--loss", f"{loss:g}"] if loss else []
             limit_s = JOINS * (SECONDS + 25) + 30
-            found = json.loads(_node("join", *args, *relay, limit_s=limit_s))
+            found = json.loads(node("join", *args, *relay, limit_s=limit_s))
     if keep := os.environ.get("LIVE_FEEL_KEEP"):
         with Path(keep).open("a") as file:
             file.write(json.dumps([group_seconds, loss, found]) + "\n")
@@ -108,9 +110,32 @@ def wall(tiles: int, openings: int) -> str:
     with simulator(tiles) as (farm, _), product(farm, tiles, ("main", "sub")) as running:
         running.wait_live(2 * tiles)
         args = (running.addresses["api"], str(tiles), str(openings))
-        found = json.loads(_node("wall", *args, limit_s=openings * 40))
-    times = found["all_pictures_ms"]
+        found = json.loads(node("wall", *args, limit_s=openings * 40))
+    return f"all pictures after {_of_openings(found['all_pictures_ms'])}"
+
+
+def wall_load(tiles: int, openings: int, way: str) -> str:
+    """Opens a wall by one way, and watches what its page and the engine take while it plays."""
+    with simulator(tiles) as (farm, _), product(farm, tiles, ("main", "sub")) as running:
+        running.wait_live(2 * tiles)
+        args = (running.addresses["api"], str(tiles), str(openings), way, str(running.media_pid))
+        # Pictures that come late, and the time for which the processor is looked at.
+        found = json.loads(node("wall", *args, limit_s=openings * 120))
+    loads: list[dict[str, float]] = found["loads"]
+    page, engine, seen = (
+        statistics.median(one[name] for one in loads)
+        for name in ("page_cores", "engine_cores", "pictures_per_second")
+    )
     return (
-        f"all pictures after {min(times)}/{statistics.median(times):.0f}/{max(times)} ms "
-        f"(fastest, middle and slowest of {openings} openings)"
+        f"first picture after {_of_openings(found['first_picture_ms'])}, "
+        f"last after {_of_openings(found['all_pictures_ms'])}; while they play the browser takes "
+        f"{page:.2f} core, the engine {engine:.2f} core, ingest included; {seen:.0f} pictures a "
+        f"second of {tiles} cameras are decoded"
+    )
+
+
+def _of_openings(times: list[int]) -> str:
+    return (
+        f"{min(times)}/{statistics.median(times):.0f}/{max(times)} ms "
+        f"(fastest, middle and slowest of {len(times)} openings)"
     )

@@ -47,6 +47,28 @@ class Usage:
         return (self.cpu_s - before.cpu_s) / (self.at - before.at)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What viewers cost the media process, beside what it uses without them."""
+
+    viewers: int
+    megabits: float
+    seconds: float
+    cpu_ms: float
+    # Of the media process as a whole, of the viewers themselves, and of the simulator.
+    media_cores: float
+    own_cores: float
+    farm_cores: float
+    rss_bytes: float
+
+    def processor(self) -> str:
+        """Tell what it took of the processor."""
+        return (
+            f"{self.cpu_ms / self.megabits:.3f} ms of CPU a Mbit ({self.media_cores:.2f} core, "
+            f"{self.megabits / self.seconds:.0f} Mbit/s)"
+        )
+
+
 def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:

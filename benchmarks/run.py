@@ -23,11 +23,14 @@ from typing import Any
 import api
 import api_mixed
 import audit_seal
+import hls
+import latency
 import live_feel
 import permission_check
 import reading
+import srt
 import timelines
-from product import ROOT, TICKS, Product, Usage, product, simulator
+from product import ROOT, TICKS, Product, Spent, Usage, product, simulator
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "15"))
 MEBI = 1 << 20
@@ -248,6 +251,14 @@ def wall(tiles: int) -> Row:
     return Row(work, measured, "<= 1000 ms", Busy.now().limit_since(before))
 
 
+def wall_by_socket(tiles: int) -> Row:
+    """A large wall on one media socket, and what it costs on both sides."""
+    work = f"wall of {tiles} tiles in Chromium, one media socket"
+    before = Busy.now()
+    measured = live_feel.wall_load(tiles, 3, "socket")
+    return Row(work, measured, "all pictures", Busy.now().limit_since(before))
+
+
 def _wait_reconnects(running: Product, count: int) -> None:
     while running.reconnects() < count:
         time.sleep(0.2)
@@ -335,6 +346,57 @@ def timeline(store: str) -> Row:
     return archive(work, lambda: timelines.measured(store), target)
 
 
+def late(way: str, target: str) -> Row:
+    """How old a picture is, from the camera's clock to the decoder."""
+    before = Busy.now()
+    measured = latency.measured(way, SECONDS)
+    work = f"camera to picture by {way}, {latency.SIZE}, {latency.JOINS} joins"
+    return Row(work, measured, target, Busy.now().limit_since(before))
+
+
+def full_of(spent: Spent, before: Busy, *more: tuple[str, float]) -> str:
+    """Say what was full while viewers watched."""
+    processes = (("media", spent.media_cores), *more, ("simulator", spent.farm_cores))
+    return what_limits(*processes, machine=Busy.now().cores_since(before))
+
+
+def by_srt() -> Row:
+    """Readers of one camera by SRT."""
+    before = Busy.now()
+    cost = srt.measured(SECONDS)
+    limit = full_of(cost, before)
+    rate = cost.megabits / cost.seconds / cost.viewers
+    work = f"SRT out, {cost.viewers} readers x {rate:.1f} Mbit/s"
+    return Row(work, cost.told(), "<= 0.34 ms plain", limit)
+
+
+def srt_pair() -> Row:
+    """One sender and one receiver by SRT, ours and libsrt's."""
+    before = Busy.now()
+    measured = srt.beside_libsrt(SECONDS)
+    limit = Busy.now().limit_since(before)
+    target = "<= 0.34 ms plain, <= 0.44 ms AES-128; P95 <= 40 ms"
+    return Row(f"SRT, a pair, {srt.PAIR_MBIT} Mbit/s", measured, target, limit)
+
+
+def by_http(view: hls.View, work: str, viewers: int, target: str) -> Row:
+    """Players of HLS with low latency, or pages with a media socket."""
+    before = Busy.now()
+    cost = hls.measured(view, viewers, SECONDS)
+    return Row(work, cost.told(), target, full_of(cost, before, ("players", cost.own_cores)))
+
+
+def pages(count: int, target: str) -> Row:
+    """Pages that show sixteen cameras each by the media socket."""
+    work = f"media socket, {count} pages x {hls.TILES} tiles"
+    return by_http(hls.page, work, count, target)
+
+
+def players(count: int, target: str) -> Row:
+    """Players of HLS with low latency."""
+    return by_http(hls.player, f"LL-HLS out, {count} players", count, target)
+
+
 ROWS: dict[str, Callable[[], Row]] = {
     "api-list-sqlite": lambda: list_cameras("sqlite"),
     "api-list-postgresql": lambda: list_cameras("postgresql"),
@@ -371,8 +433,20 @@ ROWS: dict[str, Callable[[], Row]] = {
     "rtsp-400": lambda: rtsp(400, "<= 0.08 ms"),
     "rtsp-800": lambda: rtsp(800, "<= 0.08 ms"),
     "rtsp-1600": lambda: rtsp(1600, "<= 0.08 ms; none starved"),
+    "srt-readers": by_srt,
+    "srt-pair": srt_pair,
+    "hls-100": lambda: players(100, "<= 0.10 ms"),
+    "hls-500": lambda: players(500, "they all play"),
+    "socket-6": lambda: pages(6, "none"),
+    "socket-31": lambda: pages(31, "none"),
+    "latency-webrtc": lambda: late("webrtc", "P95 < 200 ms; first picture < 3 s"),
+    "latency-socket": lambda: late("socket", "first picture < 3 s"),
+    "latency-hls": lambda: late("hls", "1 to 2 s; first picture < 3 s"),
+    "latency-rtsp": lambda: late("rtsp", "first picture < 3 s"),
+    "latency-srt": lambda: late("srt", "P95 < 100 ms; first picture < 3 s"),
     "reconnects": lambda: reconnects(10_000),
     "wall": lambda: wall(16),
+    "wall64": lambda: wall_by_socket(64),
 } | {
     f"live-feel-{group}s-{loss}": partial(joining, group, loss)
     for group in (1, 2, 4, 10)

@@ -17,7 +17,8 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
-from vms.transcode.sound import DECODERS, Source, Transcoder
+from vms.transcode.sound import DECODERS, Transcoder
+from vms.transcode.wire import Frame, Head
 
 KINDS = (
     ("AAC 48 kHz stereo", 1, 48_000, 2),
@@ -26,7 +27,7 @@ KINDS = (
 )
 
 
-def frames(codec: int, rate: int, channels: int, seconds: int) -> tuple[Source, list[bytes]]:
+def frames(codec: int, rate: int, channels: int, seconds: int) -> tuple[Head, list[bytes]]:
     """Return noise as a camera would send it."""
     encoder = cast("AudioCodecContext", av.CodecContext.create(DECODERS[codec], "w"))
     layout = "mono" if channels == 1 else "stereo"
@@ -41,10 +42,10 @@ def frames(codec: int, rate: int, channels: int, seconds: int) -> tuple[Source, 
         frame.sample_rate, frame.pts = rate, at
         found += [bytes(packet) for packet in encoder.encode(frame)]
     config = bytes(encoder.extradata or b"").hex().encode()
-    return Source(1, codec, channels, rate, b"config=" + config), found
+    return Head(1, codec, channels, rate, b"config=" + config), found
 
 
-def transcode(source: Source, sounds: list[bytes], answer: "multiprocessing.Queue[object]") -> None:
+def transcode(head: Head, sounds: list[bytes], answer: "multiprocessing.Queue[object]") -> None:
     """Transcode all of it; tell CPU seconds, packets and memory."""
     packets = 0
 
@@ -53,11 +54,11 @@ def transcode(source: Source, sounds: list[bytes], answer: "multiprocessing.Queu
         packets += 1
 
     transcoder = Transcoder(tell)
-    transcoder.begin(source)
-    step_us = (1024 if source.codec == 1 else source.rate // 50) * 1_000_000 // source.rate
+    transcoder.begin(head)
+    step_us = (1024 if head.codec == 1 else head.rate // 50) * 1_000_000 // head.rate
     begun = time.process_time()
     for number, data in enumerate(sounds):
-        transcoder.feed(number * step_us, data, missing=False)
+        transcoder.feed(Frame(number * step_us, data))
     used = time.process_time() - begun
     with Path("/proc/self/smaps_rollup").open(encoding="ascii") as lines:
         memory = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith("P")}
@@ -73,9 +74,9 @@ def main() -> None:
     print(f"Machine: {machine()}\nCommit: {commit()}\n")
     fresh = multiprocessing.get_context("spawn")
     for name, codec, rate, channels in KINDS:
-        source, sounds = frames(codec, rate, channels, seconds)
+        head, sounds = frames(codec, rate, channels, seconds)
         answer: multiprocessing.Queue[object] = fresh.Queue()
-        worker = fresh.Process(target=transcode, args=(source, sounds, answer))
+        worker = fresh.Process(target=transcode, args=(head, sounds, answer))
         worker.start()
         used, packets, private = answer.get(timeout=300)  # type: ignore[misc]
         worker.join()
