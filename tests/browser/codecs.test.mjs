@@ -1,7 +1,7 @@
 // Cameras of other codecs than H.264 and H.265 on the wall, in a real Chromium.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { assertMoving, openWall, pictures, screenshot, startBrowser } from './page.mjs'
+import { assertMoving, isPlaying, openWall, screenshot, startBrowser, statsWhere } from './page.mjs'
 import { startDemo } from './product.mjs'
 
 /** @type {import('./page.mjs').Browser} */
@@ -18,7 +18,8 @@ async function shown(codec) {
   const product = await startDemo(1, {}, '--codec', codec, '--size', '720p')
   try {
     const { page, complaints } = await openWall(browser, product.address)
-    const [tile] = await pictures(page, 1)
+    // Until the main stream is live the tile may show the sub-stream.
+    const [tile] = await statsWhere(page, ([only]) => only?.stream === 'main' && isPlaying(only))
     await assertMoving(page)
     await screenshot(page, `codec-${codec}`)
     await page.context().close()
