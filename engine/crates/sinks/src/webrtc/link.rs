@@ -69,6 +69,7 @@ pub struct Link {
     /// Once connected, the library is called no more often than this without
     /// need.
     idle: Duration,
+    ticked: Instant,
     pub created: Instant,
     pub last_heard: Instant,
     pub next_timeout: Instant,
@@ -93,6 +94,7 @@ impl Link {
             _ticket: ticket,
             paths: Vec::new(),
             idle,
+            ticked: now,
             created: now,
             last_heard: now,
             next_timeout: now,
@@ -134,8 +136,16 @@ impl Link {
         Some(self.input(input))
     }
 
+    /// Whether a tick is due that packets which keep coming have put off: each
+    /// moves the library's next timeout.
+    #[must_use]
+    pub fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.ticked) >= self.idle
+    }
+
     /// The library's own timers; false where the session has failed.
     pub fn tick(&mut self, now: Instant) -> bool {
+        self.ticked = now;
         self.input(Input::Timeout(now))
     }
 

@@ -50,6 +50,14 @@ impl Peer {
         }
     }
 
+    fn link_mut(&mut self) -> &mut Link {
+        match self {
+            Self::Viewer(viewer) => &mut viewer.link,
+            Self::Publisher(publisher) => &mut publisher.link,
+            Self::Talker(talker) => &mut talker.link,
+        }
+    }
+
     /// Whether it ends when that stream does.
     #[must_use]
     pub fn is_of(&self, key: &StreamKey) -> bool {
@@ -70,16 +78,27 @@ impl Peer {
         }
     }
 
+    /// Takes a datagram; `new_address` is told of an address not seen before.
     pub fn receive(
         &mut self,
         datagram: &Datagram,
         context: &mut Context<'_>,
         new_address: impl FnOnce(Remote),
     ) -> Flow {
+        match self.link_mut().receive(datagram, context, new_address) {
+            None => Flow::Wait,
+            Some(false) => Flow::Close,
+            Some(true) if self.link().is_due(context.now) => self.tick(context),
+            Some(true) => self.drain(context),
+        }
+    }
+
+    /// Sends what the library has ready and acts on what has come.
+    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
         match self {
-            Self::Viewer(viewer) => viewer.receive(datagram, context, new_address),
-            Self::Publisher(publisher) => publisher.receive(datagram, context, new_address),
-            Self::Talker(talker) => talker.receive(datagram, context, new_address),
+            Self::Viewer(viewer) => viewer.drain(context),
+            Self::Publisher(publisher) => publisher.drain(context),
+            Self::Talker(talker) => talker.drain(context),
         }
     }
 

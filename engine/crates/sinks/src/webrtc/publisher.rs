@@ -11,8 +11,7 @@ use vms_hub::{Hub, StreamKey};
 use vms_media::{DropReason, Track};
 use vms_sources::{Arrivals, Arrived, Giver, Item, Reason, RtpIntake, ServerClock, give};
 
-use super::link::{Context, Failed, Flow, Link, Remote};
-use super::shard::Datagram;
+use super::link::{Context, Failed, Flow, Link};
 
 /// Who has shown no picture so long after he connected shows none.
 const VIDEO_WITHIN: Duration = Duration::from_secs(10);
@@ -51,7 +50,6 @@ pub struct Publisher {
     /// How often the stream's readers had asked for one by then.
     readers_asked: u64,
     connected: Option<Instant>,
-    ticked: Instant,
 }
 
 impl Publisher {
@@ -60,7 +58,6 @@ impl Publisher {
     pub fn new(link: Link, sends: Sends, publishing: Publishing, hub: Hub) -> Option<Self> {
         let intake = RtpIntake::new(sends.tracks.clone(), publishing.clock)?;
         Some(Self {
-            ticked: link.created,
             link,
             sends,
             arrivals: publishing.arrivals,
@@ -79,23 +76,7 @@ impl Publisher {
         &self.sends.key
     }
 
-    pub fn receive(
-        &mut self,
-        datagram: &Datagram,
-        context: &mut Context<'_>,
-        new_address: impl FnOnce(Remote),
-    ) -> Flow {
-        match self.link.receive(datagram, context, new_address) {
-            None => Flow::Wait,
-            Some(false) => Flow::Close,
-            // Packets that keep coming put the library's timer off for ever.
-            Some(true) if context.now.saturating_duration_since(self.ticked) >= IDLE_TICK => self.tick(context),
-            Some(true) => self.drain(context),
-        }
-    }
-
     pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
-        self.ticked = context.now;
         if !self.link.tick(context.now) {
             return Flow::Close;
         }
@@ -105,7 +86,7 @@ impl Publisher {
     }
 
     /// Takes what has come, sends what the library has ready.
-    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
+    pub fn drain(&mut self, context: &mut Context<'_>) -> Flow {
         let mut flow = Flow::Wait;
         loop {
             match self.link.poll(context) {

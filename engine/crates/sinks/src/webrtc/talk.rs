@@ -11,11 +11,10 @@ use vms_media::Law;
 use vms_sources::{Spoken, TalkLine, Talks};
 
 use super::answer::{self, Direction};
-use super::link::{Context, Failed, Flow, Link, Remote};
+use super::link::{Context, Failed, Flow, Link};
 use super::peer::Peer;
 use super::sdp::Offer;
 use super::session;
-use super::shard::Datagram;
 use super::{Answer, Inner, WebRtc, WhepError, WhepErrorKind, unusable};
 
 /// Who is not heard for so long has forgotten that he talks.
@@ -41,19 +40,6 @@ impl Talker {
         &self.key
     }
 
-    pub fn receive(
-        &mut self,
-        datagram: &Datagram,
-        context: &mut Context<'_>,
-        new_address: impl FnOnce(Remote),
-    ) -> Flow {
-        match self.link.receive(datagram, context, new_address) {
-            None => Flow::Wait,
-            Some(true) => self.drain(context),
-            Some(false) => Flow::Close,
-        }
-    }
-
     pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
         if Self::is_silent(self.heard, context.now) || !self.line.is_open() || !self.link.tick(context.now) {
             return Flow::Close;
@@ -61,7 +47,8 @@ impl Talker {
         self.drain(context)
     }
 
-    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
+    /// Takes what has come, sends what the library has ready.
+    pub fn drain(&mut self, context: &mut Context<'_>) -> Flow {
         let mut flow = Flow::Wait;
         loop {
             match self.link.poll(context) {

@@ -14,11 +14,10 @@ use vms_media::{Track, TrackKind};
 
 use super::ladder::{Ladder, Landed};
 use super::limits::{BurstShare, HalfOpenPermit};
-use super::link::{Context, Failed, Flow, Link, Remote};
+use super::link::{Context, Failed, Flow, Link};
 use super::metrics::Counters;
 use super::pacer::{Pacer, Timeline};
 use super::session::{Outgoing, Session, keep_for_resends};
-use super::shard::Datagram;
 use crate::transcode::Listener;
 
 /// How often a reported loss of the picture is answered with the whole group.
@@ -194,27 +193,13 @@ impl Viewer {
         Self { sound: sound.map(|heard| Sound { heard, reader: None }), ..self }
     }
 
-    /// Takes a datagram; `new_address` is told of an address not seen before.
-    pub fn receive(
-        &mut self,
-        datagram: &Datagram,
-        context: &mut Context<'_>,
-        new_address: impl FnOnce(Remote),
-    ) -> Flow {
-        match self.link.receive(datagram, context, new_address) {
-            None => Flow::Wait,
-            Some(true) => self.drain(context),
-            Some(false) => Flow::Close,
-        }
-    }
-
     /// The library's own timers.
     pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
         if self.link.tick(context.now) { self.drain(context) } else { Flow::Close }
     }
 
     /// Sends what the library has ready and acts on its events.
-    fn drain(&mut self, context: &mut Context<'_>) -> Flow {
+    pub fn drain(&mut self, context: &mut Context<'_>) -> Flow {
         let mut flow = Flow::Wait;
         loop {
             match self.link.poll(context) {
