@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use str0m::media::Mid;
+use str0m::stats::MediaEgressStats;
+
 use super::ladder::Stays;
 use super::path::Why;
 use super::socket::SendCounters;
@@ -200,4 +203,48 @@ pub struct WebRtcMetrics {
     pub send_calls: u64,
     pub rtt_ms: HistogramValues,
     pub loss_per_10000: HistogramValues,
+}
+
+/// What a viewer has told of each line, as far as it is counted already: reports
+/// tell totals.
+#[derive(Default)]
+pub struct Reported {
+    lines: Vec<(Mid, Totals)>,
+}
+
+#[derive(Default)]
+struct Totals {
+    nacks: u64,
+    plis: u64,
+    lost: u64,
+}
+
+impl Reported {
+    /// Adds what is new.
+    pub fn count(&mut self, stats: &MediaEgressStats, counters: &Counters) {
+        if let Some(rtt) = stats.rtt {
+            counters.rtt(rtt);
+        }
+        if let Some(loss) = stats.loss {
+            counters.loss.add((f64::from(loss) * 10_000.0) as u64);
+        }
+        let lost = stats.remote.as_ref().map_or(0, |remote| remote.packets_lost);
+        let seen = self.line(stats.mid);
+        for (total, seen, counter) in [
+            (stats.nacks, &mut seen.nacks, &counters.nacks),
+            (stats.plis, &mut seen.plis, &counters.plis),
+            (lost, &mut seen.lost, &counters.lost),
+        ] {
+            counter.fetch_add(total.saturating_sub(*seen), Ordering::Relaxed);
+            *seen = total.max(*seen);
+        }
+    }
+
+    fn line(&mut self, mid: Mid) -> &mut Totals {
+        let index = self.lines.iter().position(|(known, _)| *known == mid).unwrap_or_else(|| {
+            self.lines.push((mid, Totals::default()));
+            self.lines.len() - 1
+        });
+        &mut self.lines[index].1
+    }
 }

@@ -15,7 +15,7 @@ use vms_media::{Track, TrackKind};
 use super::ladder::{Ladder, Landed};
 use super::limits::{BurstShare, HalfOpenPermit};
 use super::link::{Context, Failed, Flow, Link};
-use super::metrics::Counters;
+use super::metrics::Reported;
 use super::pacer::{Pacer, Timeline};
 use super::session::{Outgoing, Session, keep_for_resends};
 use crate::transcode::Listener;
@@ -54,7 +54,7 @@ pub struct Viewer {
     /// From joining on.
     wake: Option<Arc<dyn Wake>>,
     last_rejoin: Option<Instant>,
-    seen: Seen,
+    reported: Reported,
     /// The camera's other stream, where he may be shown that too.
     ladder: Option<Ladder>,
     /// Frames that its reader missed by the last report.
@@ -88,14 +88,6 @@ struct Staged {
 struct CatchUp {
     pacer: Pacer,
     _share: BurstShare,
-}
-
-/// Totals already added to the metrics.
-#[derive(Default)]
-struct Seen {
-    nacks: u64,
-    plis: u64,
-    lost: u64,
 }
 
 impl Viewer {
@@ -132,7 +124,7 @@ impl Viewer {
             paused: false,
             wake: None,
             last_rejoin: None,
-            seen: Seen::default(),
+            reported: Reported::default(),
             ladder: None,
             missed: 0,
             moved: false,
@@ -216,31 +208,13 @@ impl Viewer {
             Event::Closed => Some(Flow::Close),
             Event::KeyframeRequest(_) => self.picture_lost(context),
             Event::MediaEgressStats(stats) => {
-                self.count(&stats, context.counters);
+                self.reported.count(&stats, context.counters);
                 if stats.mid == self.video.mid {
                     self.consider(&stats, context);
                 }
                 None
             }
             _ => None,
-        }
-    }
-
-    fn count(&mut self, stats: &MediaEgressStats, counters: &Counters) {
-        if let Some(rtt) = stats.rtt {
-            counters.rtt(rtt);
-        }
-        if let Some(loss) = stats.loss {
-            counters.loss.add((f64::from(loss) * 10_000.0) as u64);
-        }
-        let lost = stats.remote.as_ref().map_or(0, |remote| remote.packets_lost);
-        for (total, seen, counter) in [
-            (stats.nacks, &mut self.seen.nacks, &counters.nacks),
-            (stats.plis, &mut self.seen.plis, &counters.plis),
-            (lost, &mut self.seen.lost, &counters.lost),
-        ] {
-            counter.fetch_add(total.saturating_sub(*seen), Ordering::Relaxed);
-            *seen = total.max(*seen);
         }
     }
 

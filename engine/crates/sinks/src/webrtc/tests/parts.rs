@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use str0m::stats::{MediaEgressStats, RemoteIngressStats};
 use vms_hub::{BurstTag, StreamStatus};
 
 use crate::webrtc::limits::{BurstBudget, HalfOpen};
-use crate::webrtc::metrics::Histogram;
+use crate::webrtc::metrics::{Counters, Histogram, Reported};
 use crate::webrtc::pacer::{Pacer, Timeline};
 use crate::webrtc::router::{Announcement, Table};
 use crate::webrtc::session::resend_packets;
@@ -261,4 +262,28 @@ fn a_second_of_packets_is_kept_and_no_more() {
     assert_eq!(kept(4_000_000, 25.0), 507);
     assert_eq!(kept(100_000, 5.0), 128);
     assert_eq!(kept(1_000_000_000, 60.0), 4096);
+}
+
+#[test]
+fn what_is_lost_of_pictures_and_of_sound_is_added_up() {
+    let told = |line: &str, lost, nacks| MediaEgressStats {
+        mid: line.into(),
+        rid: None,
+        bytes: 0,
+        packets: 0,
+        firs: 0,
+        plis: 0,
+        nacks,
+        rtt: None,
+        loss: None,
+        timestamp: Instant::now(),
+        remote: Some(RemoteIngressStats { jitter: 0, maximum_sequence_number: 0.into(), packets_lost: lost }),
+    };
+    let counters = Counters::new(Arc::default());
+    let mut reported = Reported::default();
+    // Totals; a report may be overtaken by the one after it.
+    for stats in [told("v", 5, 7), told("a", 3, 0), told("v", 6, 7), told("v", 5, 7), told("a", 4, 0)] {
+        reported.count(&stats, &counters);
+    }
+    assert_eq!((counters.lost.load(Ordering::Relaxed), counters.nacks.load(Ordering::Relaxed)), (10, 7));
 }
