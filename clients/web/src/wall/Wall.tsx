@@ -189,16 +189,18 @@ export function Wall(props: WallProps): JSX.Element {
             </For>
           </div>
         </div>
-        <Show when={app.may('playback.view') ? enlarged() : undefined}>
-          {(id) => (
-            <a class="button recordings" href={`/playback?cameras=${encodeURIComponent(id())}`} aria-label={text('tile.recordings', { name: nameOf(id()) })}>
-              {text('nav.playback')}
-            </a>
-          )}
-        </Show>
-        <Show when={app.may('audio.talk') ? enlarged() : undefined} keyed>
-          {(id) => <TalkButton camera={id} make={props.talk} />}
-        </Show>
+        <div class="actions">
+          <Show when={app.may('playback.view') ? enlarged() : undefined}>
+            {(id) => (
+              <a class="button" href={`/playback?cameras=${encodeURIComponent(id())}`} aria-label={text('tile.recordings', { name: nameOf(id()) })}>
+                {text('nav.playback')}
+              </a>
+            )}
+          </Show>
+          <Show when={app.may('audio.talk') ? enlarged() : undefined} keyed>
+            {(id) => <TalkButton camera={id} make={props.talk} />}
+          </Show>
+        </div>
         <Show when={cameras.all.length === 0}>
           <div class="empty">
             <Show when={cameras.listed()} fallback={<p>{text('wall.loading')}</p>}>
