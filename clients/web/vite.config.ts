@@ -21,7 +21,7 @@ export default defineConfig({
   },
   server: {
     // A test reads the reasons of streams and of gaps from where they are written.
-    fs: { allow: ['.', '../../docs/design', ...['access', 'front', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
+    fs: { allow: ['.', '../../docs/design', ...['access', 'front', 'sinks', 'sources'].map((crate) => `../../engine/crates/${crate}/src`)] },
     proxy: {
       '/api': { target: server, headers: { origin: server } },
       '/talk': { target: server, headers: { origin: server } },

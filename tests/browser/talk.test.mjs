@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import { totp } from './admin.mjs'
 import { openWall, pictures, startBrowser } from './page.mjs'
 import { startClosedDemo } from './product.mjs'
 
@@ -24,30 +25,75 @@ after(async () => {
 })
 
 /**
- * What the simulated camera at an address has heard.
+ * Asks the simulated camera at an address something of the simulator, and returns what it says.
  *
+ * @param {string} method
  * @param {string} address
- * @returns {Promise<{packets: number, loud: number, breaks: number}>}
+ * @param {string} body
+ * @param {RegExp} wanted in the answer
+ * @returns {Promise<RegExpExecArray>}
  */
-function heard(address) {
+function ask(method, address, body, wanted) {
   const { hostname, port, pathname } = new URL(address.replace('rtsp:', 'http:'))
-  const head = `GET_PARAMETER rtsp://${hostname}:${port}${pathname} RTSP/1.0\r\nCSeq: 1\r\n`
+  const head = `${method} rtsp://${hostname}:${port}${pathname} RTSP/1.0\r\nCSeq: 1\r\n`
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(`${head}Content-Length: 5\r\n\r\nheard`))
+    const socket = connect(Number(port), hostname, () => socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`))
     let text = ''
     socket.on('error', reject)
     socket.on('data', (chunk) => {
       text += chunk.toString()
-      const told = /packets: (\d+)\r\nloud: (\d+)\r\nbreaks: (\d+)\r\n/.exec(text)
+      const told = wanted.exec(text)
       if (told === null) return
       socket.end()
-      resolve({ packets: Number(told[1]), loud: Number(told[2]), breaks: Number(told[3]) })
+      resolve(told)
     })
   })
 }
 
+/**
+ * What a camera has heard.
+ *
+ * @param {string} address
+ * @returns {Promise<{packets: number, loud: number, breaks: number}>}
+ */
+async function heard(address) {
+  const told = await ask('GET_PARAMETER', address, 'heard', /packets: (\d+)\r\nloud: (\d+)\r\nbreaks: (\d+)\r\n/)
+  return { packets: Number(told[1]), loud: Number(told[2]), breaks: Number(told[3]) }
+}
+
+/**
+ * Asks the product's API.
+ *
+ * @param {string} path
+ * @param {{token?: string, body?: object}} [how]
+ */
+async function api(path, { token, body } = {}) {
+  const headers = { 'Content-Type': 'application/json', ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) }
+  const answer = await fetch(`${product.address}/api/v1${path}`, body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) })
+  assert.ok(answer.ok, `${path}: ${await answer.clone().text()}`)
+  return answer.json()
+}
+
+/** The token of the city's manager, who may read the audit. */
+async function manager() {
+  const [, password, secret] = /gestor +(\S+) +(\S+)/.exec(product.output()) ?? []
+  assert.ok(password && secret, product.output())
+  const { ticket } = await api('/auth/sign-in', { body: { login: 'gestor', password } })
+  return (await api('/auth/second-factor', { body: { ticket, code: totp(secret) } })).access
+}
+
+/**
+ * How talks ended, as the audit has it, the oldest first.
+ *
+ * @param {string} token
+ * @returns {Promise<{actor: string, object: string, details: {reason: string, lasted_ms: number}}[]>}
+ */
+async function ends(token) {
+  return (await api('/audit?city=local&action=talk.end', { token })).items.reverse()
+}
+
 describe('a person at the wall', () => {
-  it('is heard at the camera while the button is held, and no longer', async () => {
+  it('is heard at the camera while the button is held, and is told when the camera hangs up', async () => {
     const password = /operador +(\S+)/.exec(product.output())?.[1]
     assert.ok(password, product.output())
     const { page, complaints } = await openWall(browser, product.address)
@@ -66,7 +112,7 @@ describe('a person at the wall', () => {
     await page.mouse.down()
     await page.waitForSelector('.talk button.on')
     assert.equal(await button.getAttribute('aria-pressed'), 'true')
-    const until = Date.now() + HEARD_WITHIN_MS
+    let until = Date.now() + HEARD_WITHIN_MS
     let told = await heard(address)
     while (told.loud < 5 && Date.now() < until) {
       await page.waitForTimeout(100)
@@ -82,6 +128,27 @@ describe('a person at the wall', () => {
     const after = (await heard(address)).packets
     await page.waitForTimeout(500)
     assert.equal((await heard(address)).packets, after, 'nothing more is heard')
+
+    await ask('SET_PARAMETER', address, 'fault: bad_talk:hangs_up', /^RTSP\/1.0 200/)
+    await button.press('Enter')
+    await page.getByText('The talk ended: the camera hung up').waitFor({ timeout: 10_000 })
+    assert.equal(await button.getAttribute('aria-pressed'), 'false')
+    until = Date.now() + HEARD_WITHIN_MS
+    const token = await manager()
+    let written = await ends(token)
+    while (written.length < 2 && Date.now() < until) {
+      await page.waitForTimeout(100)
+      written = await ends(token)
+    }
+    assert.deepEqual(
+      written.map(({ object, details }) => [object, details.reason]),
+      [
+        ['camera:cam1', 'talk_left'],
+        ['camera:cam1', 'talk_camera_closed'],
+      ],
+    )
+    assert.match(written[0]?.actor ?? '', /^user:/)
+    assert.ok(written.every((one) => one.details.lasted_ms > 0), JSON.stringify(written))
     await page.context().close()
     assert.deepEqual(complaints, [])
   })

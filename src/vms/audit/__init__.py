@@ -18,7 +18,7 @@ from vms.audit.model import (
 from vms.audit.offline import verify_file
 from vms.audit.ports import HeadKeeper
 from vms.audit.sealer import Sealer
-from vms.audit.service import Asker, AuditTrail, erase_person, name_person, record
+from vms.audit.service import Asker, AuditTrail, erase_person, name_person, record, record_once
 from vms.audit.verifier import Fault, FaultKind, Report
 
 __all__ = [
@@ -47,5 +47,6 @@ __all__ = [
     "fingerprint_of",
     "name_person",
     "record",
+    "record_once",
     "verify_file",
 ]

@@ -11,6 +11,7 @@ from vms.audit.model import (
     PLATFORM_CHAIN,
     AuditEntry,
     Found,
+    Line,
     Mark,
     Person,
     Search,
@@ -51,7 +52,22 @@ class Asker:
 
 def record(unit: Unit, entry: AuditEntry, clock: Clock = _SYSTEM_CLOCK) -> None:
     """Write a line, in the transaction of what it tells of."""
-    line = line_of(entry, new_id(), clock.utc_us())
+    _write(unit, line_of(entry, new_id(), clock.utc_us()))
+
+
+def record_once(unit: Unit, entry: AuditEntry, line_id: str, clock: Clock = _SYSTEM_CLOCK) -> bool:
+    """Write a line that may have been written before, under an id that is its own.
+
+    Tells whether it was written now.
+    """
+    line = line_of(entry, line_id, clock.utc_us())
+    if store.has_line(unit, line.city, line.id):
+        return False
+    _write(unit, line)
+    return True
+
+
+def _write(unit: Unit, line: Line) -> None:
     if unit.scope.city not in {None, line.city}:
         # PostgreSQL would refuse it, SQLite would not.
         raise InternalError(

@@ -157,6 +157,14 @@ def readable(row: Sequence[Any]) -> list[Any]:
     ]
 
 
+def has_line(unit: Unit, city: str, line_id: str) -> bool:
+    """Tell whether a chain holds a line of this id."""
+    rows = unit.rows(
+        "SELECT 1 FROM audit_lines WHERE city = :city AND id = :id", {"city": city, "id": line_id}
+    )
+    return bool(rows)
+
+
 def insert_line(unit: Unit, line: Line) -> None:
     """Write a line that waits for its seal."""
     unit.execute(_insert_line, {name: getattr(line, name) for name in LINE_COLUMNS})

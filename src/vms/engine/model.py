@@ -421,7 +421,7 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something happened: ``stream_state``, ``recording``, ``gap`` or ``volume``."""
+    """Something happened: ``stream_state``, ``recording``, ``gap``, ``volume``, ``talk_end``."""
 
     cursor: int
     utc_us: int
@@ -432,7 +432,8 @@ class Event(msgspec.Struct, frozen=True):
     # Of a stream's source.
     state: StreamState | None
     reason: Reason | None = None
-    # What else the kind says: a gap's times, a volume's name and state, ``backup`` of a stream.
+    # What else the kind says: a gap's times, a volume's name and state, ``backup`` of a stream,
+    # who talked, how long, and why it ended.
     values: EventValues = {}
 
 

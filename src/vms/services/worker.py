@@ -26,7 +26,7 @@ from vms.services.house import House
 from vms.services.keeper import Ear, Work, again, chores, duties
 from vms.services.paths import bus_socket, frames_socket
 from vms.services.places import WallPlaces
-from vms.streaming import Snapshots, StreamPlaces, StreamRevoker
+from vms.streaming import Snapshots, StreamPlaces, StreamRevoker, TalkRecorder
 from vms.transcode import LiveFrames, MotionWorker
 from vms.trust import Identity, serve_nodes
 
@@ -82,7 +82,7 @@ async def closed_worker(
                 work += (await control_door(house, orders.launch.nodes.listen, stack),)
             recordings = house.recordings
             work += (timer.run, _catalogue(house, media).run, motion.run, recordings.exporter.run)
-            work += (recordings.sprites.run,)
+            work += (recordings.sprites.run, TalkRecorder(media, house.database, clock).run)
         if limiter is not None:
             work += (limiter.run,)
         await stack.enter_async_context(running(*work))

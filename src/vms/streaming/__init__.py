@@ -23,6 +23,7 @@ from vms.streaming.service import (
     viewer_of,
 )
 from vms.streaming.snapshots import Snapshot, Snapshots
+from vms.streaming.talks import TalkRecorder
 
 __all__ = [
     "EVERYTHING",
@@ -51,6 +52,7 @@ __all__ = [
     "StreamQuotas",
     "StreamRevoker",
     "StreamRights",
+    "TalkRecorder",
     "View",
     "part_of",
     "publish_addresses",

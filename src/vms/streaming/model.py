@@ -64,9 +64,10 @@ class Claims(
         "nonce": "j",
         "most": "m",
         "called": "d",
+        "actor": "b",
     },
 ):
-    """What is signed. Every field but the last is written, for the engine wants them all."""
+    """What is signed. Every field but the last two is written, for the engine wants them all."""
 
     camera: CameraId
     stream: StreamName
@@ -87,6 +88,8 @@ class Claims(
     most: int
     # Who talks, for another who wishes to.
     called: str | msgspec.UnsetType = msgspec.UNSET
+    # Who talks, as the audit names him.
+    actor: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def ref(self) -> StreamRef:

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -124,19 +124,12 @@ class StreamAddresses:
         claims = _claims(who, stream, place, AddressKind.TALK, expires_s)
         # Only to those of his own city is he known by name.
         name = user_name(unit, who.user) if who.user and who.home == place.city else ""
-        claims = msgspec.structs.replace(claims, audio=0, called=name[:MOST_NAME] or msgspec.UNSET)
-        signed = self._keys.signer(unit).sign(claims)
-        entry = AuditEntry(
-            actor=who.actor,
-            action="talk.open",
-            object=f"camera:{place.camera}",
-            city=place.city,
-            address=who.address or None,
-            details={},
+        claims = msgspec.structs.replace(
+            claims, audio=0, called=name[:MOST_NAME] or msgspec.UNSET, actor=who.actor
         )
-        record(unit, entry, self._clock)
-        if who.kind is not CallerKind.SYSTEM:
-            put(unit, [_opening(who, place, claims, now_us, talks=True)])
+        signed = self._keys.signer(unit).sign(claims)
+        opening = _opening(who, place, claims, now_us, talks=True)
+        self._note(unit, who, "talk.open", [(opening, {})])
         return SignedAddress(stream, signed, expires_s * SECOND_US)
 
     def _played_on(
@@ -152,17 +145,8 @@ class StreamAddresses:
         self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
     ) -> SignedAddress:
         signed, opening = self._sign_playback(unit, who, stream, time)
-        entry = AuditEntry(
-            actor=who.actor,
-            action="playback.open",
-            object=f"camera:{opening.camera}",
-            city=opening.city,
-            address=who.address or None,
-            details={"stream": stream.stream.value, "from_us": time[0], "to_us": time[1]},
-        )
-        record(unit, entry, self._clock)
-        if who.kind is not CallerKind.SYSTEM:
-            put(unit, [opening])
+        details = {"stream": stream.stream.value, "from_us": time[0], "to_us": time[1]}
+        self._note(unit, who, "playback.open", [(opening, details)])
         return signed
 
     def _sign_playback(
@@ -191,11 +175,8 @@ class StreamAddresses:
         self, unit: Unit, who: Principal, streams: Sequence[StreamRef], kind: AddressKind
     ) -> tuple[SignedAddress, ...]:
         signed, openings = self._sign(unit, who, streams, kind)
-        for stream, opening in zip(streams, openings, strict=True):
-            self._note(unit, who, stream, opening, kind)
-        # Nothing is ever withdrawn from the product itself.
-        if who.kind is not CallerKind.SYSTEM:
-            put(unit, openings)
+        details = ({"stream": one.stream.value, "kind": kind.value} for one in streams)
+        self._note(unit, who, "stream.open", list(zip(openings, details, strict=True)))
         return signed
 
     def _sign(
@@ -213,17 +194,26 @@ class StreamAddresses:
         return tuple(signed), openings
 
     def _note(
-        self, unit: Unit, who: Principal, stream: StreamRef, opening: Opening, kind: AddressKind
+        self,
+        unit: Unit,
+        who: Principal,
+        action: str,
+        opened: Sequence[tuple[Opening, Mapping[str, str | int]]],
     ) -> None:
-        entry = AuditEntry(
-            actor=who.actor,
-            action="stream.open",
-            object=f"camera:{opening.camera}",
-            city=opening.city,
-            address=who.address or None,
-            details={"stream": stream.stream.value, "kind": kind.value},
-        )
-        record(unit, entry, self._clock)
+        """Write what is opened into the audit, and keep it for when a right is withdrawn."""
+        for opening, details in opened:
+            entry = AuditEntry(
+                actor=who.actor,
+                action=action,
+                object=f"camera:{opening.camera}",
+                city=opening.city,
+                address=who.address or None,
+                details=details,
+            )
+            record(unit, entry, self._clock)
+        # Nothing is ever withdrawn from the product itself.
+        if who.kind is not CallerKind.SYSTEM:
+            put(unit, [opening for opening, _ in opened])
 
 
 def _claims(

@@ -306,6 +306,7 @@ async def test_talking_is_a_right_of_its_own_and_a_line_of_the_audit(house: Hous
     claims = await house.read(signed.address)
     assert (claims.kind, claims.camera, claims.audio) == (AddressKind.TALK, "yard", 0)
     assert (claims.viewer, claims.session, claims.city) == ("ana", "s1", "sp")
+    assert claims.actor == "user:ana"
     assert claims.expires_s == house.clock.utc_us() // 1_000_000 + LIFETIME_S
     assert house.lines() == [("sp", "user:ana", "talk.open", "camera:yard")]
     with pytest.raises(ForbiddenError) as refused:

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import source from '../../../../engine/crates/sources/src/reason.rs?raw'
 import denied from '../../../../engine/crates/access/src/denied.rs?raw'
+import talked from '../../../../engine/crates/sinks/src/webrtc/talked.rs?raw'
 import whep from '../../../../engine/crates/front/src/whep.rs?raw'
 import format from '../../../../docs/design/recording-format.md?raw'
 import { en, type Key } from './en'
@@ -8,7 +9,7 @@ import { catalogues, chooseLanguage, languages, makeTranslator } from './transla
 
 /** The reasons are written down once, in the engine; each needs its words here. */
 const CODES = [
-  ...[source, denied].flatMap((text) => [...text.matchAll(/Self::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)",/g)]),
+  ...[source, denied, talked].flatMap((text) => [...text.matchAll(/Self::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)",/g)]),
   ...whep.matchAll(/StatusCode::\w+, "(\w+)"/g),
 ].map((match) => match[1] ?? '')
 
@@ -35,6 +36,7 @@ describe.each(languages)('the catalogue in %s', (language) => {
     expect(CODES).toContain('wrong_password')
     expect(CODES).toContain('limit_reached')
     expect(CODES).toContain('no_common_codec')
+    expect(CODES).toContain('talk_too_long')
     expect(CODES.length).toBeGreaterThan(30)
   })
 

@@ -9,16 +9,19 @@ interface Rig {
   readonly asked: string[]
   readonly ended: string[]
   readonly peer: { connectionState: string; onconnectionstatechange?: () => void }
+  readonly transport: { state: string; onstatechange?: () => void }
 }
 
 /** A microphone, a server that answers so, and a peer that takes everything. */
-function rig(answer: () => Response = accepted, hold: Promise<void> = Promise.resolve()): Rig {
+function rig(answer: () => Response = accepted, hold: Promise<void> = Promise.resolve(), reason = () => jsonAnswer({ ended: 'talk_silent' })): Rig {
   const asked: string[] = []
   const ended: string[] = []
   const track = { stop: () => ended.push('microphone') }
   const voice = { getTracks: () => [track], getAudioTracks: () => [track] } as unknown as MediaStream
+  const transport = { state: 'connected' }
   const peer = {
     connectionState: 'new',
+    getSenders: () => [{ transport }],
     addTransceiver: (_: unknown, init: RTCRtpTransceiverInit) => {
       asked.push(`line ${String(init.direction)}`)
       return { setCodecPreferences: (codecs: readonly { mimeType: string }[]) => asked.push(codecs.map((one) => one.mimeType).join()) }
@@ -42,15 +45,16 @@ function rig(answer: () => Response = accepted, hold: Promise<void> = Promise.re
   const talk = makeTalk({
     camera: 'gate',
     client,
-    onEnd: () => ended.push('told'),
+    onEnd: (why) => ended.push(why.reason.code),
     makePeer: () => peer as unknown as RTCPeerConnection,
     microphone: () => hold.then(() => voice),
     send: (input, init) => {
       asked.push(`${init?.method ?? 'GET'} ${input} ${new Headers(init?.headers).get('Authorization') ?? ''}`)
-      return Promise.resolve(init?.method === 'DELETE' ? new Response('') : answer())
+      if (init?.method === undefined) return Promise.resolve(reason())
+      return Promise.resolve(init.method === 'DELETE' ? new Response('') : answer())
     },
   })
-  return { talk, asked, ended, peer }
+  return { talk, asked, ended, peer, transport }
 }
 
 function accepted(): Response {
@@ -87,18 +91,70 @@ describe('a talk', () => {
     expect(ended).toEqual(['microphone', 'peer'])
   })
 
-  it('that ends from the other side is told, one that was closed is not', async () => {
-    const { talk, ended, peer } = rig()
+  it('that ends from the other side lets the microphone go and is told why', async () => {
+    const { talk, asked, ended, peer } = rig()
     await talk.opened
     peer.connectionState = 'failed'
     peer.onconnectionstatechange?.()
-    expect(ended).toContain('told')
-    const other = rig()
-    await other.talk.opened
-    other.talk.close()
-    other.peer.connectionState = 'closed'
-    other.peer.onconnectionstatechange?.()
-    expect(other.ended).not.toContain('told')
+    expect(ended, 'at once').toEqual(['microphone'])
+    await vi.waitFor(() => {
+      expect(ended).toContain('talk_silent')
+    })
+    expect(asked.at(-1), 'and nothing is ended twice').toBe('GET /talk/sessions/7 Bearer v1.k.p.s')
+  })
+
+  it('is told why at the goodbye, long before the connection is given up', async () => {
+    const { talk, ended, transport } = rig()
+    await talk.opened
+    transport.state = 'closed'
+    transport.onstatechange?.()
+    await vi.waitFor(() => {
+      expect(ended).toContain('talk_silent')
+    })
+  })
+
+  it('goes on while the network only stutters, and ends where the server says that it has', async () => {
+    const answers = [null, 'talk_camera_closed']
+    const { talk, asked, ended, peer } = rig(accepted, Promise.resolve(), () => jsonAnswer({ ended: answers.shift() ?? null }))
+    await talk.opened
+    peer.connectionState = 'disconnected'
+    peer.onconnectionstatechange?.()
+    await vi.waitFor(() => {
+      expect(answers).toHaveLength(1)
+    })
+    await Promise.resolve()
+    expect(ended).toEqual([])
+    peer.onconnectionstatechange?.()
+    await vi.waitFor(() => {
+      expect(ended).toContain('talk_camera_closed')
+    })
+    expect(asked.filter((one) => one.startsWith('GET'))).toHaveLength(2)
+  })
+
+  it.each([
+    ['goes on', () => jsonAnswer({ ended: null })],
+    ['is forgotten', () => jsonAnswer({ code: 'not_found', values: {} }, { status: 404 })],
+    ['is not reached', () => { throw new TypeError('no network') }],
+  ])('of which the server says that it %s has ended all the same', async (_, answer: () => Response) => {
+    const { talk, ended, peer } = rig(accepted, Promise.resolve(), answer)
+    await talk.opened
+    peer.connectionState = 'failed'
+    peer.onconnectionstatechange?.()
+    await vi.waitFor(() => {
+      expect(ended).toContain('talk_ended')
+    })
+  })
+
+  it('that was closed is told nothing', async () => {
+    const { talk, asked, ended, peer } = rig()
+    await talk.opened
+    talk.close()
+    peer.connectionState = 'closed'
+    peer.onconnectionstatechange?.()
+    await vi.waitFor(() => {
+      expect(ended).toEqual(['microphone', 'peer'])
+    })
+    expect(asked.some((one) => one.startsWith('GET'))).toBe(false)
   })
 
   it('whose button is let go before there is a microphone asks the server for nothing', async () => {

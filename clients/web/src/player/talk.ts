@@ -5,6 +5,8 @@ import type { Fetch } from '../api/streams'
 /** What cameras understand (G.711); browsers send both without anything in between. */
 const CODECS = ['audio/PCMU', 'audio/PCMA']
 const BUNDLED: RTCConfiguration = { bundlePolicy: 'max-bundle' }
+/** Where the network is gone nobody waits longer to be told that the talk is. */
+const REASON_WITHIN_MS = 3000
 const VOICE: MediaStreamConstraints = {
   audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
   video: false,
@@ -13,8 +15,8 @@ const VOICE: MediaStreamConstraints = {
 export interface TalkOptions {
   readonly camera: string
   readonly client: Client
-  /** It was going on, and ended from the other side. */
-  onEnd(): void
+  /** It was going on, and ended from the other side; why, as far as the server is reached. */
+  onEnd(why: Problem): void
   /** Parameters so that tests need neither network nor microphone. */
   readonly makePeer?: (servers: readonly RTCIceServer[]) => RTCPeerConnection
   readonly microphone?: () => Promise<MediaStream>
@@ -37,6 +39,7 @@ interface Signed {
 export function makeTalk(options: TalkOptions): Talk {
   const send = options.send ?? ((input, init) => fetch(input, init))
   let closed = false
+  let ended = false
   let voice: MediaStream | undefined
   let peer: RTCPeerConnection | undefined
   let session: string | undefined
@@ -44,6 +47,7 @@ export function makeTalk(options: TalkOptions): Talk {
 
   // A function, as it may change while something is awaited.
   const isClosed = () => closed
+  const isEnded = () => ended
 
   async function open(): Promise<void> {
     voice = await (options.microphone ?? microphone)()
@@ -56,13 +60,7 @@ export function makeTalk(options: TalkOptions): Talk {
     if (isClosed()) return
     proof = { Authorization: `Bearer ${signed.address}` }
     peer = (options.makePeer ?? makePeer)(signed.ice_servers.map(serverOf))
-    peer.onconnectionstatechange = () => {
-      const state = peer?.connectionState
-      if (!closed && (state === 'failed' || state === 'closed')) {
-        end()
-        options.onEnd()
-      }
-    }
+    peer.onconnectionstatechange = () => void look()
     for (const track of voice.getAudioTracks()) {
       onlyG711(peer.addTransceiver(track, { direction: 'sendonly', streams: [voice] }))
     }
@@ -75,6 +73,9 @@ export function makeTalk(options: TalkOptions): Talk {
     }
     await set
     await peer.setRemoteDescription({ type: 'answer', sdp: answer })
+    // A goodbye ends this one at once, and the connection only after half a minute.
+    const transport = peer.getSenders()[0]?.transport
+    if (transport) transport.onstatechange = () => void look()
   }
 
   async function post(path: string, sdp: string): Promise<string> {
@@ -89,10 +90,41 @@ export function makeTalk(options: TalkOptions): Talk {
     return answer.text()
   }
 
-  /** The microphone goes first: whoever lets go is heard no more. */
-  function end(): void {
+  /** Where the way to the server seems to have ended, has or may have: asks, and tells why. */
+  async function look(): Promise<void> {
+    const states = [peer?.connectionState, peer?.getSenders()[0]?.transport?.state]
+    const isOver = states.some((state) => state === 'failed' || state === 'closed')
+    if (closed || !(isOver || states.includes('disconnected'))) return
+    if (isOver) silence()
+    const why = await reason()
+    if (isEnded() || !(isOver || why !== undefined)) return
+    // What has ended there needs no end from here.
+    if (why !== undefined) session = undefined
+    end()
+    options.onEnd(why ?? refusal('talk_ended'))
+  }
+
+  /** Why the server ended it, if it did and is reached. */
+  async function reason(): Promise<Problem | undefined> {
+    if (session === undefined) return undefined
+    try {
+      const answer = await send(session, { headers: proof, signal: AbortSignal.timeout(REASON_WITHIN_MS) })
+      const told = answer.ok ? ((await answer.json()) as { ended: string | null }).ended : null
+      return told === null ? undefined : refusal(told)
+    } catch {
+      return undefined
+    }
+  }
+
+  function silence(): void {
     closed = true
     for (const track of voice?.getTracks() ?? []) track.stop()
+  }
+
+  /** The microphone goes first: whoever lets go is heard no more. */
+  function end(): void {
+    ended = true
+    silence()
     const gone = session
     session = undefined
     const hangUp = () => peer?.close()

@@ -103,8 +103,8 @@ describe('the button to talk', () => {
     await tries('camera_busy_talking', { who: '' }, 'Somebody talks to this camera already')
     await tries('no_back_channel', {}, 'The camera has no loudspeaker that can be talked to')
     key(talk, 'keydown')
-    made.at(-1)?.options.onEnd()
-    await alert('The talk ended')
+    made.at(-1)?.options.onEnd(new Problem(0, { code: 'talk_silent', values: {} }))
+    await alert('The talk ended: nothing was heard of you for a minute')
   })
 
   it('is not there for who may not talk, nor where the camera does not speak RTSP', async () => {

@@ -45,10 +45,10 @@ export function TalkButton(props: TalkButtonProps): JSX.Element {
     const made = (props.make ?? makeTalk)({
       camera: props.camera,
       client: app.client,
-      onEnd() {
+      onEnd(why) {
         if (talk !== made) return
         stop()
-        setError(new Problem(0, { code: 'talk_ended', values: {} }))
+        setError(why)
       },
     })
     talk = made

@@ -12,8 +12,10 @@ use crate::address::{Address, Keys, Kind, ViewName};
 use crate::denied::Denied;
 use crate::digest::{Challenge, Digest};
 use crate::nonces::Nonces;
+use crate::over::Over;
 use crate::places::{Places, Seat};
 use crate::rules::{Limits, Rules, StreamKeyRule};
+use crate::ticket::Ticket;
 use crate::watches::Watches;
 
 /// Who plays recorded video goes on without a fresh address as long as he asks
@@ -89,28 +91,38 @@ impl Revocation {
     }
 }
 
-type End = Box<dyn FnOnce() + Send>;
+/// Why a session is ended from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    Withdrawn,
+    /// It was not renewed in time.
+    RanOut,
+}
+
+pub type End = Box<dyn FnOnce(Cut) + Send>;
 
 /// Who holds a running session.
-struct Holder {
-    seat: Seat,
+pub struct Holder {
+    pub seat: Seat,
     session: String,
     camera: String,
-    kind: Kind,
+    pub kind: Kind,
     /// The stream key it came by; such a session lasts as long as the key.
     stream_key: Option<String>,
     /// `None`: it need not be renewed.
     until: Option<Instant>,
-    label: String,
+    pub label: String,
     /// What another who wishes to talk is told.
     called: String,
-    end: Option<End>,
-    ended: bool,
+    /// As the audit names whoever talks.
+    pub actor: String,
+    pub end: Option<End>,
+    pub cut: Option<Cut>,
 }
 
 impl Holder {
     /// Publishers take no viewer's place.
-    fn views(&self) -> bool {
+    pub fn views(&self) -> bool {
         self.kind != Kind::Publish
     }
 }
@@ -132,29 +144,23 @@ pub struct Doors {
     pub keys: Keys,
     nonces: Nonces,
     pub places: Places,
-    holders: HashMap<u64, Holder>,
+    pub holders: HashMap<u64, Holder>,
+    pub over: Over,
     /// With the second of UTC at which each was withdrawn.
     revoked: Vec<(Revocation, u64)>,
     next_id: u64,
 }
 
-struct Inner {
+pub struct Inner {
     /// Nobody is asked for anything (`--open`).
     open: bool,
-    doors: Mutex<Doors>,
+    pub doors: Mutex<Doors>,
 }
 
 /// Decides; shared by all protocols.
 #[derive(Clone)]
 pub struct Access {
     inner: Arc<Inner>,
-}
-
-/// A viewer's place; dropping it gives the place back.
-pub struct Ticket {
-    inner: Arc<Inner>,
-    id: u64,
-    audio: bool,
 }
 
 impl Access {
@@ -177,7 +183,7 @@ impl Access {
             doors.rules = rules;
             doors.end_where_key_is_gone(now)
         };
-        call(ends);
+        call(ends, Cut::Withdrawn);
     }
 
     /// Lets a viewer in, or says why not.
@@ -196,7 +202,7 @@ impl Access {
             Proof::Secret { id, secret } => doors.by_key(wish, id, |right| same(right, secret), now)?,
         };
         let id = doors.seat(holder, limits)?;
-        Ok(Ticket { inner: self.inner.clone(), id, audio })
+        Ok(Ticket::new(self.inner.clone(), id, audio))
     }
 
     /// Whether a player of RTSP may learn what a stream, or a recording, is; no
@@ -283,7 +289,7 @@ impl Access {
             (holder, address.audio(), limits, (address.from_us, address.until_us))
         };
         let id = doors.seat(holder, limits)?;
-        Ok((Ticket { inner: self.inner.clone(), id, audio }, period))
+        Ok((Ticket::new(self.inner.clone(), id, audio), period))
     }
 
     /// Lets a running session go on, by a fresh address of the same viewer for
@@ -313,7 +319,8 @@ impl Access {
         StreamKey::parse(&holder.seat.stream)
     }
 
-    /// Whether whoever shows this address, run out or not, opened the session.
+    /// Whether whoever shows this address, run out or not, opened the session; of
+    /// a talk for a minute after its end too.
     ///
     /// # Errors
     /// With the reason.
@@ -323,6 +330,9 @@ impl Access {
         }
         let doors = self.inner.doors.lock();
         let address = doors.keys.verify(address.ok_or(Denied::Missing)?)?;
+        if doors.over.owns(label, &address, Instant::now()) {
+            return Ok(());
+        }
         doors.owned(label, &address).map(|_| ())
     }
 
@@ -351,7 +361,9 @@ impl Access {
         }
         let (ends, watched) = {
             let mut doors = self.inner.doors.lock();
-            let ends = doors.end_where(|holder| revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera));
+            let ends = doors.end_where(Cut::Withdrawn, |holder| {
+                revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera)
+            });
             doors.plays.retain(|_, play| !revocation.hits(&play.viewer, &play.session, &play.camera));
             let hit = |address: &Address| revocation.hits(&address.viewer, &address.session, &address.camera);
             let watched = doors.end_watches(hit);
@@ -359,7 +371,7 @@ impl Access {
             (ends, watched)
         };
         let count = ends.len() + watched;
-        call(ends);
+        call(ends, Cut::Withdrawn);
         count
     }
 
@@ -371,11 +383,12 @@ impl Access {
             doors.plays.retain(|_, play| now.at.duration_since(play.last) < PLAY_LEASE);
             doors.sweep_watches(now);
             doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
-            let mut ends = doors.end_where(|holder| holder.until.is_some_and(|until| until <= now.at));
-            ends.extend(doors.end_where_key_is_gone(now));
-            ends
+            doors.over.sweep(now.at);
+            let ran_out = doors.end_where(Cut::RanOut, |holder| holder.until.is_some_and(|until| until <= now.at));
+            (ran_out, doors.end_where_key_is_gone(now))
         };
-        call(ends);
+        call(ends.0, Cut::RanOut);
+        call(ends.1, Cut::Withdrawn);
     }
 
     /// How many sessions hold a place.
@@ -474,6 +487,7 @@ impl Doors {
         let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
         holder.session.clone_from(&address.session);
         holder.called.clone_from(&address.called);
+        holder.actor.clone_from(&address.actor);
         holder.until = Some(now.at + LEASE);
         Ok((holder, address.audio(), self.limits_of(&address.city, address.most)))
     }
@@ -544,15 +558,13 @@ impl Doors {
     fn owned(&self, label: &str, address: &Address) -> Result<u64, Denied> {
         let found = self.holders.iter().find(|(_, holder)| !holder.label.is_empty() && holder.label == label);
         let (id, holder) = found.ok_or(Denied::Foreign("session"))?;
-        let stream = seat_stream(&address.camera, address.stream);
-        let same = holder.seat.viewer == address.viewer && holder.seat.stream == stream && holder.kind == address.kind;
-        if same { Ok(*id) } else { Err(Denied::Foreign("session")) }
+        if address.opened(&holder.seat, holder.kind) { Ok(*id) } else { Err(Denied::Foreign("session")) }
     }
 
-    fn end_where(&mut self, hit: impl Fn(&Holder) -> bool) -> Vec<End> {
-        let hits = self.holders.values_mut().filter(|holder| !holder.ended && hit(holder));
+    fn end_where(&mut self, cut: Cut, hit: impl Fn(&Holder) -> bool) -> Vec<End> {
+        let hits = self.holders.values_mut().filter(|holder| holder.cut.is_none() && hit(holder));
         hits.filter_map(|holder| {
-            holder.ended = true;
+            holder.cut = Some(cut);
             holder.end.take()
         })
         .collect()
@@ -567,7 +579,8 @@ impl Doors {
                 may && rule.publish != holder.views() && rule.holds(&holder.camera, &holder.seat.city, now.utc_s)
             })
         };
-        let ends = self.end_where(|holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));
+        let ends =
+            self.end_where(Cut::Withdrawn, |holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));
         self.rules = rules;
         ends
     }
@@ -577,42 +590,6 @@ impl StreamKeyRule {
     /// Whether it has run out altogether.
     fn holds_nothing(&self, now_s: u64) -> bool {
         self.expires_s != 0 && now_s >= self.expires_s
-    }
-}
-
-impl Ticket {
-    /// Whether the viewer may hear too.
-    #[must_use]
-    pub fn audio(&self) -> bool {
-        self.audio
-    }
-
-    /// Names the session and says how it is ended from here. When it was
-    /// revoked meanwhile, it is ended at once.
-    pub fn bind(&self, label: &str, end: impl FnOnce() + Send + 'static) {
-        let late = {
-            let mut doors = self.inner.doors.lock();
-            match doors.holders.get_mut(&self.id) {
-                Some(holder) if !holder.ended => {
-                    label.clone_into(&mut holder.label);
-                    holder.end = Some(Box::new(end));
-                    return;
-                }
-                _ => end,
-            }
-        };
-        late();
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let mut doors = self.inner.doors.lock();
-        if let Some(holder) = doors.holders.remove(&self.id)
-            && holder.views()
-        {
-            doors.places.give_back(&holder.seat);
-        }
     }
 }
 
@@ -626,8 +603,9 @@ fn holder(wish: Wish<'_>, city: String, viewer: String) -> Holder {
         until: None,
         label: String::new(),
         called: String::new(),
+        actor: String::new(),
         end: None,
-        ended: false,
+        cut: None,
     }
 }
 
@@ -641,8 +619,8 @@ pub fn seat_stream(camera: &str, stream: StreamName) -> String {
 }
 
 /// Outside the lock: what ends a session may drop its ticket.
-fn call(ends: Vec<End>) {
+fn call(ends: Vec<End>, cut: Cut) {
     for end in ends {
-        end();
+        end(cut);
     }
 }

@@ -9,13 +9,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use vms_hub::StreamName;
 
+use crate::access::seat_stream;
 use crate::denied::Denied;
+use crate::places::Seat;
 use crate::rules::PublicKey;
 
 /// Longer than any that is signed.
 const MAX_BYTES: usize = 2048;
 const MAX_ID_BYTES: usize = 64;
 const MAX_NAME_BYTES: usize = 400;
+const MAX_ACTOR_BYTES: usize = 120;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +79,9 @@ pub struct Address {
     /// nobody else may know.
     #[serde(rename = "d", default)]
     pub called: String,
+    /// As the audit names who talks.
+    #[serde(rename = "b", default)]
+    pub actor: String,
 }
 
 impl Address {
@@ -84,10 +90,18 @@ impl Address {
         self.audio == 1
     }
 
+    /// Whether a session of this seat was opened by an address of the same viewer
+    /// for the same.
+    pub fn opened(&self, seat: &Seat, kind: Kind) -> bool {
+        let stream = seat_stream(&self.camera, self.stream);
+        seat.viewer == self.viewer && seat.stream == stream && kind == self.kind
+    }
+
     fn is_sound(&self) -> bool {
         let short = |text: &str| text.len() <= MAX_ID_BYTES;
         self.audio <= 1
             && self.called.len() <= MAX_NAME_BYTES
+            && self.actor.len() <= MAX_ACTOR_BYTES
             && (16..=MAX_ID_BYTES).contains(&self.nonce.len())
             && !self.viewer.is_empty()
             && [&self.camera, &self.city, &self.viewer, &self.session, &self.node].iter().all(|text| short(text))

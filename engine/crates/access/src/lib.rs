@@ -11,12 +11,15 @@ mod address;
 mod denied;
 mod digest;
 mod nonces;
+mod over;
 mod places;
 mod rules;
+mod ticket;
 mod watches;
 
-pub use access::{Access, Now, Proof, Revocation, Ticket, Wish};
+pub use access::{Access, Cut, Now, Proof, Revocation, Wish};
 pub use address::{Address, Kind, ViewName};
 pub use denied::Denied;
 pub use digest::{Challenge, Digest};
 pub use rules::{Limits, PublicKey, Rules, StreamKeyRule};
+pub use ticket::{Ticket, Who};

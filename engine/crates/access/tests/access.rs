@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use vms_access::{
-    Access, Challenge, Denied, Digest, Kind, Limits, Now, Proof, PublicKey, Revocation, Rules, StreamKeyRule, Ticket,
-    Wish,
+    Access, Challenge, Cut, Denied, Digest, Kind, Limits, Now, Proof, PublicKey, Revocation, Rules, StreamKeyRule,
+    Ticket, Who, Wish,
 };
 use vms_hub::StreamKey;
 
@@ -98,7 +98,7 @@ impl House {
         let ticket = self.enter("gate", Proof::Address(text), 0).expect("a good address");
         let ended = Arc::new(AtomicUsize::new(0));
         let count = ended.clone();
-        ticket.bind(label, move || {
+        ticket.bind(label, move |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
         (ticket, ended)
@@ -281,7 +281,7 @@ fn a_playback_takes_a_place_within_its_times_and_ends_when_it_is_revoked() {
     assert_eq!(play(1_700, 0).err(), Some(Denied::Limit { of: "the stream", limit: 2 }));
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    ticket.bind("p1", move || {
+    ticket.bind("p1", move |_| {
         count.fetch_add(1, Ordering::Relaxed);
     });
     // It needs no renewal; its address has run out, and still steers it.
@@ -344,7 +344,7 @@ fn a_revocation_between_entering_and_binding_is_not_missed() {
     house.access.revoke(revoke(Some("ana"), None, None), house.at(0));
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    ticket.bind("w1", move || {
+    ticket.bind("w1", move |_| {
         count.fetch_add(1, Ordering::Relaxed);
     });
     assert_eq!(ended.load(Ordering::Relaxed), 1);
@@ -365,7 +365,7 @@ fn stream_keys_open_their_cameras_while_they_live() {
     assert_eq!(house.enter("gate", proof(&digest), 1000).err(), Some(Denied::WrongKey), "it ran out");
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    ticket.bind("", move || {
+    ticket.bind("", move |_| {
         count.fetch_add(1, Ordering::Relaxed);
     });
     house.access.apply(Rules { stream_keys: Vec::new(), ..rules() }, house.at(1));
@@ -406,7 +406,7 @@ fn a_key_publishes_or_views_and_never_both() {
     let _viewer = enter(Kind::Srt, "wall", "secret").expect("the only place is free");
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    publisher.bind("", move || {
+    publisher.bind("", move |_| {
         count.fetch_add(1, Ordering::SeqCst);
     });
     rules.stream_keys[1].publish = false;
@@ -431,7 +431,7 @@ fn a_key_plays_recordings_only_while_it_has_that_right() {
     let playing = enter("secret").expect("it may");
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    playing.bind("", move || {
+    playing.bind("", move |_| {
         count.fetch_add(1, Ordering::SeqCst);
     });
     house.access.apply(rules(), house.at(1));
@@ -465,4 +465,37 @@ fn one_talks_to_a_camera_at_a_time_by_an_address_of_its_own() {
     let key = StreamKey::parse("gate").expect("a good name");
     let by_key = house.access.enter(Wish { key: &key, kind: Kind::Talk }, secret, house.at(0));
     assert_eq!(by_key.err(), Some(Denied::Foreign("right")), "a key is nobody");
+}
+
+#[test]
+fn whoever_talked_is_known_a_minute_longer_and_told_apart_from_whom_it_was_withdrawn() {
+    let house = House::new(rules());
+    let talk = |nonce: &str, viewer: &str| {
+        let mut changed = payload(nonce);
+        (changed["k"], changed["v"], changed["b"]) = (json!("talk"), json!(viewer), json!(format!("user:{viewer}")));
+        sign(&changed)
+    };
+    let key = StreamKey::parse("gate").expect("a good name");
+    let cuts = Arc::<parking_lot::Mutex<Vec<Cut>>>::default();
+    let enter = |address: &str, label: &str| {
+        let wish = Wish { key: &key, kind: Kind::Talk };
+        let ticket = house.access.enter(wish, Proof::Address(address), house.at(0)).expect("nobody talks");
+        let cuts = cuts.clone();
+        ticket.bind(label, move |cut| cuts.lock().push(cut));
+        ticket
+    };
+    let (ana, bia) = (talk("1", "ana"), talk("2", "bia"));
+    let ticket = enter(&ana, "t1");
+    assert_eq!(ticket.who(), Who { actor: "user:ana".into(), city: "sp".into() });
+    assert_eq!(house.access.owns("t1", Some(&ana)), Ok(()));
+    house.access.sweep(house.at(601));
+    drop(ticket);
+    assert_eq!(house.access.owns("t1", Some(&ana)), Ok(()), "she may ask why");
+    assert_eq!(house.access.owns("t1", Some(&bia)), Err(Denied::Foreign("session")), "nobody else may");
+    house.access.sweep(house.at(70));
+    assert_eq!(house.access.owns("t1", Some(&ana)), Err(Denied::Foreign("session")), "it is long ago");
+    let ticket = enter(&bia, "t2");
+    house.access.revoke(Revocation { viewer: Some("bia".into()), ..Revocation::default() }, house.at(0));
+    drop(ticket);
+    assert_eq!(*cuts.lock(), [Cut::RanOut, Cut::Withdrawn]);
 }

@@ -131,10 +131,14 @@ impl Engine {
         };
         let transcodes = Transcodes::new(hub.clone(), config.max_transcodes);
         let (clock, arrivals) = (Arc::new(ServerClock::default()), Arrivals::default());
+        let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
+        let journal = Arc::new(journal);
+        let (told, times) = (journal.clone(), clock.clone());
         let webrtc_config = WebRtcConfig {
             bind: config.webrtc.udp_bind.clone(),
             transcodes: Some(transcodes.clone()),
             publishing: Some(Publishing { arrivals: arrivals.clone(), clock: clock.clone() }),
+            talk_listener: Some(Arc::new(move |talked| told.add_talk(&talked, times.now().utc_us))),
             ..WebRtcConfig::default()
         };
         let webrtc = WebRtc::start(webrtc_config, hub.clone())
@@ -144,8 +148,6 @@ impl Engine {
             vms_sinks::frames::listen(path, hub.clone(), transcodes.clone())
                 .map_err(cannot_bind("frames for workers", path.display()))?;
         }
-        let journal = Journal::new().map_err(|error| Error::new(Kind::Internal, format!("no eventfd: {error}")))?;
-        let journal = Arc::new(journal);
         let recording = start_recording(config, &hub, &clock, &journal)?;
         let pictures = Pictures::new(hub.clone(), Some(transcodes.clone()));
         let hls = Hls::new(pictures.clone(), runtime.handle().clone());

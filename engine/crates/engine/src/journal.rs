@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vms_recording::Event as RecordingEvent;
+use vms_sinks::webrtc::Talked;
 use vms_sources::{Reason, State, StateChange};
 
 use crate::wake::Wake;
@@ -19,7 +20,7 @@ const MAX_EVENTS: usize = 65_536;
 pub struct Event {
     pub cursor: u64,
     pub utc_us: i64,
-    /// `stream_state`, `recording`, `gap` or `volume`.
+    /// `stream_state`, `recording`, `gap`, `volume` or `talk_end`.
     pub kind: &'static str,
     /// Empty for a volume.
     pub camera: String,
@@ -27,7 +28,7 @@ pub struct Event {
     /// Of a stream's source.
     pub state: Option<State>,
     pub reason: Option<Reason>,
-    /// What else the kind says: a gap's times, a volume's name and state.
+    /// What else the kind says: a gap's times, a volume's name and state, who talked.
     pub values: Map<String, Value>,
 }
 
@@ -100,6 +101,27 @@ impl Journal {
             state: None,
             reason: None,
             values: if let Value::Object(values) = values { values } else { Map::new() },
+        });
+    }
+
+    /// A talk is over.
+    pub fn add_talk(&self, talked: &Talked, utc_us: i64) {
+        let values = [
+            ("session", Value::from(&*talked.session)),
+            ("actor", Value::from(&*talked.who.actor)),
+            ("city", Value::from(&*talked.who.city)),
+            ("lasted_ms", Value::from(i64::try_from(talked.lasted.as_millis()).unwrap_or(i64::MAX))),
+            ("code", Value::from(talked.end.code())),
+        ];
+        self.push(Event {
+            cursor: 0,
+            utc_us,
+            kind: "talk_end",
+            camera: talked.camera.clone(),
+            stream: None,
+            state: None,
+            reason: None,
+            values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         });
     }
 

@@ -128,8 +128,8 @@ fn on_offer(method: &Method, offered: Option<Route>) -> Route {
 /// `CAMERA`, or `sessions/SESSION`.
 fn on_talk(method: &Method, talk: &str) -> Route {
     match (talk.strip_prefix("sessions/"), method) {
-        (Some(session), &Method::DELETE) => Route::Talked(session.to_owned()),
-        (Some(_), _) => Route::MethodNotAllowed("DELETE"),
+        (Some(session), &Method::DELETE | &Method::GET) => Route::Talked(session.to_owned()),
+        (Some(_), _) => Route::MethodNotAllowed("GET, DELETE"),
         (None, _) if talk.contains('/') => Route::NoStream,
         (None, _) => on_offer(method, StreamKey::parse(talk).map(Route::Talk)),
     }
@@ -202,7 +202,8 @@ mod tests {
             (Door::Front, "POST", "/talk/gate/sub", Route::NoStream),
             (Door::Front, "GET", "/talk/gate", Route::MethodNotAllowed("POST")),
             (Door::Front, "DELETE", "/talk/sessions/abc", Route::Talked("abc".into())),
-            (Door::Front, "POST", "/talk/sessions/abc", Route::MethodNotAllowed("DELETE")),
+            (Door::Front, "GET", "/talk/sessions/abc", Route::Talked("abc".into())),
+            (Door::Front, "POST", "/talk/sessions/abc", Route::MethodNotAllowed("GET, DELETE")),
             (Door::Players, "POST", "/talk/gate", Route::NotFound),
             (Door::Hls, "POST", "/gate/whip", Route::MethodNotAllowed("GET, HEAD")),
             (Door::Front, "POST", "/api/v1/streams/gate/main/whep", key("gate")),

@@ -274,6 +274,10 @@ impl Shared {
                 let means = (&self.webrtc, &self.access, &self.talks);
                 Ok(talk::offer(means, &key, &head.headers, body, peer.ip()).await?)
             }
+            Route::Talked(id) if request.method() == Method::GET => {
+                let told = talk::look(&self.webrtc, &self.access, &id, request.headers())?;
+                Ok(text("application/json", told))
+            }
             Route::Talked(id) => Ok(talk::end(&self.webrtc, &self.access, &id, request.headers())?),
             Route::Playback(key, what) => self.recorded(key, &what, &request).await,
             Route::Play(key) => {

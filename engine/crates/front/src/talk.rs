@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, Response};
+use serde_json::json;
 use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
 use vms_hub::StreamKey;
-use vms_sinks::webrtc::WebRtc;
+use vms_sinks::webrtc::{TalkEnd, WebRtc};
 use vms_sources::Talks;
 
 use crate::credential;
@@ -30,6 +31,13 @@ pub async fn offer(
 fn enter(access: &Access, key: &StreamKey, headers: &HeaderMap) -> Result<Ticket, Problem> {
     let proof = credential::bearer(headers).map_or(Proof::None, Proof::Address);
     access.enter(Wish { key, kind: Kind::Talk }, proof, Now::read()).map_err(|why| credential::denied(&why))
+}
+
+/// Tells whoever talked why it ended, or that it goes on.
+pub fn look(webrtc: &WebRtc, access: &Access, session: &str, headers: &HeaderMap) -> Result<String, Problem> {
+    access.owns(session, credential::bearer(headers)).map_err(|why| credential::denied(&why))?;
+    let end = webrtc.talk_end(session).map_err(|error| whep::refusal(&error))?;
+    Ok(json!({ "ended": end.map(TalkEnd::code) }).to_string())
 }
 
 /// Whoever began to talk may end it, by the same address.

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -46,6 +46,7 @@ pub struct Spoken {
 pub struct TalkLine {
     law: Law,
     sound: mpsc::Sender<Spoken>,
+    ended: Arc<OnceLock<Reason>>,
 }
 
 impl TalkLine {
@@ -66,6 +67,13 @@ impl TalkLine {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.sound.is_closed()
+    }
+
+    /// Why the camera listens no more; `Disabled` where its address is another,
+    /// or it has none.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Reason> {
+        self.ended.get()
     }
 }
 
@@ -106,10 +114,11 @@ impl Talks {
         let task = async move {
             let opening = Talk::open(&address, &dialer);
             let opened = tokio::time::timeout(limit, opening).await.unwrap_or(Err(Reason::Timeout));
-            let (sound, spoken) = mpsc::channel(MOST_WAITING);
+            let (sound, mut spoken) = mpsc::channel(MOST_WAITING);
+            let why = Arc::new(OnceLock::new());
             let (talk, answer) = match opened {
                 Ok(talk) => {
-                    let line = TalkLine { law: talk.packer.law(), sound };
+                    let line = TalkLine { law: talk.packer.law(), sound, ended: why.clone() };
                     (Some(talk), Ok(line))
                 }
                 Err(reason) => (None, Err(reason)),
@@ -118,8 +127,15 @@ impl Talks {
             drop(tell.send(answer));
             let Some(talk) = talk else { return };
             let moved = addresses.wait_for(|now| now.get(&camera) != Some(&address));
-            let ended = talk.run(spoken, async { drop(moved.await) }).await;
+            let (talk, ended) = talk.run(&mut spoken, async { drop(moved.await) }).await;
             tracing::info!(camera, because = ended.as_ref().map_or("left", Reason::code), "a talk ended");
+            if let Some(reason) = ended {
+                // Nobody else sets it.
+                let _ = why.set(reason);
+            }
+            // Only now the line is seen to be closed: whoever sees that knows why.
+            drop(spoken);
+            talk.link.say_goodbye(GOODBYE).await;
         };
         self.running.spawn_on(task, &self.runtime);
         told.await.unwrap_or(Err(Reason::Disabled))
@@ -165,7 +181,11 @@ impl Talk {
 
     /// Sends what is spoken until nobody speaks any more, `over`, or the camera
     /// ends it; answers why, where it was the camera.
-    async fn run(mut self, mut spoken: mpsc::Receiver<Spoken>, over: impl Future<Output = ()>) -> Option<Reason> {
+    async fn run(
+        mut self,
+        spoken: &mut mpsc::Receiver<Spoken>,
+        over: impl Future<Output = ()>,
+    ) -> (Self, Option<Reason>) {
         let mut over = std::pin::pin!(over);
         let ended = loop {
             let link = &mut self.link;
@@ -183,8 +203,7 @@ impl Talk {
                 self.link.client.send_packet(0, &packet);
             }
         };
-        self.link.say_goodbye(GOODBYE).await;
-        ended
+        (self, ended)
     }
 }
 

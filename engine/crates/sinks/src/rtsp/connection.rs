@@ -300,7 +300,7 @@ impl Connection {
     fn start(&self, stream: &Arc<Stream>, ticket: Ticket, burst: bool) -> Playing {
         let revoked = Arc::new(Notify::new());
         let word = revoked.clone();
-        ticket.bind("", move || word.notify_one());
+        ticket.bind("", move |_| word.notify_one());
         let wake = Arc::new(Notify::new());
         let mut reader = stream.subscribe(ReaderKind::Live { burst }, wake.clone());
         let first = match reader.next() {

@@ -291,7 +291,7 @@ impl Socket {
         })?;
         let label = format!("socket/{}", self.of.next.fetch_add(1, Ordering::Relaxed));
         let (ends, name) = (self.withdrawn.0.clone(), label.clone());
-        ticket.bind(&label, move || {
+        ticket.bind(&label, move |_| {
             // A socket that is gone has nothing to end.
             let _ = ends.send(Event::Withdrawn(id, name));
         });

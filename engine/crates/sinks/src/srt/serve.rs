@@ -241,7 +241,7 @@ impl Server {
             }
         };
         let calls = self.calls.clone();
-        entered.ticket.bind("", move || calls.add(Call::Revoked(socket)));
+        entered.ticket.bind("", move |_| calls.add(Call::Revoked(socket)));
         let session = Session {
             connection: entered.connection,
             peer: from,

@@ -22,6 +22,7 @@ mod pacer;
 mod path;
 mod peer;
 mod publisher;
+mod refusal;
 mod router;
 mod sdp;
 mod session;
@@ -30,13 +31,13 @@ mod signal;
 pub(crate) mod socket;
 mod stun;
 mod talk;
+mod talked;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod trickle;
 mod viewer;
 
-use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +51,7 @@ use rand::distr::Alphanumeric;
 use str0m::net::TcpType;
 use str0m::{Candidate, IceCreds};
 use tokio_util::sync::CancellationToken;
-use vms_access::Ticket;
+use vms_access::{Cut, Ticket};
 use vms_hub::{Hub, StreamKey};
 use vms_sources::{NotTaken, Reason};
 
@@ -61,6 +62,7 @@ pub use ladder::Keeps;
 pub use metrics::{HistogramValues, WebRtcMetrics};
 pub use path::Patience;
 pub use publisher::Publishing;
+pub use talked::{TalkEnd, TalkListener, Talked};
 
 pub use answer::Direction as Way;
 
@@ -71,6 +73,7 @@ use link::Link;
 use metrics::Counters;
 use peer::{Ending, Peer};
 use publisher::{Publisher, Sends};
+use refusal::{no_stream, not_sent, not_taken, refused, unusable};
 use router::Receiver;
 use sdp::Offer;
 use session::{Identity, Side};
@@ -78,6 +81,7 @@ use shard::{Command, Entry, Mailbox, Shard, Shared};
 use signal::Signal;
 use socket::SharedSocket;
 use stun::{UFRAG_CHARS, make_ufrag};
+use talked::Past;
 use tcp::Acceptor;
 use viewer::{Heard, Viewer};
 
@@ -110,6 +114,8 @@ pub struct WebRtcConfig {
     pub patience: Patience,
     /// Unset: nobody can publish.
     pub publishing: Option<Publishing>,
+    /// Is told of every talk that is over.
+    pub talk_listener: Option<TalkListener>,
 }
 
 impl Default for WebRtcConfig {
@@ -126,6 +132,7 @@ impl Default for WebRtcConfig {
             transcodes: None,
             patience: Patience::default(),
             publishing: None,
+            talk_listener: None,
         }
     }
 }
@@ -194,6 +201,7 @@ struct Inner {
     pictures: Pictures,
     patience: Patience,
     publishing: Option<Publishing>,
+    past: Arc<Past>,
     identity: Identity,
     shared: Shared,
     half_open: HalfOpen,
@@ -237,6 +245,7 @@ impl WebRtc {
             hub,
             patience: config.patience,
             publishing: config.publishing,
+            past: Arc::new(Past::new(config.talk_listener)),
             shared,
             half_open,
             mailboxes: mailboxes.into(),
@@ -505,13 +514,14 @@ impl Inner {
         me: &Weak<Self>,
     ) -> Answer {
         let id = place.id;
-        let session = format!("{id:032x}");
+        let session = session_name(id);
         let etag = format!("\"{}\"", place.creds.ufrag);
         let entry = Entry { shard: place.shard, way, ufrag: peer_ufrag, etag: etag.clone() };
         self.shared.registry.lock().insert(id, entry);
         let me = me.clone();
-        ticket.bind(&session, move || {
-            me.upgrade().map(|inner| inner.end(id, Ending::Revoked, None));
+        ticket.bind(&session, move |cut| {
+            let ending = if cut == Cut::RanOut { Ending::RanOut } else { Ending::Revoked };
+            me.upgrade().map(|inner| inner.end(id, ending, None));
         });
         Answer { session, sdp, etag, choice: None }
     }
@@ -602,6 +612,10 @@ fn session_id(session: &str) -> Option<u128> {
     hex.then(|| u128::from_str_radix(session, 16).ok()).flatten()
 }
 
+fn session_name(id: u128) -> String {
+    format!("{id:032x}")
+}
+
 fn credentials(shard: usize) -> IceCreds {
     let random = |count| -> String { rand::rng().sample_iter(Alphanumeric).take(count).map(char::from).collect() };
     IceCreds { ufrag: make_ufrag(shard, &random(UFRAG_CHARS - 2)), pass: random(32) }
@@ -613,51 +627,6 @@ struct Place {
     shard: usize,
     creds: IceCreds,
     sockets: Vec<SocketAddr>,
-}
-
-fn unusable(why: impl Display) -> WhepError {
-    WhepError::new(WhepErrorKind::Invalid, format!("the offer cannot be used: {why}"))
-}
-
-fn not_taken(key: &StreamKey, why: NotTaken) -> WhepError {
-    match why {
-        NotTaken::NotWaited => WhepError::new(
-            WhepErrorKind::NotFound,
-            format!("{key} waits for no publisher; give the camera the address publish: to have it wait"),
-        ),
-        NotTaken::Busy => WhepError::new(
-            WhepErrorKind::Busy,
-            format!("{key} has a publisher; end that one, or give the camera the address publish:replace"),
-        ),
-    }
-}
-
-fn not_sent(refusal: &Refusal) -> WhepError {
-    let words = match refusal {
-        Refusal::CommonCodec { offered, .. } => {
-            format!("none of its video codecs is understood ({}); offer H.264", offered.join(", "))
-        }
-        Refusal::VideoLine | Refusal::CameraVideo => "it has no video line that sends".to_owned(),
-    };
-    unusable(words)
-}
-
-fn no_stream(key: &StreamKey) -> WhepError {
-    WhepError::new(WhepErrorKind::NotFound, format!("there is no stream {key}"))
-}
-
-fn refused(key: &StreamKey, refusal: Refusal) -> WhepError {
-    match refusal {
-        Refusal::VideoLine => WhepError::new(WhepErrorKind::Invalid, "the offer has no video line that receives"),
-        Refusal::CameraVideo => {
-            WhepError::new(WhepErrorKind::Unavailable, format!("{key} has no picture yet; try again in a second"))
-        }
-        Refusal::CommonCodec { camera, offered } => {
-            let list = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-            let message = format!("{key} sends {camera}, this browser takes {list}");
-            WhepError::new(WhepErrorKind::NoCommonCodec { camera, offered }, message)
-        }
-    }
 }
 
 /// TCP at the number that UDP has; where any number will do and that one is

@@ -27,15 +27,23 @@ pub enum Ending {
     Silent,
     /// Its right was withdrawn.
     Revoked,
+    /// It was not renewed.
+    RanOut,
+    /// Its stream left the configuration.
+    Removed,
+    /// This machine stops.
+    Stopped,
 }
 
 impl Ending {
     /// What a stream is told whose publisher's session ended.
     fn reason(self) -> Reason {
         match self {
-            Self::Left => Reason::CameraClosed,
+            Self::Left | Self::Removed | Self::Stopped => Reason::CameraClosed,
             Self::Silent => Reason::Timeout,
-            Self::Revoked => Reason::Protocol { detail: "its stream key may publish no more".to_owned() },
+            Self::Revoked | Self::RanOut => {
+                Reason::Protocol { detail: "its stream key may publish no more".to_owned() }
+            }
         }
     }
 }
@@ -130,7 +138,7 @@ impl Peer {
         match self {
             Self::Viewer(viewer) => viewer.close(context),
             Self::Publisher(publisher) => publisher.close(ending.reason(), context),
-            Self::Talker(talker) => talker.link.close(context),
+            Self::Talker(talker) => talker.close(ending, context),
         }
     }
 }

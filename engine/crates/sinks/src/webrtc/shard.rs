@@ -217,7 +217,7 @@ impl Shard {
             }
             self.turn();
         }
-        self.end_all(Ending::Left, |_| true);
+        self.end_all(Ending::Stopped, |_| true);
         self.out.flush();
     }
 
@@ -327,7 +327,7 @@ impl Shard {
                     self.with(slot, |peer, context, _| peer.pause(paused, context));
                 }
             }
-            Command::EndStream(key) => self.end_all(Ending::Left, |peer| peer.is_of(&key)),
+            Command::EndStream(key) => self.end_all(Ending::Removed, |peer| peer.is_of(&key)),
             Command::Stop => self.stopping = true,
         }
     }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::Event;
-use vms_access::Ticket;
+use vms_access::{Ticket, Who};
 use vms_hub::StreamKey;
 use vms_media::Law;
-use vms_sources::{Spoken, TalkLine, Talks};
+use vms_sources::{Reason, Spoken, TalkLine, Talks};
 
 use super::answer::{self, Direction};
 use super::link::{Context, Failed, Flow, Link};
-use super::peer::Peer;
+use super::peer::{Ending, Peer};
+use super::refusal::unusable;
 use super::sdp::Offer;
 use super::session;
-use super::{Answer, Inner, WebRtc, WhepError, WhepErrorKind, unusable};
+use super::talked::{Past, TalkEnd, Talked};
+use super::{Answer, Inner, WebRtc, WhepError, WhepErrorKind, session_id, session_name};
 
 /// Who is not heard for so long has forgotten that he talks.
 pub const SILENT_AFTER: Duration = Duration::from_secs(60);
@@ -32,6 +34,10 @@ pub struct Talker {
     line: TalkLine,
     /// When he was heard last.
     heard: Instant,
+    who: Who,
+    past: Arc<Past>,
+    /// Why it ends, where that is known here.
+    end: Option<TalkEnd>,
 }
 
 impl Talker {
@@ -41,10 +47,32 @@ impl Talker {
     }
 
     pub fn tick(&mut self, context: &mut Context<'_>) -> Flow {
-        if Self::is_silent(self.heard, context.now) || !self.line.is_open() || !self.link.tick(context.now) {
+        self.end = self.due_end(context.now);
+        if self.end.is_some() || !self.link.tick(context.now) {
             return Flow::Close;
         }
         self.drain(context)
+    }
+
+    fn due_end(&self, now: Instant) -> Option<TalkEnd> {
+        if !self.line.is_open() {
+            let moved = self.line.ended() == Some(&Reason::Disabled);
+            return Some(if moved { TalkEnd::CameraChanged } else { TalkEnd::CameraClosed });
+        }
+        Self::is_silent(self.heard, now).then_some(TalkEnd::Silent)
+    }
+
+    /// Tells of the end before the browser sees it, so that it may ask why.
+    pub fn close(&mut self, ending: Ending, context: &mut Context<'_>) {
+        let talked = Talked {
+            session: session_name(self.link.id),
+            camera: self.key.camera.to_string(),
+            who: self.who.clone(),
+            lasted: context.now.saturating_duration_since(self.link.created),
+            end: self.end.unwrap_or_else(|| ending.into()),
+        };
+        self.past.note(talked, context.now);
+        self.link.close(context);
     }
 
     /// Takes what has come, sends what the library has ready.
@@ -100,6 +128,18 @@ impl WebRtc {
         let result = self.inner.talk(key, sdp, peer, ticket, talks).await;
         self.inner.counted(result)
     }
+
+    /// Why a talk is over, `None` while it goes on; known for a minute.
+    ///
+    /// # Errors
+    /// Where there is no such talk, or is none any more.
+    pub fn talk_end(&self, session: &str) -> Result<Option<TalkEnd>, WhepError> {
+        if let Some(end) = self.inner.past.end_of(session, Instant::now()) {
+            return Ok(Some(end));
+        }
+        let goes_on = session_id(session).is_some_and(|id| self.inner.shared.registry.lock().contains_key(&id));
+        if goes_on { Ok(None) } else { Err(WhepError::new(WhepErrorKind::NotFound, "there is no such talk")) }
+    }
 }
 
 impl Inner {
@@ -126,8 +166,10 @@ impl Inner {
         let me = Arc::downgrade(self);
         let ufrag = place.creds.ufrag.clone();
         let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Direction::In, sdp, &me);
+        let (who, past) = (ticket.who(), self.past.clone());
         let link = Link::new(place.id, ufrag, rtc, permit, ticket, IDLE_TICK, now);
-        let talker = Talker { link, key: key.clone(), payload_type: agreed.pt, law, line, heard: now };
+        let payload_type = agreed.pt;
+        let talker = Talker { link, key: key.clone(), payload_type, law, line, heard: now, who, past, end: None };
         self.join(&place, Peer::Talker(Box::new(talker)));
         Ok(answer)
     }

@@ -28,7 +28,7 @@ impl Side {
     pub fn called(server: Server, ticket: Ticket) -> Self {
         let word = CancellationToken::new();
         let revoked = Box::pin(word.clone().cancelled_owned());
-        ticket.bind("", move || word.cancel());
+        ticket.bind("", move |_| word.cancel());
         Self::Called { server, _ticket: ticket, revoked }
     }
 

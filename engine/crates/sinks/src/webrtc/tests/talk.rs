@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
-use vms_access::{Access, Denied, Kind, Now, Proof, Ticket, Wish};
+use vms_access::{Access, Denied, Kind, Now, Proof, Revocation, Ticket, Wish};
 use vms_camsim::{Farm, FarmConfig, Fault, Heard, Sound};
 use vms_hub::{Hub, HubConfig, StreamKey};
 use vms_media::Law;
@@ -18,7 +20,7 @@ use super::negotiation::browser_offer;
 use crate::webrtc::answer::hear;
 use crate::webrtc::sdp::Offer;
 use crate::webrtc::talk::{SILENT_AFTER, Talker};
-use crate::webrtc::{Answer, WebRtc, WebRtcConfig, WhepError, WhepErrorKind};
+use crate::webrtc::{Answer, TalkEnd, Talked, WebRtc, WebRtcConfig, WhepError, WhepErrorKind};
 
 /// Two cameras, of which the first takes PCMU and the second PCMA.
 struct Rig {
@@ -27,10 +29,15 @@ struct Rig {
     access: Access,
     talks: Talks,
     runtime: Runtime,
+    told: Arc<Mutex<Vec<Talked>>>,
 }
 
 impl Rig {
     fn start() -> Self {
+        Self::forgetting(Duration::from_secs(20))
+    }
+
+    fn forgetting(vanish_after: Duration) -> Self {
         let clip = PathBuf::from(format!("{}/../../../tests/vectors/camera.h264", env!("CARGO_MANIFEST_DIR")));
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let farm = Farm::start(FarmConfig {
@@ -46,11 +53,18 @@ impl Rig {
             user: Some(("admin".to_owned(), "secret".to_owned())),
         });
         let farm = farm.expect("a farm");
-        let config = WebRtcConfig { bind: vec![SocketAddr::new(loopback, 0)], ..WebRtcConfig::default() };
+        let told = Arc::<Mutex<Vec<Talked>>>::default();
+        let hears = told.clone();
+        let config = WebRtcConfig {
+            bind: vec![SocketAddr::new(loopback, 0)],
+            vanish_after,
+            talk_listener: Some(Arc::new(move |talked| hears.lock().push(talked))),
+            ..WebRtcConfig::default()
+        };
         let sink = WebRtc::start(config, Hub::new(HubConfig::default())).expect("the sink starts");
         let runtime = Runtime::new().expect("threads");
         let talks = Talks::new(Dialer::default(), Duration::from_secs(5), runtime.handle().clone());
-        let rig = Self { farm, sink, access: Access::new(true), talks, runtime };
+        let rig = Self { farm, sink, access: Access::new(true), talks, runtime, told };
         rig.talks.apply(rig.addresses("admin:secret"));
         rig
     }
@@ -78,6 +92,17 @@ impl Rig {
         client.accept(&answer.sdp);
         assert!(client.run(|c| c.connected));
         (client, answer.session)
+    }
+
+    /// Why the one talk of this session is over, as the listener and whoever asks are told.
+    fn end_of(&self, session: &str) -> TalkEnd {
+        let of_session =
+            |told: &[Talked]| told.iter().filter(|one| one.session == session).cloned().collect::<Vec<_>>();
+        assert!(within(|| !of_session(&self.told.lock()).is_empty()), "somebody is told");
+        let told = of_session(&self.told.lock());
+        assert_eq!((told.len(), &*told[0].camera), (1, "cam1"));
+        assert_eq!(self.sink.talk_end(session).expect("known"), Some(told[0].end));
+        told[0].end
     }
 
     fn refused(&self, camera: usize) -> Reason {
@@ -131,8 +156,14 @@ fn what_a_browser_says_the_camera_hears_byte_for_byte() {
     assert!(matches!(rig.enter(1), Err(Denied::Talking { .. })), "one at a time");
     assert!(rig.enter(2).is_ok(), "another camera is free");
     assert_eq!(rig.farm.stats().teardowns, 0);
+    assert_eq!(rig.sink.talk_end(&session).expect("known"), None, "it goes on");
+    let begun = Instant::now();
     assert!(rig.sink.unpublish(&session));
     assert!(client.run(|c| c.closed), "he is told");
+    assert_eq!(rig.end_of(&session), TalkEnd::Left);
+    let lasted = rig.told.lock()[0].lasted;
+    assert!(lasted > Duration::from_millis(80) && lasted < begun.elapsed() + Duration::from_secs(10), "{lasted:?}");
+    assert!(rig.sink.talk_end("0123").is_err());
     assert!(within(|| rig.farm.stats().teardowns == 1), "the camera is told");
     assert!(within(|| rig.enter(1).is_ok()), "the camera is free again");
     assert!(within(|| rig.sink.metrics().talkers == 0));
@@ -179,17 +210,41 @@ fn each_refusal_of_a_camera_is_told_once_and_frees_it() {
 fn a_talk_ends_with_its_camera_and_with_the_cameras_address() {
     let rig = Rig::start();
     rig.farm.set_fault(1, Fault::read("bad_talk:hangs_up").expect("a form")).expect("a camera");
-    let (mut client, _) = rig.talker(1);
+    let (mut client, session) = rig.talker(1);
     client.send_picture(&[(vec![7; 160], true)], 0);
     assert!(client.run(|c| c.closed), "the camera hung up");
+    assert_eq!(rig.end_of(&session), TalkEnd::CameraClosed);
 
     rig.farm.set_fault(1, Fault::read("bad_talk:second_track").expect("a form")).expect("a camera");
-    let (mut client, _) = rig.talker(1);
+    let (mut client, session) = rig.talker(1);
     rig.talks.apply(rig.addresses("admin:secret"));
     assert!(!client.run_for(Duration::from_millis(100), &mut |c| c.closed), "nothing has changed");
     rig.talks.apply(BTreeMap::new());
     assert!(within(|| says_another(&mut client).closed), "the camera left, though he talks on");
+    assert_eq!(rig.end_of(&session), TalkEnd::CameraChanged);
     assert!(within(|| rig.enter(1).is_ok()));
+}
+
+#[test]
+fn whoever_is_not_heard_or_may_talk_no_more_is_told_so() {
+    let rig = Rig::forgetting(Duration::from_millis(400));
+    let (mut client, session) = rig.talker(1);
+    rig.access.revoke(Revocation { camera: Some("cam1".into()), ..Revocation::default() }, Now::read());
+    assert!(client.run(|c| c.closed), "his right was withdrawn");
+    assert_eq!(rig.end_of(&session), TalkEnd::Withdrawn);
+    assert!(within(|| rig.enter(1).is_ok()));
+    let (client, session) = rig.talker(1);
+    drop(client);
+    assert_eq!(rig.end_of(&session), TalkEnd::Unheard);
+    assert!(within(|| rig.enter(1).is_ok()));
+    let (client, session) = rig.talker(1);
+    rig.sink.end_stream(&key(1));
+    assert_eq!(rig.end_of(&session), TalkEnd::CameraChanged);
+    drop(client);
+    assert!(within(|| rig.enter(1).is_ok()));
+    let (_client, session) = rig.talker(1);
+    rig.sink.stop();
+    assert_eq!(rig.end_of(&session), TalkEnd::Stopped);
 }
 
 /// Twice as often as the session is looked after.
