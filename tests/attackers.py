@@ -24,6 +24,8 @@ AT_ONCE = 24
 LONGEST_S = 3.0
 HELD_S = 1.0
 BYTE_EVERY_S = 0.02
+# Connections of one attacker at once, where he comes with many.
+MANY = 50
 # A head that no server should take.
 ENDLESS = 256 << 10
 
@@ -189,6 +191,14 @@ async def silent(rng: random.Random, port: int) -> None:
         await asyncio.sleep(rng.choice((0, 0, HELD_S)))
 
 
+async def burst(rng: random.Random, port: int) -> None:
+    """Many connections at once, broken off before their handshake is done."""
+    async with contextlib.AsyncExitStack() as stack:
+        opened = (stack.enter_async_context(connected(rng, port)) for _ in range(MANY))
+        for one in await asyncio.gather(*opened):
+            await one.send(rng.choice(TLS))
+
+
 def control(kind: int, content: bytes) -> bytes:
     """Return a control packet of SRT to no socket."""
     return struct.pack(">HHIII", 0x8000 | kind, 0, 0, 1, 0) + content
@@ -254,7 +264,7 @@ async def datagrams(rng: random.Random, port: int) -> None:
 
 
 Attack = Callable[[random.Random, int], Awaitable[None]]
-BY_TCP: tuple[Attack, ...] = (noise, half, changed, endless, slow, deaf, silent)
+BY_TCP: tuple[Attack, ...] = (noise, half, changed, endless, slow, deaf, silent, burst)
 
 
 class Farm:

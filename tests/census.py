@@ -73,7 +73,6 @@ def listening(pid: int) -> set[tuple[str, int]]:
         except FileNotFoundError:
             continue  # It was closed meanwhile.
     found = set()
-    # gRPC listens at addresses of IPv4 by sockets of IPv6.
     for table, state in (
         *(("tcp", LISTENS), ("tcp6", LISTENS)),
         *(("udp", UNCONNECTED), ("udp6", UNCONNECTED)),

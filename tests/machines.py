@@ -60,7 +60,7 @@ async def media_node(folder: Path, identity: Identity) -> AsyncIterator[MediaNod
     await service.start()
     recording = asyncio.create_task(service.record_events())
     server, node.port = await serve_far(
-        service, "127.0.0.1:0", lambda: node.identity, node.is_removed, CLOCK
+        service, "127.0.0.1:0", folder / "far.sock", lambda: node.identity, node.is_removed, CLOCK
     )
     try:
         yield node

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -35,6 +36,13 @@ def wait_for(what: Callable[[], Any], limit_s: float, every_s: float = 0.02) -> 
         if time.monotonic() > until:
             raise AssertionError(f"not within {limit_s} s: {what}")
         time.sleep(every_s)
+
+
+def free_port() -> int:
+    """Return a port of this machine at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass
@@ -128,6 +136,28 @@ def running(
         finally:
             if process.poll() is None:
                 product.stop()
+
+
+@contextlib.contextmanager
+def steered(data: Path, port: int, log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a media process that other machines steer until the block ends, which it does well."""
+    names = ("API", "RTSP", "RTMP", "SRT", "WEBRTC", "HLS")
+    environment = {**measured_late(), **{f"VMS_{name}__PORT": "0" for name in names}}
+    environment["VMS_WEBRTC__UDP_PORT"] = "0"
+    command = [sys.executable, "-m", "vms.cli", "run", "media", "--data", str(data)]
+    command += ["--control-listen", f"127.0.0.1:{port}"]
+    with (
+        log.open("w", encoding="utf-8") as output,
+        subprocess.Popen(
+            command, stdout=output, stderr=output, text=True, env=environment
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+    assert process.returncode == 0, log.read_text(encoding="utf-8")
 
 
 @dataclass

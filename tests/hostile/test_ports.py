@@ -5,6 +5,7 @@ FLOOD_SECONDS=3         how long connections come, 10,000 a minute
 HOSTILE_SEED=1          what is said; a run that failed is repeated with its seed
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,15 +14,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import attackers
-from census import Census, census, grown, listening
-from product import Farm, Product, running, wait_for
+from census import Census, Held, census, grown, listening
+from machines import CLOCK, Machines
+from product import START_LIMIT_S, Farm, Product, free_port, running, steered, wait_for
+from vms.engine import EngineClient
+from vms.trust import IdentityFile, NodeRole
 from watchers import Watcher, by_ffmpeg, by_rtsp, watched
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "6"))
@@ -101,10 +105,10 @@ def attack(
     return said
 
 
-def settled(product: Product, before: Census) -> list[str]:
+def settled(before: Census, now: Callable[[], Census]) -> list[str]:
     """Return who still holds more than before when connections have had time to end."""
     until = time.monotonic() + SETTLE_S
-    while (more := grown(before, census(product))) and time.monotonic() < until:
+    while (more := grown(before, now())) and time.monotonic() < until:
         time.sleep(0.2)
     return more
 
@@ -167,7 +171,7 @@ def test_whatever_is_said_to_any_port_nothing_grows_and_nothing_stops(
         attack(ports(product), f"{SEED}/warm", SECONDS / 3)
         before = census(product)
         said = attack(ports(product), SEED, SECONDS * 2 / 3)
-        assert settled(product, before) == [], (SEED, said)
+        assert settled(before, lambda: census(product)) == [], (SEED, said)
         assert not [kind for kind in said["done"] if "refused" in kind], said
 
 
@@ -178,6 +182,48 @@ def test_ten_thousand_connections_a_minute_keep_nobody_out(
         attack(ports(product), f"{SEED}/warm", FLOOD_SECONDS / 3, A_MINUTE)
         before = census(product)
         said = attack(ports(product), SEED, FLOOD_SECONDS, A_MINUTE)
-        assert settled(product, before) == [], said
+        assert settled(before, lambda: census(product)) == [], said
         assert not [kind for kind in said["done"] if "refused" in kind], said
         assert said["longest_s"] < attackers.LONGEST_S, said
+
+
+def harmless(port: int, now: Callable[[], Census]) -> None:
+    """Attack a port where machines call; nothing grows, and a stranger has few places."""
+    at = [("tcp", port)]
+    attack(at, f"{SEED}/warm", SECONDS / 3)
+    before = now()
+    said = attack(at, SEED, SECONDS * 2 / 3)
+    assert settled(before, now) == [], said
+    said = attack(at, SEED, FLOOD_SECONDS, A_MINUTE)
+    assert settled(before, now) == [], said
+    with silent(f"tcp://{attackers.HOST}:{port}", SILENT) as held:
+        assert held[-1].recv(1) == b"", "one address has no end of places"
+
+
+async def test_whatever_is_said_where_a_node_is_steered_its_machines_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    machines, port, data = Machines(), free_port(), tmp_path / "data"
+    IdentityFile(data).save(machines.make("media-2", NodeRole.MEDIA))
+    control = machines.make("control", NodeRole.CONTROL)
+    with steered(data, port, tmp_path / "log") as process:
+
+        def held() -> Census:
+            assert process.poll() is None, f"the process ended: {process.returncode}"
+            return {"media": Held.by(process.pid)}
+
+        wait_for(lambda: ("tcp", port) in listening(process.pid), START_LIMIT_S)
+        address = f"{attackers.HOST}:{port}"
+        async with EngineClient.far(address, "media-2", control, CLOCK) as client:
+            await client.describe()
+            await asyncio.to_thread(harmless, port, held)
+            await client.describe()
+
+
+def test_whatever_is_said_where_nodes_renew_the_control_machine_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("VMS_NODES__LISTEN", f"{attackers.HOST}:{port}")
+    with running(["up"], tmp_path / "data", tmp_path / "log") as product, unharmed(product, []):
+        harmless(port, lambda: census(product))

@@ -3,9 +3,6 @@
 import contextlib
 import io
 import json
-import os
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from product import Product, running, wait_for
+from product import Product, free_port, running, steered, wait_for
 from vms import cli
 from vms.trust import JoinToken
 
 LIMIT_S = 20.0
 HEARD_LIMIT_S = 10.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -80,16 +71,6 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Control
         yield Control(product)
 
 
-def media(data: Path, port: int) -> "subprocess.Popen[str]":
-    names = ("API__PORT", "RTSP__PORT", "WEBRTC__PORT", "WEBRTC__UDP_PORT", "HLS__PORT")
-    environment = {**os.environ, **{f"VMS_{name}": "0" for name in names}}
-    return subprocess.Popen(
-        [sys.executable, "-m", "vms.cli", "run", "media", "--data", str(data),
-         "--control-listen", f"127.0.0.1:{port}"],
-        stderr=subprocess.DEVNULL, text=True, env=environment,
-    )  # fmt: skip
-
-
 def test_machines_join_are_asked_and_removed(control: Control, tmp_path: Path) -> None:
     observer, streamer, far = (tmp_path / name for name in ("observer", "stream", "media"))
     control.joined("media", "media-2", far)
@@ -102,26 +83,19 @@ def test_machines_join_are_asked_and_removed(control: Control, tmp_path: Path) -
     renewed = control.vms("renew", "--json", data=observer)
     assert renewed.returncode == 0, renewed.stderr
     where = f"media-2@127.0.0.1:{(port := free_port())}"
-    with media(far, port) as process:
-        try:
-            wait_for(lambda: control.vms("ask", where, data=observer).returncode == 0, LIMIT_S)
-            assert json.loads(control.vms("ask", where, data=observer).stdout)["generation"] == 0
-            assert "vms_" in control.vms("ask", where, "metrics", data=observer).stdout
-            assert control.vms("ask", where, "streams", data=streamer).stdout == "[]\n"
-            refused = control.vms("ask", where, "metrics", data=streamer)
-            assert (refused.returncode, "stream may not call" in refused.stderr) == (4, True)
-            strange = control.vms("ask", where.replace("media-2", "media-3"), data=observer)
-            assert (strange.returncode, "not that node" in strange.stderr) == (4, True)
-            assert control.vms("remove", watching).returncode == 0
-            wait_for(
-                lambda: control.vms("ask", where, data=observer).returncode == 4, HEARD_LIMIT_S
-            )
-            gone = control.vms("renew", data=observer)
-            assert (gone.returncode, "this node was removed" in gone.stderr) == (4, True)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-    assert process.returncode == 0
+    with steered(far, port, tmp_path / "media.log"):
+        wait_for(lambda: control.vms("ask", where, data=observer).returncode == 0, LIMIT_S)
+        assert json.loads(control.vms("ask", where, data=observer).stdout)["generation"] == 0
+        assert "vms_" in control.vms("ask", where, "metrics", data=observer).stdout
+        assert control.vms("ask", where, "streams", data=streamer).stdout == "[]\n"
+        refused = control.vms("ask", where, "metrics", data=streamer)
+        assert (refused.returncode, "stream may not call" in refused.stderr) == (4, True)
+        strange = control.vms("ask", where.replace("media-2", "media-3"), data=observer)
+        assert (strange.returncode, "not that node" in strange.stderr) == (4, True)
+        assert control.vms("remove", watching).returncode == 0
+        wait_for(lambda: control.vms("ask", where, data=observer).returncode == 4, HEARD_LIMIT_S)
+        gone = control.vms("renew", data=observer)
+        assert (gone.returncode, "this node was removed" in gone.stderr) == (4, True)
 
 
 def test_who_joins_knows_whom_he_reached(control: Control, tmp_path: Path) -> None:

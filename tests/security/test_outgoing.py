@@ -34,22 +34,32 @@ CALLERS = {
 # Our own listeners and processes, and a command that a person gives a farm.
 # Nodes call the control machine, to join by a command and to renew.
 # Frames for motion and for transcodes come over a Unix socket of the media process.
-OWN = {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/joining.py"} | {
-    *(f"transcode/{name}.py" for name in ("live", "sound", "video", "watch", "watching", "wire")),
-    *(
-        f"services/{name}.py"
-        for name in (
-            "api",
-            "certificate",
-            "child",
-            "listen",
-            "media",
-            "supervisor",
-            "transcodes",
-            "tree",
-        )
-    ),
-}
+OWN = (
+    {"bus/server.py", "cli/fault.py", "trust/channel.py", "trust/door.py"}
+    | {
+        "trust/joining.py",
+        "trust/secured.py",
+    }
+    | {
+        *(
+            f"transcode/{name}.py"
+            for name in ("live", "sound", "video", "watch", "watching", "wire")
+        ),
+        *(
+            f"services/{name}.py"
+            for name in (
+                "api",
+                "certificate",
+                "child",
+                "listen",
+                "media",
+                "supervisor",
+                "transcodes",
+                "tree",
+            )
+        ),
+    }
+)
 LIMIT_S = 15.0
 
 

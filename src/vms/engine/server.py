@@ -17,7 +17,7 @@ from vms.engine.snapshot import SnapshotStore
 from vms.proto.engine_v1 import messages as pb
 from vms.proto.engine_v1 import stubs
 from vms.telemetry import get_logger
-from vms.trust import LISTENED, Identity, IsRemoved, abort, serve_nodes
+from vms.trust import LISTENED, Identity, IsRemoved, NodeServer, abort, serve_nodes, start_private
 
 log = get_logger(__name__)
 
@@ -190,31 +190,23 @@ class EngineServicer(stubs.EngineServicer):
 
 async def serve(service: MediaService, socket: Path) -> grpc.aio.Server:
     """Serve ``service`` on a Unix socket that only this user can open."""
-    address = await asyncio.to_thread(_freed, socket)
     server = grpc.aio.server(options=LISTENED)
     stubs.add_EngineServicer_to_server(EngineServicer(service), server)
-    server.add_insecure_port(address)
-    await server.start()
-    await asyncio.to_thread(socket.chmod, 0o600)
+    await start_private(server, socket)
     return server
-
-
-def _freed(socket: Path) -> str:
-    """Remove what a process before left at ``socket``, and return its address."""
-    socket.unlink(missing_ok=True)
-    return f"unix:{socket.absolute()}"
 
 
 async def serve_far(
     service: MediaService,
     address: str,
+    inside: Path,
     identity: Callable[[], Identity],
     is_removed: IsRemoved,
     clock: Clock,
-) -> tuple[grpc.aio.Server, int]:
+) -> tuple[NodeServer, int]:
     """Serve ``service`` on TCP to other nodes, each as its role allows."""
 
     def add(server: grpc.aio.Server) -> None:
         stubs.add_EngineServicer_to_server(EngineServicer(service), server)
 
-    return await serve_nodes(address, add, identity, is_removed, clock)
+    return await serve_nodes(address, inside, add, identity, is_removed, clock)

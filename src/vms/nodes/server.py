@@ -14,7 +14,7 @@ from vms.trust import (
     RemovedRequest,
     Renewed,
     RenewRequest,
-    peer_of_call,
+    caller,
 )
 
 # Nodes are removed by other processes too: the database is what all of them share.
@@ -26,8 +26,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 def methods_of(nodes: Nodes) -> dict[str, Any]:
     """Return the methods of the service, by name."""
 
-    async def renew(request: RenewRequest, context: Context) -> Renewed:
-        return Renewed(await nodes.renew(peer_of_call(context), request.request))
+    async def renew(request: RenewRequest, _context: Context) -> Renewed:
+        return Renewed(await nodes.renew(caller(), request.request))
 
     async def removed(_request: RemovedRequest, _context: Context) -> AsyncIterator[RemovedNodes]:
         told: tuple[str, ...] | None = None

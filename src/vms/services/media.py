@@ -38,7 +38,7 @@ from vms.engine import (
 from vms.engine.native import NativeEngine, NativeLogs
 from vms.proto import Launch, S3Settings, TierSettings, VolumeSettings, WebRtcSettings
 from vms.services import certificate, child, tls
-from vms.services.paths import api_socket, frames_socket, media_socket
+from vms.services.paths import api_socket, far_socket, frames_socket, media_socket
 from vms.services.transcodes import TranscodeSteward
 from vms.telemetry import get_logger
 from vms.trust import Member, speaks_tls
@@ -192,9 +192,15 @@ async def listen_far(
     launch: Launch, service: MediaService, clock: Clock, stack: contextlib.AsyncExitStack
 ) -> Member:
     """Answer other nodes too, while the stack is open; returns this machine among them."""
-    member = Member(Path(launch.data), clock)
+    data = Path(launch.data)
+    member = Member(data, clock)
     server, port = await serve_far(
-        service, launch.control_listen, member.identity, member.is_removed, clock
+        service,
+        launch.control_listen,
+        far_socket(data),
+        member.identity,
+        member.is_removed,
+        clock,
     )
     stack.push_async_callback(server.stop, GRACE_S)
     log.info("control_ready", node=member.identity().peer.name, port=port)

@@ -10,9 +10,11 @@ __all__ = [
     "MAX_SOCKET_PATH",
     "api_socket",
     "bus_socket",
+    "far_socket",
     "frames_socket",
     "make_data_folder",
     "media_socket",
+    "nodes_socket",
     "runtime_folder",
     "write_atomic",
 ]
@@ -40,6 +42,16 @@ def frames_socket(data: Path) -> Path:
 def api_socket(data: Path) -> Path:
     """Return where the API workers answer the front."""
     return runtime_folder(data) / "api.sock"
+
+
+def far_socket(data: Path) -> Path:
+    """Return where the media process answers other nodes that have proved who they are."""
+    return runtime_folder(data) / "far.sock"
+
+
+def nodes_socket(data: Path) -> Path:
+    """Return where the first API worker answers nodes that have proved who they are."""
+    return runtime_folder(data) / "nodes.sock"
 
 
 def bus_socket(data: Path) -> Path:

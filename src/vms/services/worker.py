@@ -24,7 +24,7 @@ from vms.recording import CatalogueRecorder, MotionWatch, ScheduleTimer
 from vms.services.first_start import prepare
 from vms.services.house import House
 from vms.services.keeper import Ear, Work, again, chores, duties
-from vms.services.paths import bus_socket, frames_socket
+from vms.services.paths import bus_socket, frames_socket, nodes_socket
 from vms.services.places import WallPlaces
 from vms.streaming import Snapshots, StreamPlaces, StreamRevoker, TalkRecorder
 from vms.transcode import LiveFrames, MotionWorker
@@ -108,6 +108,7 @@ async def control_door(house: House, address: str, stack: contextlib.AsyncExitSt
 
     server, _ = await serve_nodes(
         address,
+        nodes_socket(house.data),
         partial(add_nodes_service, house.nodes),
         identity,
         house.nodes.is_removed,

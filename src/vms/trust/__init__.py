@@ -5,10 +5,10 @@ others have what is here.
 """
 
 from vms.trust.authority import Authority, fingerprint, new_request, peer_of
-from vms.trust.channel import DIALLED, LISTENED, dial, serve_nodes
+from vms.trust.channel import DIALLED, LISTENED, NodeServer, dial, serve_nodes, start_private
 from vms.trust.entrance import CERTIFICATE_FILE, Entrance, entrance_of, speaks_tls
 from vms.trust.files import write_private
-from vms.trust.guard import Guard, IsRemoved, peer_of_call
+from vms.trust.guard import Guard, IsRemoved, caller
 from vms.trust.identity import Identity, IdentityFile
 from vms.trust.joining import join
 from vms.trust.member import Member
@@ -55,12 +55,14 @@ __all__ = [
     "Joined",
     "Member",
     "NodeRole",
+    "NodeServer",
     "Peer",
     "RemovedNodes",
     "RemovedRequest",
     "RenewRequest",
     "Renewed",
     "abort",
+    "caller",
     "dial",
     "entrance_of",
     "error_from",
@@ -72,8 +74,8 @@ __all__ = [
     "new_request",
     "node_name",
     "peer_of",
-    "peer_of_call",
     "serve_nodes",
     "speaks_tls",
+    "start_private",
     "write_private",
 ]

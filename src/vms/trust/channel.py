@@ -1,19 +1,18 @@
 """TLS between machines: each shows a certificate of the installation's own authority."""
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 
-from vms.common import Clock, UnavailableError
+from vms.common import Clock
+from vms.trust.door import Door
 from vms.trust.guard import Guard, IsRemoved
 from vms.trust.identity import Identity
 
 MOST_BYTES = 64 << 20
-LISTENED = (
-    ("grpc.max_receive_message_length", MOST_BYTES),
-    # Else a second process would quietly share the port.
-    ("grpc.so_reuseport", 0),
-)
+LISTENED = (("grpc.max_receive_message_length", MOST_BYTES),)
 DIALLED = (
     # Whoever steers must notice at once that the other side is back, not after gRPC's default
     # of up to two minutes.
@@ -26,40 +25,53 @@ DIALLED = (
 )
 
 
+class NodeServer:
+    """Answers nodes until it is stopped."""
+
+    def __init__(self, server: grpc.aio.Server, door: Door) -> None:
+        self._server = server
+        self._door = door
+
+    async def stop(self, grace: float | None) -> None:
+        """Take no new calls; those that run have so many seconds."""
+        await self._server.stop(grace)
+        await self._door.close()
+
+
 async def serve_nodes(
     address: str,
+    inside: Path,
     add: Callable[[grpc.aio.Server], None],
     identity: Callable[[], Identity],
     is_removed: IsRemoved,
     clock: Clock,
-) -> tuple[grpc.aio.Server, int]:
+) -> tuple[NodeServer, int]:
     """Serve what ``add`` adds on TCP to nodes alone; returns the server and its port.
 
     ``identity`` is asked at each handshake, so that a renewed certificate is shown at once.
+    ``inside`` is the Unix socket between handshake and methods.
     """
-    server = grpc.aio.server(interceptors=(Guard(is_removed, clock),), options=LISTENED)
-    add(server)
-    try:
-        port = server.add_secure_port(address, _credentials(identity))
-    except RuntimeError as error:
-        raise UnavailableError(
-            f"{address} cannot be listened on: {error}",
-            code="address_taken",
-            values={"address": address},
-        ) from None
-    await server.start()
-    return server, port
-
-
-def _credentials(identity: Callable[[], Identity]) -> grpc.ServerCredentials:
-    return grpc.dynamic_ssl_server_credentials(
-        _shown(identity()), lambda: _shown(identity()), require_client_authentication=True
+    door = Door.at(address, inside, identity)
+    server = grpc.aio.server(
+        interceptors=(Guard(door.caller, is_removed, clock),), options=LISTENED
     )
+    add(server)
+    await start_private(server, inside)
+    door.open()
+    return NodeServer(server, door), door.port
 
 
-def _shown(identity: Identity) -> grpc.ServerCertificateConfiguration:
-    pair = (identity.key.encode(), identity.certificate.encode())
-    return grpc.ssl_server_certificate_configuration([pair], identity.authority.encode())
+async def start_private(server: grpc.aio.Server, path: Path) -> None:
+    """Start a server at a Unix socket that only this user can open."""
+    server.add_insecure_port(await asyncio.to_thread(_freed, path))
+    await server.start()
+    await asyncio.to_thread(path.chmod, 0o600)
+
+
+def _freed(path: Path) -> str:
+    """Remove what a process before left there, and return its address."""
+    path.unlink(missing_ok=True)
+    return f"unix:{path.absolute()}"
 
 
 def dial(address: str, host: str, identity: Identity, clock: Clock) -> grpc.aio.Channel:

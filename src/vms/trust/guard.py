@@ -1,13 +1,13 @@
 """Who may call which method: asked again for each message of a long answer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import grpc
 
 from vms.common import Clock, ForbiddenError, InternalError, UnauthenticatedError, VmsError
 from vms.telemetry import get_logger
-from vms.trust.authority import peer_of
 from vms.trust.model import RIGHTS, Peer
 from vms.trust.status import abort
 
@@ -18,30 +18,27 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 IsRemoved = Callable[[Peer], Awaitable[bool]]
 
-_TLS = b"TLSv1.3"
+_CALLER: ContextVar[Peer] = ContextVar("caller")
 
 
-def peer_of_call(context: Context) -> Peer:
-    """Return who calls; the handshake has proved that the certificate is by our authority."""
-    told = {name: list(values) for name, values in context.auth_context().items()}
-    if told.get("ssl_tls_version") != [_TLS]:
-        raise ForbiddenError("only TLS 1.3 is spoken between machines", code="tls_old")
-    certificate = told.get("x509_pem_cert")
-    if not certificate:
-        raise UnauthenticatedError("a node shows its certificate", code="certificate_missing")
-    return peer_of(certificate[0])
+def caller() -> Peer:
+    """Return the machine whose call this task answers."""
+    return _CALLER.get()
 
 
 class Guard(grpc.aio.ServerInterceptor):
     """Stands before every method of a server that other machines reach."""
 
-    def __init__(self, is_removed: IsRemoved, clock: Clock) -> None:
+    def __init__(
+        self, peer_of_end: Callable[[str], Peer], is_removed: IsRemoved, clock: Clock
+    ) -> None:
+        self._peer_of_end = peer_of_end
         self._is_removed = is_removed
         self._clock = clock
 
     async def admit(self, method: str, context: Context) -> None:
         """Refuse a caller who may not, or no more, call a method."""
-        peer = peer_of_call(context)
+        peer = self._peer_of_end(context.peer())
         if self._clock.utc_us() >= peer.ends_us:
             raise UnauthenticatedError(
                 f"the certificate of node {peer.name} has ended", code="certificate_ended"
@@ -54,6 +51,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 code="role_not_allowed",
                 values={"role": peer.role, "method": method},
             )
+        _CALLER.set(peer)
 
     async def intercept_service(
         self,
@@ -81,7 +79,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 await self.admit(method, context)
                 return await inner(request, context)
             except VmsError as error:
-                self._tell(method, error, context)
+                _tell(method, error)
                 await abort(context, error)
 
         return guarded
@@ -94,16 +92,11 @@ class Guard(grpc.aio.ServerInterceptor):
                     await self.admit(method, context)
                     yield message
             except VmsError as error:
-                self._tell(method, error, context)
+                _tell(method, error)
                 await abort(context, error)
 
         return guarded
 
-    def _tell(self, method: str, error: VmsError, context: Context) -> None:
-        log.warning(
-            "node_refused",
-            method=method,
-            code=error.code,
-            detail=error.message,
-            address=context.peer(),
-        )
+
+def _tell(method: str, error: VmsError) -> None:
+    log.warning("node_refused", method=method, code=error.code, detail=error.message)

@@ -94,11 +94,11 @@ def control(database: Database, vault: Vault) -> Control:
 
 
 @contextlib.asynccontextmanager
-async def answering(control: Control) -> AsyncIterator[None]:
+async def answering(control: Control, inside: Path) -> AsyncIterator[None]:
     own = await control.nodes.own_identity()
     add = partial(add_nodes_service, control.nodes)
     server, control.port = await serve_nodes(
-        "127.0.0.1:0", add, lambda: own, control.nodes.is_removed, control.clock
+        "127.0.0.1:0", inside, add, lambda: own, control.nodes.is_removed, control.clock
     )
     try:
         yield
@@ -226,7 +226,7 @@ async def test_a_removed_row_is_forgotten_when_no_certificate_lasts(control: Con
 async def test_a_certificate_is_renewed_in_its_last_ten_days(
     control: Control, tmp_path: Path
 ) -> None:
-    async with answering(control):
+    async with answering(control, tmp_path / "nodes.sock"):
         first = await control.joined("media-2")
         clock = ManualClock(control.clock.utc_us())
         one = member(tmp_path / "data", first, clock)
@@ -256,7 +256,7 @@ async def test_key_and_certificate_are_their_owners(control: Control, tmp_path: 
 
 
 async def test_a_removed_machine_renews_nothing(control: Control, tmp_path: Path) -> None:
-    async with answering(control):
+    async with answering(control, tmp_path / "nodes.sock"):
         one = member(tmp_path / "data", await control.joined("media-2"), control.clock)
         await control.nodes.remove(ROOT, one.identity().peer.node)
         with pytest.raises(ForbiddenError) as refused:
@@ -267,7 +267,7 @@ async def test_a_removed_machine_renews_nothing(control: Control, tmp_path: Path
 async def test_machines_without_a_database_hear_who_was_removed_and_keep_it(
     control: Control, tmp_path: Path
 ) -> None:
-    async with answering(control):
+    async with answering(control, tmp_path / "nodes.sock"):
         one = member(tmp_path / "data", await control.joined("media-2"), control.clock)
         other = (await control.joined("watch", "observer")).peer
         running = asyncio.create_task(one.run())
@@ -291,12 +291,13 @@ async def test_machines_without_a_database_hear_who_was_removed_and_keep_it(
     assert away.value.code == "control_down"
 
 
-async def test_a_taken_port_is_told(control: Control) -> None:
-    async with answering(control):
+async def test_a_taken_port_is_told(control: Control, tmp_path: Path) -> None:
+    async with answering(control, tmp_path / "nodes.sock"):
         own = await control.nodes.own_identity()
         with pytest.raises(UnavailableError) as taken:
             await serve_nodes(
                 f"127.0.0.1:{control.port}",
+                tmp_path / "other.sock",
                 partial(add_nodes_service, control.nodes),
                 lambda: own,
                 control.nodes.is_removed,
