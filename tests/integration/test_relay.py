@@ -3,19 +3,24 @@
 import contextlib
 import hashlib
 import itertools
+import json
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from machines import Machines
 from product import Farm, Product, running, wait_for
 from stamps import Frame, reading
+from vms.trust import IdentityFile, NodeRole
 
 LINGER_S = 1.0
 LIMIT_S = 15.0
 STREAM = "gate/main"
+REFUSED = "certificate_refused"
 
 
 def rtsp_of(product: Product) -> str:
@@ -110,3 +115,53 @@ def test_times_arrive_as_they_were_told_and_their_bound_grows(chain: Chain) -> N
         # Where A's clock is not synchronised, nobody after it knows better.
         assert len(known) in {0, 3}, told
         assert known == sorted(set(known)), f"each hop adds to the bound: {told}"
+
+
+def test_a_stream_comes_from_the_machine_that_is_named_of_this_installation_alone(
+    cameras: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMS_TLS__MODE", "on")
+    ours, theirs = Machines(), Machines()
+
+    def product(stack: contextlib.ExitStack, name: str, *more: str) -> Product:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        flags = ["up", "--open", *more]
+        return stack.enter_context(running(flags, folder / "data", folder / "log"))
+
+    def called(name: str, **asked: str) -> dict[str, tuple[str, str]]:
+        """Return state and reason of each stream that a machine asks for."""
+        wishes = [{"id": key, "url": url, "on_demand": False} for key, url in asked.items()]
+        monkeypatch.setenv("VMS_CAMERAS", json.dumps(wishes))
+        with contextlib.ExitStack() as own:
+            one = product(own, name)
+
+            def states() -> dict[str, tuple[str, str]] | None:
+                streams = {key: one.streams().get(f"{key}/main", {}) for key in asked}
+                said = {
+                    key: (found.get("state", ""), (found.get("reason") or {}).get("code", ""))
+                    for key, found in streams.items()
+                }
+                done = all(state == "live" or why == REFUSED for state, why in said.values())
+                return said if done else None
+
+            found: dict[str, tuple[str, str]] = wait_for(states, LIMIT_S)
+            return found
+
+    for name, machines in (("media-2", ours), ("media-3", ours), ("stranger", theirs)):
+        IdentityFile(tmp_path / name / "data").save(machines.make(name, NodeRole.MEDIA))
+    live, refused = ("live", ""), ("backing_off", REFUSED)
+    with contextlib.ExitStack() as stack:
+        a = product(stack, "media-2", "--camera", cameras.camera("gate", 1))
+        a.wait_live(STREAM)
+        pinned = node(a)
+        address = pinned.partition("?")[0]
+        named = f"{address}?tls=node:media-2"
+        # Who asks by no name sees the certificate that it saw before.
+        asked = {"named": named, "pinned": pinned, "plain": address}
+        asked["other"] = f"{address}?tls=node:media-3"
+        assert called("media-3", **asked) == {
+            "named": live, "pinned": live, "plain": refused, "other": refused,
+        }  # fmt: skip
+        assert called("stranger", named=named) == {"named": refused}
+        assert called("alone", named=named, pinned=pinned) == {"named": refused, "pinned": live}

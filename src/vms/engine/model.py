@@ -153,6 +153,13 @@ class RecordingConfig(msgspec.Struct, frozen=True):
     tiers: tuple[TierConfig, ...] = ()
 
 
+class NodeConfig(msgspec.Struct, frozen=True):
+    """Where it stands who this machine is among others; read when it is there."""
+
+    identity: str
+    authority: str
+
+
 class EngineConfig(msgspec.Struct, frozen=True):
     """What an engine is started with."""
 
@@ -177,6 +184,8 @@ class EngineConfig(msgspec.Struct, frozen=True):
     frames_socket: str | None = None
     # Cameras whose pictures are transcoded at once, at most; 0: none.
     max_transcodes: int = 0
+    # None: this machine is none of an installation's.
+    node: NodeConfig | None = None
     # None: nothing is recorded.
     recording: RecordingConfig | None = None
 

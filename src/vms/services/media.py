@@ -21,6 +21,7 @@ from vms.engine import (
     HlsConfig,
     Journal,
     MediaService,
+    NodeConfig,
     RecordingConfig,
     RingConfig,
     RtmpConfig,
@@ -41,7 +42,7 @@ from vms.services import certificate, child, tls
 from vms.services.paths import api_socket, far_socket, frames_socket, media_socket
 from vms.services.transcodes import TranscodeSteward
 from vms.telemetry import get_logger
-from vms.trust import Member, speaks_tls
+from vms.trust import IdentityFile, Member, speaks_tls
 
 log = get_logger("vms.services.media")
 
@@ -79,8 +80,15 @@ def engine_config(launch: Launch) -> EngineConfig:
         media_dir=launch.source.media_dir or None,
         frames_socket=str(frames_socket(Path(launch.data))),
         max_transcodes=max_transcodes(launch.streams.max_transcodes),
+        node=node_config(Path(launch.data)),
         recording=recording_config(launch),
     )
+
+
+def node_config(data: Path) -> NodeConfig:
+    """Return where it stands who this machine is, or will, when it joins."""
+    file = IdentityFile(data)
+    return NodeConfig(str(file.path), str(file.authority))
 
 
 def max_transcodes(told: int | None) -> int:

@@ -4,6 +4,7 @@ Every worker hears every event and follows the media process. The first one
 alone also steers it, relays events, seals the audit and writes history.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import secrets
@@ -28,7 +29,7 @@ from vms.services.paths import bus_socket, frames_socket, nodes_socket
 from vms.services.places import WallPlaces
 from vms.streaming import Snapshots, StreamPlaces, StreamRevoker, TalkRecorder
 from vms.transcode import LiveFrames, MotionWorker
-from vms.trust import Identity, serve_nodes
+from vms.trust import Identity, IdentityFile, serve_nodes
 
 FIRST = 0
 GRACE_S = 0.3
@@ -95,6 +96,8 @@ async def closed_worker(
 async def control_door(house: House, address: str, stack: contextlib.AsyncExitStack) -> Work:
     """Answer nodes while the stack is open; returns what keeps our own certificate new."""
     own = await house.nodes.own_identity()
+    # The media process beside it calls nodes too.
+    await asyncio.to_thread(IdentityFile(house.data).save_authority, own.authority)
 
     def identity() -> Identity:
         return own

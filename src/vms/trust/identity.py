@@ -11,6 +11,7 @@ from vms.trust.model import Peer
 
 FOLDER = "node"
 FILE = "node.json"
+AUTHORITY_FILE = "authority.pem"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,16 +44,22 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class IdentityFile:
-    """``DATA/node/node.json``, 0600 in a folder of 0700."""
+    """``DATA/node/node.json`` and the authority beside it, 0600 in a folder of 0700."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / FOLDER
         self.path = self.folder / FILE
+        self.authority = self.folder / AUTHORITY_FILE
 
     def save(self, identity: Identity) -> None:
         """Replace what is there."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.save_authority(identity.authority)
         write_private(self.path, msgspec.json.encode(identity))
+
+    def save_authority(self, certificate: str) -> None:
+        """Tell the engine by whom it knows other machines."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.authority, certificate.encode())
 
     def load(self) -> Identity:
         """Return who this machine is, or say how it becomes somebody."""

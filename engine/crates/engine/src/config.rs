@@ -89,6 +89,9 @@ pub struct EngineConfig {
     /// Streams whose pictures are transcoded at once, at most; 0: none.
     #[serde(default)]
     pub max_transcodes: usize,
+    /// Absent: this machine is none of an installation's.
+    #[serde(default)]
+    pub node: Option<NodeSection>,
     /// Absent: nothing is recorded, no volume is opened.
     #[serde(default)]
     pub recording: Option<RecordingConfig>,
@@ -107,6 +110,17 @@ pub struct FrontSection {
     /// A proxy of the operator's in front speaks TLS to clients.
     #[serde(default)]
     pub behind_proxy: bool,
+}
+
+/// Where it stands who this machine is among others; both are read when they are
+/// there, as it may join while it runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSection {
+    /// Its key and certificate, JSON.
+    pub identity: PathBuf,
+    /// The certificate of the installation's authority, PEM.
+    pub authority: PathBuf,
 }
 
 /// TLS of the HTTP listeners.

@@ -27,7 +27,7 @@ use vms_sources::{
     SourceConfig, SourceStatus, State, StateChange, Talks, Timeouts,
 };
 
-use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind};
+use crate::config::{Camera, DesiredState, EngineConfig, Error, Kind, TlsSection};
 use crate::journal::Journal;
 use crate::metrics::{Figures, text};
 use crate::process::ProcessMeter;
@@ -297,7 +297,7 @@ impl Drop for Engine {
 /// TLS for players of RTSP and publishers of RTMP, wherever there is a pair of files.
 fn handshake(config: &EngineConfig) -> Result<Option<Handshake>, Error> {
     let Some(section) = &config.front.tls else { return Ok(None) };
-    let files = TlsFiles { certificate: section.certificate.clone(), key: section.key.clone() };
+    let files = tls_files(config, section);
     let tls = Tls::load(files).map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
     let tls = Arc::new(tls);
     let followed = tls.clone();
@@ -306,6 +306,11 @@ fn handshake(config: &EngineConfig) -> Result<Option<Handshake>, Error> {
         let tls = tls.clone();
         Box::pin(async move { Ok(Box::new(tls.accept(socket, peer).await?) as Box<dyn Secured>) })
     })))
+}
+
+fn tls_files(config: &EngineConfig, section: &TlsSection) -> TlsFiles {
+    let node = config.node.as_ref().map(|node| node.identity.clone());
+    TlsFiles { certificate: section.certificate.clone(), key: section.key.clone(), node }
 }
 
 /// Opens the volumes, where recording is configured.
@@ -369,7 +374,7 @@ fn shared(
     Shared {
         hub,
         clock,
-        dialer: Dialer::new(policy),
+        dialer: Dialer::new(policy).with_authority(config.node.as_ref().map(|node| node.authority.clone())),
         arrivals,
         timeouts: Timeouts { open: OPEN_LIMIT, no_video: Duration::from_millis(config.no_video_ms) },
         back_off: BackOff {
@@ -404,7 +409,7 @@ fn start_front(config: &EngineConfig, inner: &Arc<Inner>) -> Result<Front, Error
         hls_bind: config.hls.as_ref().map(|hls| hls.bind),
         api_socket: config.front.api_socket.clone(),
         tls: config.front.tls.as_ref().map(|tls| TlsConfig {
-            files: TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() },
+            files: tls_files(config, tls),
             origin: tls.origin,
             players: tls.players,
             hls: tls.hls,

@@ -12,6 +12,9 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -40,20 +43,35 @@ const HTTP3: &[u8] = b"h3";
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    /// Who this machine is among those of its installation (`node.json`), where
+    /// it has joined: what is shown to who asks for it by that name.
+    pub node: Option<PathBuf>,
+}
+
+/// The names in the certificates of machines (ADR 017).
+const NODES: &str = ".vms.internal";
+
+/// Of `node.json`, what is shown: PEM.
+#[derive(Deserialize)]
+struct NodeFile {
+    key: String,
+    certificate: String,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("{path} cannot be read as PEM: {error}", path = path.display())]
     File { path: PathBuf, error: pem::Error },
+    #[error("{path} cannot be read: {error}", path = path.display())]
+    Node { path: PathBuf, error: String },
     #[error("{path} holds no certificate", path = path.display())]
     NoCertificate { path: PathBuf },
-    #[error("{certificate} with {key}: {error}", certificate = files.certificate.display(), key = files.key.display())]
-    Refused { files: TlsFiles, error: rustls::Error },
+    #[error("{certificate} with {key}: {error}", certificate = certificate.display(), key = key.display())]
+    Refused { certificate: PathBuf, key: PathBuf, error: rustls::Error },
 }
 
 /// When a file was written, as far as its system tells; `None` where there is none.
-type Look = [Option<(SystemTime, u64)>; 2];
+type Look = [Option<(SystemTime, u64)>; 3];
 
 /// The pair, as each way of shaking hands wants it.
 #[derive(Clone, Debug)]
@@ -160,7 +178,7 @@ fn look(files: &TlsFiles) -> Look {
         let found = std::fs::metadata(path).ok()?;
         Some((found.modified().ok()?, found.len()))
     };
-    [of(&files.certificate), of(&files.key)]
+    [of(&files.certificate), of(&files.key), files.node.as_deref().and_then(of)]
 }
 
 fn load(files: &TlsFiles) -> Result<Served, TlsError> {
@@ -175,14 +193,54 @@ fn load(files: &TlsFiles) -> Result<Served, TlsError> {
         return Err(TlsError::NoCertificate { path: files.certificate.clone() });
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unread(&files.key))?;
-    configure(chain, key).map_err(|error| TlsError::Refused { files: files.clone(), error })
+    let refused = |error| TlsError::Refused { certificate: files.certificate.clone(), key: files.key.clone(), error };
+    let usual = certified(chain, key).map_err(refused)?;
+    let node = files.node.as_deref().map(load_node).transpose()?.flatten();
+    configure(ByName { usual, node }).map_err(refused)
 }
 
-fn configure(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Served, rustls::Error> {
+/// Reads who this machine is; nothing where it has not joined.
+fn load_node(path: &Path) -> Result<Option<Arc<CertifiedKey>>, TlsError> {
+    let bad = |error: String| TlsError::Node { path: path.to_owned(), error };
+    let content = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| bad(error.to_string()))?,
+    };
+    let file: NodeFile = serde_json::from_slice(&content).map_err(|error| bad(error.to_string()))?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(file.certificate.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad(error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(file.key.as_bytes()).map_err(|error| bad(error.to_string()))?;
+    certified(chain, key).map(Some).map_err(|error| bad(error.to_string()))
+}
+
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, rustls::Error> {
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map(Arc::new)
+}
+
+/// Shows the certificate of whom the client asks for.
+#[derive(Debug)]
+struct ByName {
+    usual: Arc<CertifiedKey>,
+    node: Option<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_node = hello.server_name().is_some_and(|name| name.ends_with(NODES));
+        let node = self.node.as_ref().filter(|_| is_node);
+        Some(node.unwrap_or(&self.usual).clone())
+    }
+}
+
+fn configure(shown: ByName) -> Result<Served, rustls::Error> {
     let mut tcp = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(shown));
     tcp.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     // Clients keep their sessions in tickets, so that none are kept here.
     tcp.ticketer = aws_lc_rs::Ticketer::new()?;
@@ -201,21 +259,27 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_pair_is_said() {
-        let missing =
-            TlsFiles { certificate: "/nonexistent/certificate.pem".into(), key: "/nonexistent/key.pem".into() };
+        let missing = TlsFiles {
+            certificate: "/nonexistent/certificate.pem".into(),
+            key: "/nonexistent/key.pem".into(),
+            node: None,
+        };
         let error = Tls::load(missing).err().expect("there is no such file").to_string();
         assert!(error.contains("/nonexistent/certificate.pem cannot be read"), "{error}");
-        let empty = TlsFiles { certificate: "/dev/null".into(), key: "/dev/null".into() };
+        let empty = TlsFiles { certificate: "/dev/null".into(), key: "/dev/null".into(), node: None };
         let error = Tls::load(empty).err().expect("nothing is in it").to_string();
         assert!(error.contains("/dev/null holds no certificate"), "{error}");
     }
 
-    /// Writes a pair; returns where.
-    fn write_pair(folder: &Path, name: &str) -> TlsFiles {
+    /// Writes a pair for a host; returns where.
+    fn write_pair(folder: &Path, name: &str, host: &str) -> TlsFiles {
         std::fs::create_dir_all(folder).expect("a folder");
-        let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        let files =
-            TlsFiles { certificate: folder.join(format!("{name}.pem")), key: folder.join(format!("{name}.key")) };
+        let pair = rcgen::generate_simple_self_signed(vec![host.to_owned()]).expect("a certificate");
+        let files = TlsFiles {
+            certificate: folder.join(format!("{name}.pem")),
+            key: folder.join(format!("{name}.key")),
+            node: None,
+        };
         let pem = |kind: &str, der: &[u8]| {
             let text = base64::engine::general_purpose::STANDARD.encode(der);
             format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
@@ -228,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn a_broken_new_pair_leaves_the_last_one() {
         let folder = std::env::temp_dir().join(format!("vms-front-pairs-{}", std::process::id()));
-        let (files, other) = (write_pair(&folder, "served"), write_pair(&folder, "other"));
+        let (files, other) = (write_pair(&folder, "served", "localhost"), write_pair(&folder, "other", "localhost"));
         let tls = Tls::load(files.clone()).expect("a good pair");
         let first = tls.served.lock().tcp.clone();
         std::fs::copy(&other.key, &files.key).expect("a copy");
@@ -242,10 +306,52 @@ mod tests {
         std::fs::remove_dir_all(&folder).expect("a folder of ours");
     }
 
+    /// Whether a client that trusts this certificate alone gets through to whom
+    /// it asks for.
+    async fn is_shown(tls: &Tls, name: &str, certificate: &Path) -> bool {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(certificate).expect("a certificate")).expect("a good one");
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("a version")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = rustls::pki_types::ServerName::try_from(name.to_owned()).expect("a name");
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let acceptor = TlsAcceptor::from(tls.served.lock().tcp.clone());
+        let (asked, _) =
+            tokio::join!(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, near), acceptor.accept(far));
+        asked.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_joins_is_shown_to_who_asks_for_it_by_its_name() {
+        const NODE: &str = "media-2.media.vms.internal";
+        let folder = std::env::temp_dir().join(format!("vms-front-node-{}", std::process::id()));
+        let (mut usual, machine) = (write_pair(&folder, "usual", "localhost"), write_pair(&folder, "machine", NODE));
+        let file = folder.join("node.json");
+        usual.node = Some(file.clone());
+        let tls = Tls::load(usual.clone()).expect("it has not joined");
+        assert!(!is_shown(&tls, NODE, &machine.certificate).await);
+        let text = |path: &Path| std::fs::read_to_string(path).expect("a file");
+        let (key, certificate) = (text(&machine.key), text(&machine.certificate));
+        let joined = serde_json::json!({"key": key, "certificate": certificate, "authority": "", "control": ""});
+        let before = look(&usual);
+        std::fs::write(&file, joined.to_string()).expect("a file");
+        assert_ne!(before, look(&usual), "that it has joined is noticed");
+        tls.renew().await;
+        assert!(is_shown(&tls, NODE, &machine.certificate).await);
+        assert!(is_shown(&tls, "localhost", &usual.certificate).await, "others see what they saw");
+        std::fs::write(&file, "{").expect("a file");
+        let error = load(&usual).expect_err("it is broken").to_string();
+        assert!(error.contains("node.json cannot be read"), "{error}");
+        std::fs::remove_dir_all(&folder).expect("a folder of ours");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_handshake_that_takes_too_long_is_dropped() {
         let folder = std::env::temp_dir().join(format!("vms-front-slow-{}", std::process::id()));
-        let tls = Tls::load(write_pair(&folder, "slow")).expect("a good pair");
+        let tls = Tls::load(write_pair(&folder, "slow", "localhost")).expect("a good pair");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let _silent = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
         let (socket, peer) = listener.accept().await.expect("a connection");

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -121,12 +122,24 @@ pub struct UdpPair {
 #[derive(Clone, Debug, Default)]
 pub struct Dialer {
     policy: Policy,
+    authority: Option<PathBuf>,
 }
 
 impl Dialer {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy }
+        Self { policy, authority: None }
+    }
+
+    /// Knows machines of the installation by the certificate of its authority, PEM.
+    #[must_use]
+    pub fn with_authority(self, authority: Option<PathBuf>) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Where the certificate of the installation's authority lies.
+    pub(crate) fn authority(&self) -> Option<&Path> {
+        self.authority.as_deref()
     }
 
     /// Connects to the first allowed address that answers.

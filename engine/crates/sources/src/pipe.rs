@@ -48,7 +48,8 @@ impl Wire {
         if !address.carriage.tls {
             return Ok(Self::Plain(socket));
         }
-        Ok(Self::Tls(Box::new(tls::shake_hands(socket, &address.host, address.trust).await?)))
+        let shaken = tls::shake_hands(socket, &address.host, &address.trust, dialer.authority()).await?;
+        Ok(Self::Tls(Box::new(shaken)))
     }
 
     fn socket(&self) -> &TcpStream {

@@ -69,7 +69,7 @@ impl Place {
         }
         if next.host == self.host {
             next.credentials = next.credentials.or_else(|| self.credentials.clone());
-            next.trust = self.trust;
+            next.trust = self.trust.clone();
         }
         Ok(next)
     }

@@ -2,10 +2,12 @@
 //! alone: here, and nowhere else in this tree, 1.2 is spoken too (ADR 018).
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
@@ -17,10 +19,21 @@ use tokio_rustls::client::TlsStream;
 use crate::reason::Reason;
 use crate::rtsp::Trust;
 
-/// Shakes hands with a camera.
-pub async fn shake_hands(socket: TcpStream, host: &str, trust: Trust) -> Result<TlsStream<TcpStream>, Reason> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| Reason::BadUrl { detail: error.to_string() })?;
-    let config = config(trust).await?;
+/// Shakes hands with a camera, or with a machine of the installation whose
+/// authority it is.
+pub async fn shake_hands(
+    socket: TcpStream,
+    host: &str,
+    trust: &Trust,
+    authority: Option<&Path>,
+) -> Result<TlsStream<TcpStream>, Reason> {
+    let name = match trust {
+        // As `vms.trust` writes it into certificates.
+        Trust::Node(name) => format!("{name}.media.vms.internal"),
+        _ => host.to_owned(),
+    };
+    let name = ServerName::try_from(name).map_err(|error| Reason::BadUrl { detail: error.to_string() })?;
+    let config = config(trust, authority).await?;
     TlsConnector::from(config).connect(name, socket).await.map_err(|error| reason(&error))
 }
 
@@ -40,12 +53,13 @@ fn words(why: &CertificateError) -> String {
     }
 }
 
-async fn config(trust: Trust) -> Result<Arc<ClientConfig>, Reason> {
+async fn config(trust: &Trust, authority: Option<&Path>) -> Result<Arc<ClientConfig>, Reason> {
     static AUTHORITIES: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
     static ANY: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
     let failed = |error: rustls::Error| Reason::Tls { detail: error.to_string() };
     let config = match trust {
-        Trust::Pinned(pin) => return by_fingerprint(Some(pin)).map_err(failed),
+        Trust::Pinned(pin) => return by_fingerprint(Some(*pin)).map_err(failed),
+        Trust::Node(_) => return by_installation(authority).await,
         Trust::Any => ANY.get_or_try_init(|| async { by_fingerprint(None).map_err(failed) }).await?,
         Trust::Authorities => AUTHORITIES.get_or_try_init(by_authorities).await?,
     };
@@ -79,6 +93,24 @@ async fn by_authorities() -> Result<Arc<ClientConfig>, Reason> {
     }
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
+        .map_err(|error| failed(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// The installation's own authority and nobody else. It is read at each
+/// handshake: a machine may join while it runs.
+async fn by_installation(authority: Option<&Path>) -> Result<Arc<ClientConfig>, Reason> {
+    let failed = |detail: String| Reason::CertificateRefused { detail };
+    let file = authority.ok_or_else(|| failed("this machine knows no other ones".to_owned()))?.to_owned();
+    let read = tokio::task::spawn_blocking(move || CertificateDer::from_pem_file(file)).await;
+    let read = read.map_err(|error| failed(error.to_string()))?;
+    let certificate = read.map_err(|error| failed(format!("this machine has joined no installation: {error}")))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| failed(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();

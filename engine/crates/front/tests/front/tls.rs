@@ -50,7 +50,7 @@ impl Secure {
     fn start(name: &str, strict_transport: bool) -> Self {
         let folder = folder_of(&format!("tls-{name}"));
         let certificate = write_pair(&folder);
-        let files = TlsFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
+        let files = TlsFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem"), node: None };
         let tls = TlsConfig { files, origin: true, players: true, hls: true, strict_transport, http3: true };
         let rig = Rig::start(name, Wish { tls: Some(tls), ..Wish::default() });
         Self { rig, certificate, folder }

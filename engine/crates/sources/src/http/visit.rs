@@ -76,7 +76,10 @@ impl Visit {
     async fn connect(&mut self) -> Result<Wire, Reason> {
         let socket = self.dialer.connect(&self.place.host, self.place.port).await?;
         let socket: Box<dyn Socket> = match self.place.tls {
-            true => Box::new(tls::shake_hands(socket, &self.place.host, self.place.trust).await?),
+            true => {
+                let (host, trust) = (&self.place.host, &self.place.trust);
+                Box::new(tls::shake_hands(socket, host, trust, self.dialer.authority()).await?)
+            }
             false => Box::new(socket),
         };
         Ok(Wire { socket, rest: Vec::new() })

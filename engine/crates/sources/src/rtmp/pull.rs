@@ -48,7 +48,7 @@ pub async fn open(address: &str, means: &Means) -> Result<FlvFeed<Call>, Reason>
     let place = &target.place;
     let socket = means.dialer.connect(&place.host, place.port).await?;
     let socket: Box<dyn Socket> = match place.tls {
-        true => Box::new(tls::shake_hands(socket, &place.host, place.trust).await?),
+        true => Box::new(tls::shake_hands(socket, &place.host, &place.trust, means.dialer.authority()).await?),
         false => Box::new(socket),
     };
     let client = Client::new(target.app, target.url, target.name, rand::random());

@@ -503,7 +503,7 @@ impl Client {
         } else if own.tls && !address.carriage.tls {
             return Err(Error::BadAddress("the camera sends us from TLS into the open".to_owned()));
         }
-        (address.trust, address.relayed) = (self.address.trust, self.address.relayed);
+        (address.trust, address.relayed) = (self.address.trust.clone(), self.address.relayed);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ impl Carriage {
 
 /// What is asked of a camera's certificate: `tls=` in the query of its address,
 /// which no camera is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// Nothing: cameras make their own. Encrypted, but to whomever answers.
     #[default]
@@ -43,6 +43,9 @@ pub enum Trust {
     Authorities,
     /// `tls=sha256:HEX`: it is this very one.
     Pinned([u8; 32]),
+    /// `tls=node:NAME`: the installation's own authority has signed it for the
+    /// media machine of that name (ADR 017).
+    Node(String),
 }
 
 impl Trust {
@@ -58,10 +61,12 @@ impl Trust {
     }
 
     fn parse(asked: &str) -> Result<Self, Error> {
-        let bad = || Error::BadAddress("tls= is neither verify nor sha256: with 64 digits".to_owned());
-        match asked {
-            "verify" => Ok(Self::Authorities),
-            other => {
+        let bad =
+            || Error::BadAddress("tls= is neither verify nor sha256: with 64 digits nor node: with a name".to_owned());
+        match (asked, asked.strip_prefix("node:")) {
+            ("verify", _) => Ok(Self::Authorities),
+            (_, Some(name)) if is_node_name(name) => Ok(Self::Node(name.to_owned())),
+            (other, _) => {
                 let digits = other.strip_prefix("sha256:").ok_or_else(bad)?;
                 // As openssl and browsers show it: with colons.
                 let digits: Vec<u8> = digits.bytes().filter(|byte| *byte != b':').collect();
@@ -73,6 +78,12 @@ impl Trust {
             }
         }
     }
+}
+
+/// Whether machines of an installation may be called so.
+fn is_node_name(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// Where to dial and what to ask for.
@@ -267,6 +278,12 @@ mod tests {
         assert_eq!((node.trust, node.relayed, node.port), (Trust::Authorities, true, 9554));
         let pinned = Address::parse(&format!("node://core/gate?tls=sha256:{}", "0f".repeat(32))).expect("good");
         assert_eq!(pinned.trust, Trust::Pinned([15; 32]));
+        let named = Address::parse("node://core/gate?tls=node:media-2").expect("a good address");
+        assert_eq!((named.trust, named.uri.as_str()), (Trust::Node("media-2".to_owned()), "rtsps://core/gate"));
+        for bad in ["", "-a", "a-", "A", "a.b", &"a".repeat(64)] {
+            let told = Address::parse(&format!("node://core/gate?tls=node:{bad}"));
+            assert!(matches!(told, Err(Error::BadAddress(_))), "{bad} {told:?}");
+        }
         assert!(!Address::parse("rtsps://core/gate").expect("a good address").relayed);
     }
 
