@@ -131,8 +131,10 @@ describe('the wall', () => {
     await assertMoving(page)
     await page.waitForSelector('.offline', { state: 'detached' })
     // Tiles come back one by one, so no moment need be without any picture:
-    // each counts as back once it plays a session that counts frames anew.
-    const decoded = new Map((await statsOf(page)).map((tile) => [tile.camera, tile.framesDecoded ?? 0]))
+    // each counts as back once it plays a session that counts frames anew. That
+    // is seen as long as the old one had counted many.
+    const counted = await statsWhere(page, (stats) => stats.length === 16 && stats.every((tile) => (tile.framesDecoded ?? 0) > 100))
+    const decoded = new Map(counted.map((tile) => [tile.camera, tile.framesDecoded ?? 0]))
     /** @type {Set<string>} */
     const back = new Set()
     const killed = Date.now()
