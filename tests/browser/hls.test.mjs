@@ -16,7 +16,7 @@ let product
 let browser
 
 before(async () => {
-  ;[product, browser] = await Promise.all([startDemo(1), startBrowser()])
+  ;[product, browser] = await Promise.all([startDemo(1, {}, '--audio'), startBrowser()])
 })
 
 after(async () => {
@@ -25,7 +25,7 @@ after(async () => {
 })
 
 describe('hls.js', () => {
-  it('plays live video less than three seconds behind the newest, without an error', async () => {
+  it('plays live video with the sound of a camera of G.711 less than three seconds behind the newest, without an error', async () => {
     // The page's own policy would keep a foreign script out.
     const page = await (await browser.newContext({ bypassCSP: true })).newPage()
     await page.goto(product.address)
@@ -59,12 +59,14 @@ describe('hls.js', () => {
         })
       })
       const { totalVideoFrames } = video.getVideoPlaybackQuality()
-      const result = { latency: hls.latency, errors, parts, frames: totalVideoFrames, width: video.videoWidth }
+      const heard = Number(/** @type {any} */ (video).webkitAudioDecodedByteCount)
+      const result = { latency: hls.latency, errors, parts, frames: totalVideoFrames, width: video.videoWidth, heard }
       hls.destroy()
       return result
     }, { played: PLAYED_S, limit: LIMIT_MS })
     assert.deepEqual(seen.errors, [])
     assert.equal(seen.width, 640)
+    assert.ok(seen.heard > 10_000, `${seen.heard} bytes of sound`)
     assert.ok(seen.frames > PLAYED_S * 20, `${seen.frames} frames`)
     assert.ok(seen.parts > PLAYED_S * 2, `${seen.parts} parts`)
     assert.ok(seen.latency > 0 && seen.latency < MOST_BEHIND_S, `${seen.latency} s behind`)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,3 +172,39 @@ def test_aac_is_heard_as_opus_in_time_with_the_picture(
             apart = asyncio.run(watch(product))
             wait_for(lambda: children(product) == [], limit_s=15)
     assert max(abs(seconds) for seconds in apart) < 0.1
+
+
+def heard_by_ffmpeg(url: str, seconds: float) -> np.ndarray:
+    """Return how loud each sample is that ffmpeg plays of a stream, at 8 kHz."""
+    asked = ["ffmpeg", "-v", "error", "-i", url, "-t", str(seconds), "-vn", "-ac", "1"]
+    asked += ["-ar", "8000", "-f", "s16le", "-"]
+    done = subprocess.run(asked, capture_output=True, timeout=90, check=True)
+    assert done.stderr == b"", done.stderr.decode()
+    return np.abs(np.frombuffer(done.stdout, "<i2").astype(np.int32))
+
+
+def test_g711_is_heard_by_hls_as_opus_and_while_it_is_made_the_picture_is_silent(
+    scenes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with farm(scenes, audio=True) as cameras:
+        flags = ["up", "--open", "--camera", cameras.camera("gate", 1)]
+        with running(flags, tmp_path / "data", tmp_path / "log") as product:
+            product.wait_live("gate/main")
+            assert children(product) == []
+            url = f"{product.run['addresses']['hls']}/gate/index.m3u8"
+            # The first seconds are silence, until a worker has come.
+            heard_by_ffmpeg(url, 4)
+            loud = heard_by_ffmpeg(url, 6) > LOUD
+            # A beep each second: whatever part of the second it fills, each has one.
+            seconds = loud[: len(loud) // 8000 * 8000].reshape(-1, 8000).any(axis=1)
+            assert len(seconds) >= 5
+            assert seconds.all(), seconds
+            asked = ["ffprobe", "-v", "error", "-of", "json", "-show_entries", "stream=codec_name"]
+            probed = subprocess.run([*asked, url], capture_output=True, timeout=60, check=True)
+            codecs = {stream["codec_name"] for stream in json.loads(probed.stdout)["streams"]}
+            assert codecs == {"h264", "opus"}
+            (worker,) = children(product)
+            os.kill(worker, signal.SIGKILL)
+            # Without a worker the picture goes on, and sound comes back.
+            assert (heard_by_ffmpeg(url, 8) > LOUD).any()
+            wait_for(lambda: children(product) == [], limit_s=30)

@@ -5,12 +5,15 @@
 //! fed by a reader of the hub), which fills a window of parts ([`playlist`]);
 //! players ask for files ([`ask`]) and may wait for one that is not there yet.
 //! Packaging ends some seconds after the last player asked. Who may hear and
-//! who may not are served from two windows.
+//! who may not are served from two windows. Sound that players do not take (G.711)
+//! is made into Opus ([`feed`]) while somebody who may hear plays.
 
 pub mod ask;
+mod feed;
 mod part;
 mod playlist;
 mod segment;
+mod sound;
 #[cfg(test)]
 mod tests;
 
@@ -24,23 +27,22 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use vms_hub::{Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_hub::{Stream, StreamKey};
 use vms_media::Codec;
 
 use ask::Wanted;
+use feed::Feed;
 use playlist::{First, Reached};
 use segment::Packager;
 
-use crate::choice::{Choice, Codecs, Picked, Pictures, Refused, Takes};
-use crate::transcode::Listener;
+use crate::choice::{Choice, Codecs, Picked, Pictures, Refused, Takes, Variant};
+use crate::transcode::{Listener, Transcodes};
 
 /// Packaging ends when nobody asked for so long.
 const IDLE: Duration = Duration::from_secs(15);
 /// A request waits at most so long for what it asks for: 3 target durations of
 /// the longest (6.2.5.2).
 const WAIT: Duration = Duration::from_secs(18);
-/// Frames that wait for the packaging, bytes.
-const QUEUE_BYTES: usize = 16 << 20;
 /// What all windows hold together; over it no stream more is packaged.
 const MOST_BYTES: usize = 2 << 30;
 
@@ -262,11 +264,12 @@ impl Live {
 /// Packages until nobody asks any more.
 async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>, stream: Arc<Stream>) {
     let wake = Arc::new(Notify::new());
-    let mut reader = stream.subscribe(ReaderKind::Recorder { max_bytes: QUEUE_BYTES }, wake.clone());
+    let Some(makers) = of.upgrade().map(|inner| inner.makers(&player, &live, &stream)) else { return };
+    let mut feed = Feed::new(stream, makers, wake.clone());
     let mut looks = tokio::time::interval(Duration::from_secs(1));
     let mut held = 0;
     loop {
-        let bytes = fill(&live, &mut reader, &stream);
+        let bytes = fill(&live, &mut feed);
         let Some(inner) = of.upgrade() else { return };
         inner.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
@@ -284,12 +287,9 @@ async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>, stream: Arc<S
 }
 
 /// Packages what waits; answers how many bytes the window holds.
-fn fill(live: &Live, reader: &mut Reader, stream: &Stream) -> usize {
-    let mut added = false;
+fn fill(live: &Live, feed: &mut Feed) -> usize {
     let mut packager = live.packager.lock();
-    while let Next::Frame(delivery) = reader.next() {
-        added |= packager.push(&delivery.frame, || stream.tracks());
-    }
+    let added = feed.fill(&mut packager);
     let bytes = packager.window.bytes();
     drop(packager);
     if added {
@@ -304,6 +304,14 @@ impl Inner {
     fn first(&self) -> First {
         let number = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         First { number, discontinuities: self.since.elapsed().as_secs() }
+    }
+
+    /// Who makes sound for a player, and of which stream: with pictures that are
+    /// made comes the sound of those they are made of.
+    fn makers(&self, player: &Player, live: &Live, stream: &Stream) -> Option<(Transcodes, StreamKey)> {
+        let transcodes = self.pictures.transcodes().filter(|_| player.audio)?;
+        let own = live.choice.variant == Variant::Sub;
+        Some((transcodes.clone(), if own { stream.key().clone() } else { player.key.clone() }))
     }
 
     /// Whether a packaging is to end: idle, or its stream was forgotten.

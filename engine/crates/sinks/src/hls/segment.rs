@@ -258,13 +258,14 @@ impl Run {
     }
 }
 
-/// The tracks that players of HLS take.
+/// Whether players of HLS take a codec.
+pub fn is_playable(codec: &Codec) -> bool {
+    matches!(codec, Codec::H264 | Codec::H265 | Codec::Av1 | Codec::Vp9 | Codec::Aac | Codec::Opus)
+}
+
+/// The tracks that players take, or those of them who may not hear.
 fn playable(tracks: &[Track], audio: bool) -> Vec<TrackConfig> {
-    let taken = tracks.iter().filter(|track| match track.codec {
-        Codec::H264 | Codec::H265 | Codec::Av1 | Codec::Vp9 => true,
-        Codec::Aac | Codec::Opus => audio,
-        _ => false,
-    });
+    let taken = tracks.iter().filter(|track| is_playable(&track.codec) && (audio || track.codec.is_video()));
     let taken: Vec<Track> = taken.cloned().collect();
     TrackConfig::of_stream(&taken)
 }

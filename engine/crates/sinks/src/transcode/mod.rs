@@ -29,7 +29,7 @@ use vms_media::{Frame, Track, TrackKind};
 
 pub use picture::can_be_transcoded as picture_can_be_transcoded;
 pub use serve::{advise, work};
-pub use sound::{can_be_transcoded as sound_can_be_transcoded, opus_track};
+pub use sound::{RATE as OPUS_RATE, STEP as OPUS_STEP, can_be_transcoded as sound_can_be_transcoded, opus_track};
 
 /// A worker goes on for so long after the last viewer left: who changes
 /// between two views comes back at once.
