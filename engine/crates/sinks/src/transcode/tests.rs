@@ -230,8 +230,9 @@ async fn pictures_are_made_h264_with_the_cameras_sound_beside_them_and_a_cap_hol
     let mut worker = connect(&rig.path, "picture gate/main\n").await;
     rig.until("it works", |reports| reports[0].works).await;
     let now_us = utc_now_us();
-    rig.publisher.push(seen(now_us));
+    // The sound before, so that it is known once the worker has been given the picture.
     rig.publisher.push(frame(now_us - 10_000));
+    rig.publisher.push(seen(now_us));
     rig.publisher.push(frame(now_us + 10_000));
     let head = message(&mut worker).await;
     assert_eq!((head[0], &head[9..15]), (b'H', &[17, 0, 0x90, 0x5f, 1, 0][..]));
