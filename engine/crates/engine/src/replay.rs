@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vms_hub::StreamKey;
-use vms_recording::play::{Play, Player, Steer};
+use vms_recording::play::{Last, Play, Player, Steer, Terms};
 use vms_recording::{CallError, CallKind};
 use vms_sinks::rtsp::{Begin, Moment, NoPlayback, Playback, Recordings};
 
@@ -14,8 +14,9 @@ struct Playing(Arc<Play>);
 
 impl Recordings for Replay {
     fn open(&self, key: &StreamKey, begin: &Begin, audio: bool) -> Result<Arc<dyn Playback>, NoPlayback> {
-        let steer = Steer { at_us: begin.at_us, speed: Some(begin.speed()), paused: None };
-        let play = self.0.open(key, steer, audio, bounds(begin)).map_err(refusal)?;
+        let steer = Steer { at_us: begin.at_us, speed: Some(begin.speed()), paused: None, mark: Some(begin.cseq) };
+        let terms = Terms { audio, bounds: bounds(begin), paced: !begin.unpaced };
+        let play = self.0.open(key, steer, terms).map_err(refusal)?;
         Ok(Arc::new(Playing(play)))
     }
 }
@@ -46,15 +47,27 @@ impl Playback for Playing {
     fn steer(&self, begin: &Begin, paused: bool) -> Result<(), NoPlayback> {
         // A pause changes nothing else; a PLAY that names no speed keeps it.
         let speed = begin.speed.map(|_| begin.speed());
-        self.0.steer(Steer { at_us: begin.at_us, speed, paused: Some(paused) }).map_err(refusal)
+        let mark = (!paused).then_some(begin.cseq);
+        self.0.steer(Steer { at_us: begin.at_us, speed, paused: Some(paused), mark }).map_err(refusal)
     }
 
     fn moment(&self, track: u8, dts: i64) -> Option<Moment> {
-        self.0.moment(track, dts).map(|moment| Moment { utc_us: moment.utc_us, jumped: moment.jumped })
+        let moment = self.0.moment(track, dts)?;
+        Some(Moment {
+            utc_us: moment.utc_us,
+            jumped: moment.jumped,
+            ends: moment.last.is_some(),
+            terminal: moment.last == Some(Last::OfAll),
+            cseq: moment.mark,
+        })
     }
 
     fn is_over(&self) -> bool {
-        self.0.is_over() || self.0.state().ended
+        self.0.has_ended()
+    }
+
+    fn taken(&self) {
+        self.0.taken();
     }
 
     fn stop(&self) {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{PATIENCE, engine, farm, until, wish};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use vms_engine::{DesiredState, Engine, EngineConfig};
 use vms_sources::State;
 
@@ -100,6 +101,8 @@ struct Player {
     cseq: u8,
     /// BYE was said.
     ended: bool,
+    /// Pictures that came before answers.
+    passed: usize,
 }
 
 /// What ONVIF's header says of a picture.
@@ -108,6 +111,9 @@ struct Taken {
     utc_us: i64,
     clean: bool,
     jumped: bool,
+    /// The last one of a section, and of all.
+    ends: bool,
+    terminal: bool,
     cseq: u8,
 }
 
@@ -120,9 +126,20 @@ enum Came {
 
 impl Player {
     fn new(house: &House) -> Self {
-        let stream = TcpStream::connect(house.engine.addresses().rtsp).expect("it listens");
+        Self::on(house, TcpStream::connect(house.engine.addresses().rtsp).expect("it listens"))
+    }
+
+    /// His machine takes a few kilobytes ahead of him.
+    fn with_little_room(house: &House) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a socket");
+        socket.connect(&house.engine.addresses().rtsp.into()).expect("it listens");
+        Self::on(house, socket.into())
+    }
+
+    fn on(house: &House, stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let mut player = Self { stream, url: house.url(), cseq: 0, ended: false };
+        let mut player = Self { stream, url: house.url(), cseq: 0, ended: false, passed: 0 };
         let described = player.ask("DESCRIBE", "", "");
         assert!(described.starts_with("RTSP/1.0 200 ") && described.contains("H264/90000"), "{described}");
         let set_up = player.ask("SETUP", "/trackID=0", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n");
@@ -146,7 +163,7 @@ impl Player {
         loop {
             let first = self.bytes(1);
             if first == b"$" {
-                self.packet();
+                self.passed += usize::from(matches!(self.packet(), Came::Picture(_)));
                 continue;
             }
             let mut text = first;
@@ -174,7 +191,9 @@ impl Player {
         let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
         let micros = (u64::from(word(20)) * 1_000_000) >> 32;
         let utc_us = (i64::from(word(16)) - FROM_1900_TO_1970_S) * SECOND_US + micros as i64;
-        Came::Picture(Taken { utc_us, clean: packet[24] & 0x80 != 0, jumped: packet[24] & 0x20 != 0, cseq: packet[25] })
+        let bit = |mask: u8| packet[24] & mask != 0;
+        let (clean, ends, jumped, terminal) = (bit(0x80), bit(0x40), bit(0x20), bit(0x10));
+        Came::Picture(Taken { utc_us, clean, jumped, ends, terminal, cseq: packet[25] })
     }
 
     fn next(&mut self) -> Came {
@@ -198,6 +217,14 @@ impl Player {
         }
         taken
     }
+}
+
+/// Nobody waits for more of what was recorded.
+fn wait_until_settled(house: &House) {
+    // What is five seconds old is known to be all there is.
+    let recorded_until_us = house.parts().iter().filter_map(|part| part["to_us"].as_i64()).max().expect("a part");
+    let left_us = recorded_until_us + 5 * SECOND_US - now_us();
+    std::thread::sleep(Duration::from_micros(left_us.max(0) as u64));
 }
 
 fn clock(utc_us: i64) -> String {
@@ -248,6 +275,81 @@ fn a_recording_is_played_backwards_paused_and_to_its_end() {
     player.ask("PLAY", "", &format!("Range: clock={}-\r\nScale: 16.0\r\n", clock(house.from_us)));
     let taken = player.watch(PATIENCE);
     assert!(player.ended && taken.len() > 2, "the end is told: {taken:?}");
+}
+
+/// The pictures of all that was recorded, as fast as they come.
+fn all_at_once(house: &House, player: &mut Player, range: &str) -> Vec<Taken> {
+    let told = player.ask("PLAY", "", &format!("Range: clock={range}\r\nRate-Control: no\r\n"));
+    assert!(told.starts_with("RTSP/1.0 200 ") && told.contains("Rate-Control: no\r\n"), "{told}");
+    let begun = Instant::now();
+    let taken = player.watch(PATIENCE);
+    let span_us = taken[taken.len() - 1].utc_us - taken[0].utc_us;
+    assert!(player.ended && span_us > 2 * SECOND_US, "{span_us} us of {}", house.url());
+    assert!(begun.elapsed() < Duration::from_micros(span_us as u64 / 2), "{:?} for {span_us} us", begun.elapsed());
+    taken
+}
+
+#[test]
+fn without_rate_control_all_comes_as_fast_as_it_is_taken_and_its_last_picture_says_so() {
+    let house = House::new("unpaced");
+    wait_until_settled(&house);
+    let mut player = Player::new(&house);
+    let taken = all_at_once(&house, &mut player, &format!("{}-", clock(house.from_us)));
+    assert!(taken[0].clean && taken[0].jumped);
+    assert!(taken.windows(2).all(|pair| (1..200_000).contains(&(pair[1].utc_us - pair[0].utc_us))), "none is lost");
+    let marked: Vec<usize> = (0..taken.len()).filter(|&n| taken[n].ends || taken[n].terminal).collect();
+    assert_eq!(marked, [taken.len() - 1], "E and T of the last alone");
+    assert!(taken[taken.len() - 1].ends && taken[taken.len() - 1].terminal);
+
+    let until_us = house.from_us + 3_250_000;
+    let mut range = Player::new(&house);
+    let taken = all_at_once(&house, &mut range, &format!("{}-{until_us}", clock(house.from_us)));
+    let last = taken[taken.len() - 1];
+    assert!(last.ends && last.terminal && (until_us - 200_000..until_us).contains(&last.utc_us), "{last:?}");
+}
+
+#[test]
+fn who_takes_nothing_for_a_while_makes_an_unpaced_recording_wait_and_misses_nothing() {
+    let house = House::new("waits");
+    wait_until_settled(&house);
+    let mut player = Player::new(&house);
+    let expected = all_at_once(&house, &mut player, &format!("{}-", clock(house.from_us)));
+    let mut slow = Player::with_little_room(&house);
+    slow.ask("PLAY", "", &format!("Range: clock={}-\r\nRate-Control: no\r\n", clock(house.from_us)));
+    // He is served on, and others too, while he takes nothing.
+    let mut beside = Player::new(&house);
+    assert_eq!(all_at_once(&house, &mut beside, &format!("{}-", clock(house.from_us))).len(), expected.len());
+    let told = slow.ask("GET_PARAMETER", "", "");
+    assert!(told.starts_with("RTSP/1.0 200 "), "{told}");
+    let before = slow.passed;
+    let taken = slow.watch(PATIENCE);
+    assert!(slow.ended);
+    assert!(before < expected.len() / 2, "{before} of {}: nothing made it wait", expected.len());
+    assert_eq!(before + taken.len(), expected.len(), "{before} came before the answer");
+}
+
+#[test]
+fn a_pause_and_another_place_hold_without_rate_control_too() {
+    let house = House::new("unpaced-steered");
+    wait_until_settled(&house);
+    let mut player = Player::new(&house);
+    all_at_once(&house, &mut player, &format!("{}-", clock(house.from_us)));
+    assert!(player.ask("PAUSE", "", "").starts_with("RTSP/1.0 200 "));
+    player.ended = false;
+    let from_us = house.from_us + 3 * SECOND_US;
+    // The rate is that of the first PLAY.
+    let told = player.ask("PLAY", "", &format!("Range: clock={}-\r\nRate-Control: yes\r\n", clock(from_us)));
+    assert!(told.contains("Rate-Control: no\r\n"), "{told}");
+    let taken = player.watch(PATIENCE);
+    assert!(player.ended && taken[0].clean && taken[0].jumped && taken[0].utc_us <= from_us, "{:?}", taken[0]);
+    assert!(taken.iter().all(|picture| picture.cseq == player.cseq), "of this PLAY");
+    let told = player.ask("PLAY", "", &format!("Range: clock={}-\r\nScale: -1\r\n", clock(from_us)));
+    assert!(told.contains("Scale: -1\r\n") && !told.contains("Rate-Control"), "{told}");
+    player.ended = false;
+    let back = player.watch(PATIENCE);
+    assert!(back.len() > 1 && back.windows(2).all(|pair| pair[1].utc_us < pair[0].utc_us), "{back:?}");
+    assert!(back.iter().all(|picture| picture.clean && picture.jumped), "none follows the one before: {back:?}");
+    assert!(back[back.len() - 1].ends && back[back.len() - 1].terminal);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use parking_lot::Mutex;
 use vms_access::{Access, Now};
 use vms_hub::StreamKey;
-use vms_recording::play::{Play, PlayState, Player, Steer};
+use vms_recording::play::{Play, PlayState, Player, Steer, Terms};
 use vms_recording::{CallError, CallKind};
 use vms_sinks::webrtc::{Keeps, Way, WebRtc};
 
@@ -90,9 +90,9 @@ impl Playing {
             .enter_playback(&key, token, wish.at_us.unwrap_or(0), Now::read())
             .map_err(|denied| credential::denied(&denied))?;
         let sdp = whep::sdp(&head.headers, body).await?;
-        let (player, audio) = (self.player.clone(), ticket.audio());
+        let (player, terms) = (self.player.clone(), Terms { audio: ticket.audio(), bounds, paced: true });
         // It reads from disks, beside the threads that move requests.
-        let opened = tokio::task::spawn_blocking(move || player.open(&key, wish, audio, bounds)).await;
+        let opened = tokio::task::spawn_blocking(move || player.open(&key, wish, terms)).await;
         let failed =
             |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "reading failed; the log says why");
         let play = opened.map_err(failed)?.map_err(|error| refusal(&error))?;
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn how_to_begin_is_read_and_nonsense_is_told() {
-        let steer = |at_us, speed, paused| Steer { at_us: Some(at_us), speed, paused };
+        let steer = |at_us, speed, paused| Steer { at_us: Some(at_us), speed, paused, mark: None };
         assert_eq!(begin(Some("at=5")).expect("good"), steer(5, None, None));
         assert_eq!(
             begin(Some("token=v1.x&at=5&speed=-2.5&paused=true")).expect("good"),

@@ -32,7 +32,6 @@ use vms_media::Track;
 pub use frame::HubFrame;
 pub use join::{Join, MAX_BURST_BYTES, MAX_BURST_US, WaitReason, plan};
 pub use key::{StreamKey, StreamName, Variant, View, is_camera_id};
-pub use queue::Queue;
 pub use reader::{BurstTag, CloseReason, Delivery, Next, Reader, ReaderKind, ReaderStats, TOO_SLOW_AFTER};
 pub use ring::{Group, Ring, RingLimits};
 pub use stream::{Publisher, Stream, StreamStatus, VideoSeen};

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use vms_media::TrackKind;
 
 use crate::frame::HubFrame;
@@ -22,8 +21,6 @@ pub enum Overflow {
 pub struct Queue {
     max_bytes: usize,
     overflow: Overflow,
-    /// Told when a pausing publisher may go on.
-    pub room: Notify,
     inner: Mutex<Inner>,
 }
 
@@ -41,7 +38,7 @@ struct Inner {
 impl Queue {
     #[must_use]
     pub fn new(max_bytes: usize, overflow: Overflow) -> Self {
-        Self { max_bytes, overflow, room: Notify::new(), inner: Mutex::new(Inner::default()) }
+        Self { max_bytes, overflow, inner: Mutex::new(Inner::default()) }
     }
 
     #[must_use]
@@ -74,8 +71,6 @@ impl Queue {
         let frame = inner.frames.pop_front()?;
         let skipped = inner.skipped_before.pop_front().unwrap_or(0);
         inner.bytes -= frame.data.len();
-        drop(inner);
-        self.room.notify_one();
         Some((frame, skipped))
     }
 }

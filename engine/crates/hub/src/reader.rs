@@ -159,16 +159,14 @@ impl Reader {
         }
     }
 
-    /// A recorder starts with what the ring holds (the pre-record); a pulled
-    /// reader's file begins when it asks.
+    /// It starts with the cached group: what a recorder writes before its order,
+    /// what a pulled reader's file has shown already.
     fn attach_queue(&mut self, state: &mut State, max_bytes: usize, overflow: Overflow) {
         let queue = Arc::new(Queue::new(max_bytes, overflow));
-        if overflow == Overflow::DropGroups {
-            let first = state.ring.newest_key().unwrap_or_else(|| state.ring.head());
-            for position in first..state.ring.head() {
-                if let Some(frame) = state.ring.get(position) {
-                    queue.push(frame);
-                }
+        let first = state.ring.newest_key().unwrap_or_else(|| state.ring.head());
+        for position in first..state.ring.head() {
+            if let Some(frame) = state.ring.get(position) {
+                queue.push(frame);
             }
         }
         state.queues.push(queue.clone());
@@ -348,12 +346,6 @@ impl Reader {
     #[must_use]
     pub fn stats(&self) -> ReaderStats {
         self.stats
-    }
-
-    /// Told when a paused publisher may go on.
-    #[must_use]
-    pub fn queue(&self) -> Option<&Arc<Queue>> {
-        self.queue.as_ref()
     }
 }
 

@@ -50,7 +50,30 @@ pub struct Picture {
     pub utc_us: i64,
     /// How much later it is shown than that.
     pub later_us: i64,
+    /// Of its track it is the last one of something.
+    pub last: Option<Last>,
     pub data: Bytes,
+}
+
+/// What ends with a frame, as far as it is known when that is read: nobody
+/// knows it of what is still being recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// A gap follows.
+    OfSection,
+    /// Nothing follows that is played.
+    OfAll,
+}
+
+/// What holds for as long as a playback lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What the right covers; an end of 0 is none.
+    pub bounds: (i64, i64),
+    /// Frames come in their time; else whenever somebody asks for more.
+    pub paced: bool,
+    /// UTC of the clock's zero.
+    pub zero_us: i64,
 }
 
 /// A frame on its way to the viewer.
@@ -84,8 +107,7 @@ pub enum Step {
 
 pub struct Head<S> {
     shelf: S,
-    /// What the right covers; an end of 0 is none.
-    bounds: (i64, i64),
+    terms: Terms,
     speed: f64,
     paused: bool,
     /// The fragment that is read next.
@@ -97,6 +119,8 @@ pub struct Head<S> {
     edge_us: Option<i64>,
     at_us: i64,
     last_tick: i64,
+    /// Of the newest frame, on the viewer's time line.
+    last_us: i64,
     dry_since: Option<i64>,
     /// Of the part that is played.
     tracks: Vec<Track>,
@@ -105,10 +129,10 @@ pub struct Head<S> {
 }
 
 impl<S: Shelf> Head<S> {
-    pub fn new(shelf: S, bounds: (i64, i64), speed: f64) -> Self {
+    pub fn new(shelf: S, terms: Terms, speed: f64) -> Self {
         Self {
             shelf,
-            bounds,
+            terms,
             speed,
             paused: false,
             place: None,
@@ -117,6 +141,7 @@ impl<S: Shelf> Head<S> {
             edge_us: None,
             at_us: 0,
             last_tick: 0,
+            last_us: i64::MIN,
             dry_since: None,
             tracks: Vec::new(),
             gap: None,
@@ -162,42 +187,48 @@ impl<S: Shelf> Head<S> {
     /// Goes on from the present picture: after a pause, or with a viewer there.
     pub fn resume(&mut self, now: i64) {
         self.paused = false;
-        self.anchor = (now, self.at_us);
+        self.anchor = (self.line(now), self.at_us);
     }
 
     pub fn pause(&mut self) {
         self.paused = true;
     }
 
+    /// Where the viewer's time line is: without a pace it runs ahead of the clock.
+    fn line(&self, now: i64) -> i64 {
+        if self.terms.paced { now } else { now.max(self.last_us) }
+    }
+
     /// Another speed from now on.
     pub fn go(&mut self, speed: f64, now: i64) -> Result<Vec<Out>, CallError> {
         let before = (self.keys_only(), self.speed < 0.0);
         self.speed = speed;
-        self.anchor = (now, self.at_us);
+        self.anchor = (self.line(now), self.at_us);
         if before == (self.keys_only(), speed < 0.0) { Ok(Vec::new()) } else { self.seek(self.at_us, now) }
     }
 
     /// Goes to an instant, or the first after it that was recorded. Answers
     /// what leads to its picture, to be shown at once: the group's frames up to
-    /// it, a tick apart.
+    /// it, a tick apart; without a pace its key frame alone.
     pub fn seek(&mut self, at_us: i64, now: i64) -> Result<Vec<Out>, CallError> {
         let (part, found) = self.shelf.at_or_after(at_us)?;
         let at_us = at_us.max(part.fragments[found].utc_us);
-        if self.bounds.1 != 0 && at_us >= self.bounds.1 {
+        if self.terms.bounds.1 != 0 && at_us >= self.terms.bounds.1 {
             let words = "nothing was recorded there that the right to play covers";
             return Err(CallError::new(CallKind::NotFound, "no_recording", words));
         }
         let group = part.group(found);
-        let (mut run, rest) = if self.keys_only() {
+        let (mut run, mut rest) = if self.keys_only() {
             (self.key_of(&part, group.start)?, Vec::new())
         } else {
-            self.up_to(&part, group.start..found + 1, at_us)?
+            let at_once_us = if self.terms.paced { at_us } else { i64::MIN };
+            self.up_to(&part, group.start..found + 1, at_once_us)?
         };
         run.retain(|picture| picture.video);
+        rest.retain(|picture| !self.is_after(picture.utc_us));
         self.tracks = self.shelf.tracks(&part)?;
         self.ended = None;
         self.dry_since = None;
-        self.waiting = rest.into();
         self.edge_us = Some(part.fragments[found].end_us);
         let next = if self.keys_only() { group.end } else { found + 1 };
         self.place = Some((part.clone(), next));
@@ -206,19 +237,24 @@ impl<S: Shelf> Head<S> {
             self.place = self.earlier(&part, group.start);
             self.ended = self.place.is_none().then_some(Ended::NoMore);
         }
+        if let Some(last) = self.what_ends(now) {
+            mark(run.iter_mut().chain(&mut rest), last);
+        }
+        self.waiting = rest.into();
         if let Some(last) = run.last() {
             self.at_us = last.utc_us;
         }
-        self.anchor = (now, self.at_us);
+        self.anchor = (self.line(now), self.at_us);
         Ok(self.burst(run, now))
     }
 
     fn burst(&mut self, run: Vec<Picture>, now: i64) -> Vec<Out> {
         let count = run.len() as i64;
-        let end = ticks(now).max(self.last_tick + count);
-        self.last_tick = end;
+        let dts_us = self.line(now);
+        let end = ticks(dts_us).max(self.last_tick + count);
+        (self.last_tick, self.last_us) = (end, dts_us);
         let begin = end - count + 1;
-        let out = |(picture, tick)| Out { picture, dts_us: now, dts: tick, pts: tick };
+        let out = |(picture, tick)| Out { picture, dts_us, dts: tick, pts: tick };
         run.into_iter().zip(begin..).map(out).collect()
     }
 
@@ -258,7 +294,18 @@ impl<S: Shelf> Head<S> {
 
     fn due(&self, utc_us: i64) -> i64 {
         let (clock, utc) = self.anchor;
-        clock + ((utc_us - utc) as f64 / self.speed) as i64
+        clock + self.apart(utc_us - utc)
+    }
+
+    /// How far apart on the viewer's time line what is recorded so far apart
+    /// is. Without a pace that is as it was taken, backwards too.
+    fn apart(&self, us: i64) -> i64 {
+        let speed = if self.terms.paced { self.speed } else { self.speed.signum() };
+        (us as f64 / speed) as i64
+    }
+
+    fn is_after(&self, utc_us: i64) -> bool {
+        self.terms.bounds.1 != 0 && utc_us >= self.terms.bounds.1
     }
 
     /// What is to be done now.
@@ -270,10 +317,10 @@ impl<S: Shelf> Head<S> {
         for _ in 0..MOST_EMPTY {
             while let Some(picture) = self.waiting.front() {
                 let mut due = self.due(picture.utc_us);
-                if due > now {
+                if self.terms.paced && due > now {
                     return Ok(if shown.is_empty() { Step::Wait(Some(due)) } else { Step::Show(shown) });
                 }
-                if due < now - LATE_US {
+                if self.terms.paced && due < now - LATE_US {
                     self.anchor = (now, picture.utc_us);
                     due = now;
                 }
@@ -298,8 +345,8 @@ impl<S: Shelf> Head<S> {
             return plain.then_some(Out { picture, dts_us: due, dts: tick, pts: tick });
         }
         let dts = ticks(due).max(self.last_tick + 1);
-        let later = if self.keys_only() { 0 } else { ticks((picture.later_us as f64 / self.speed) as i64) };
-        self.last_tick = dts;
+        let later = if self.keys_only() { 0 } else { ticks(self.apart(picture.later_us)) };
+        (self.last_tick, self.last_us) = (dts, due);
         self.at_us = picture.utc_us;
         Some(Out { picture, dts_us: due, dts, pts: dts + later })
     }
@@ -307,36 +354,70 @@ impl<S: Shelf> Head<S> {
     /// Reads the next fragment; answers what to do where there is none.
     fn fill(&mut self, now: i64) -> Result<Option<Step>, CallError> {
         let Some((part, index)) = self.place.take() else { return Ok(self.end(Ended::NoMore)) };
-        let forward = self.speed > 0.0;
-        let found = if forward { self.onward(&part, index)? } else { Some((part.clone(), index)) };
-        let Some((part, index)) = found else {
-            self.place = Some((part, index));
+        let Some((part, index)) = self.onward(&part, index)? else {
             let since = *self.dry_since.get_or_insert(now);
-            return Ok(if now - since < DRY_US {
-                Some(Step::Wait(Some(now + LOOK_US)))
-            } else {
-                self.end(Ended::NoMore)
-            });
+            let over = now - since >= DRY_US || self.is_settled(&part, now);
+            self.place = Some((part, index));
+            return Ok(if over { self.end(Ended::NoMore) } else { Some(Step::Wait(Some(now + LOOK_US))) });
         };
         self.dry_since = None;
         self.tracks = self.shelf.tracks(&part)?;
-        let group = part.group(index);
-        let (from_us, last) = (part.fragments[index].utc_us, if self.keys_only() { group.end - 1 } else { index });
-        let to_us = part.fragments[last].end_us;
-        let (first, end) = self.bounds;
-        if to_us <= first || (end != 0 && from_us >= end) {
+        let (from_us, to_us) = self.span(&part, index);
+        if self.is_out(from_us, to_us) {
             return Ok(self.end(Ended::NotAllowed));
         }
         self.cross(from_us, to_us);
-        let pictures = if self.keys_only() {
+        let group = part.group(index);
+        let mut pictures = if self.keys_only() {
             self.key_of(&part, index)?
         } else {
             self.shelf.read(&part, &part.fragments[index])?
         };
+        pictures.retain(|picture| !self.is_after(picture.utc_us));
+        if self.speed > 0.0 {
+            self.edge_us = Some(to_us);
+            self.place = Some((part, if self.keys_only() { group.end } else { index + 1 }));
+        } else {
+            self.edge_us = Some(from_us);
+            self.place = self.earlier(&part, group.start);
+        }
+        if let Some(last) = self.what_ends(now) {
+            mark(pictures.iter_mut(), last);
+        }
         self.waiting.extend(pictures);
-        self.edge_us = Some(if forward { to_us } else { from_us });
-        self.place = if forward { Some((part, last + 1)) } else { self.earlier(&part, group.start) };
         Ok(None)
+    }
+
+    /// When what is read of a fragment begins and ends.
+    fn span(&self, part: &Part, index: usize) -> (i64, i64) {
+        let last = if self.keys_only() { part.group(index).end - 1 } else { index };
+        (part.fragments[index].utc_us, part.fragments[last].end_us)
+    }
+
+    /// Whether the right covers nothing of it.
+    fn is_out(&self, from_us: i64, to_us: i64) -> bool {
+        to_us <= self.terms.bounds.0 || self.is_after(from_us)
+    }
+
+    /// Nothing that is still being written could follow that part by now.
+    fn is_settled(&self, part: &Part, now: i64) -> bool {
+        self.terms.zero_us + now >= part.to_us() + DRY_US
+    }
+
+    /// What ends with the fragment that was read last.
+    fn what_ends(&mut self, now: i64) -> Option<Last> {
+        let Some((part, index)) = self.place.clone() else { return Some(Last::OfAll) };
+        let (part, index) = match self.onward(&part, index) {
+            Ok(Some(found)) => self.place.insert(found).clone(),
+            Ok(None) => return self.is_settled(&part, now).then_some(Last::OfAll),
+            // Told when that is to be shown.
+            Err(_) => return None,
+        };
+        let (from_us, to_us) = self.span(&part, index);
+        if self.is_out(from_us, to_us) {
+            return Some(Last::OfAll);
+        }
+        self.gap_to(from_us, to_us).map(|_| Last::OfSection)
     }
 
     fn end(&mut self, why: Ended) -> Option<Step> {
@@ -344,7 +425,7 @@ impl<S: Shelf> Head<S> {
         Some(Step::Wait(None))
     }
 
-    /// The fragment that follows, in this part or in the next.
+    /// The fragment that is read next: forward in this part or in the next.
     fn onward(&mut self, part: &Arc<Part>, index: usize) -> Result<Option<(Arc<Part>, usize)>, CallError> {
         if index < part.fragments.len() {
             return Ok(Some((part.clone(), index)));
@@ -363,17 +444,35 @@ impl<S: Shelf> Head<S> {
 
     /// Jumps what was not recorded between two fragments.
     fn cross(&mut self, from_us: i64, to_us: i64) {
-        let Some(edge_us) = self.edge_us else { return };
-        let near = if self.speed > 0.0 { from_us } else { to_us };
-        if (near - edge_us).abs() > GAP_US {
+        let Some((edge_us, near)) = self.gap_to(from_us, to_us) else { return };
+        if self.terms.paced {
             self.anchor = (self.due(edge_us), near);
-            self.gap = Some((edge_us.min(near), edge_us.max(near)));
         }
+        self.gap = Some((edge_us.min(near), edge_us.max(near)));
+    }
+
+    /// Where the last fragment ended and that one begins, if there is a gap
+    /// between them.
+    fn gap_to(&self, from_us: i64, to_us: i64) -> Option<(i64, i64)> {
+        let edge_us = self.edge_us?;
+        let near = if self.speed > 0.0 { from_us } else { to_us };
+        ((near - edge_us).abs() > GAP_US).then_some((edge_us, near))
     }
 
     /// Reading failed: it is over until somebody seeks.
     pub fn give_up(&mut self) {
         self.ended = Some(Ended::Unreadable);
+    }
+}
+
+/// Marks the last of each track.
+fn mark<'a>(pictures: impl DoubleEndedIterator<Item = &'a mut Picture>, last: Last) {
+    let mut tracks = Vec::new();
+    for picture in pictures.rev() {
+        if !tracks.contains(&picture.track) {
+            tracks.push(picture.track);
+            picture.last = Some(last);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use vms_media::{Frame, Timing, Track, TrackKind};
 use crate::calls::{CallError, CallKind};
 use crate::read::{Archive, stream_number};
 
-pub use head::Ended;
+pub use head::{Ended, Last};
 use head::{Head, Out, SPEEDS, Step};
 pub use moments::Moment;
 use moments::Moments;
@@ -49,6 +49,19 @@ pub struct Steer {
     pub at_us: Option<i64>,
     pub speed: Option<f64>,
     pub paused: Option<bool>,
+    /// What follows it bears this in its [`Moment`]s.
+    #[serde(skip)]
+    pub mark: Option<u8>,
+}
+
+/// What may be played, and how it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub audio: bool,
+    /// From, to; an end of 0 is none.
+    pub bounds: (i64, i64),
+    /// In its time; else as fast as pulled readers take it.
+    pub paced: bool,
 }
 
 /// How a playback is.
@@ -115,16 +128,18 @@ impl Player {
         Self { archive, hub, plays: Arc::default(), numbers: AtomicU64::new(1) }
     }
 
-    /// Begins to play at an instant, or the first after it that was recorded;
-    /// `bounds`: what may be played, an end of 0 is none.
+    /// Begins to play at an instant, or the first after it that was recorded.
     ///
     /// # Errors
     /// When nothing was recorded there, it cannot be read, or too many play.
-    pub fn open(&self, key: &StreamKey, begin: Steer, audio: bool, bounds: (i64, i64)) -> Result<Arc<Play>, CallError> {
+    pub fn open(&self, key: &StreamKey, begin: Steer, terms: Terms) -> Result<Arc<Play>, CallError> {
+        let Terms { audio, bounds, paced } = terms;
         begin.check(bounds)?;
         let place = Place::take(&self.plays)?;
         let source = Recorded::new(self.archive.clone(), &key.camera, stream_number(key.stream), audio);
-        let mut head = Head::new(source, bounds, begin.speed.unwrap_or(1.0));
+        let (begun, begun_us) = (Instant::now(), utc_now_us());
+        let terms = head::Terms { bounds, paced, zero_us: begun_us };
+        let mut head = Head::new(source, terms, begin.speed.unwrap_or(1.0));
         let first = head.seek(begin.at_us.unwrap_or(0), 0)?;
         // No camera has such a name, so nobody can ask for the stream.
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -135,10 +150,11 @@ impl Player {
             publisher,
             tracks: head.tracks().to_vec(),
             head,
-            begun: Instant::now(),
-            begun_us: utc_now_us(),
+            begun,
+            begun_us,
             moments: moments.clone(),
             jumped: true,
+            mark: begin.mark.unwrap_or(0),
             gap: None,
         };
         feed.show(first);
@@ -202,6 +218,13 @@ impl Play {
         self.moments.of(track, dts)
     }
 
+    /// Nothing more comes, unless somebody seeks.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let desk = self.desk.lock();
+        desk.over || (desk.state.ended && desk.orders.is_empty())
+    }
+
     /// Its thread has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -215,6 +238,13 @@ impl Play {
         self.desk.lock().orders.push(steer);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// A pulled reader has taken something: there may be room for more.
+    pub fn taken(&self) {
+        // Not between looking for room and waiting for it.
+        drop(self.desk.lock());
+        self.changed.notify_one();
     }
 
     pub fn stop(&self) {
@@ -234,6 +264,8 @@ struct Feed {
     moments: Arc<Moments>,
     /// What is shown next does not follow what was shown last.
     jumped: bool,
+    /// Of the last order that has one.
+    mark: u8,
     /// The last gap that was jumped.
     gap: Option<(i64, i64)>,
 }
@@ -257,16 +289,20 @@ impl Feed {
                 if desk.stop {
                     return;
                 }
+                // Whoever asks does not hear of the end that was before them.
+                desk.state.ended &= desk.orders.is_empty();
                 std::mem::take(&mut desk.orders)
             };
             for steer in orders {
                 self.obey(steer);
             }
-            let until = self.step();
+            let full = !self.publisher.pulled_has_room();
+            let until = if full { None } else { self.step() };
             let mut desk = play.desk.lock();
             desk.state = self.state();
             let wait = until.map_or(LOOK_EVERY, |us| Duration::from_micros((us - self.now()).max(0) as u64));
-            if desk.orders.is_empty() && !desk.stop && !wait.is_zero() {
+            let room_now = full && self.publisher.pulled_has_room();
+            if desk.orders.is_empty() && !desk.stop && !room_now && !wait.is_zero() {
                 play.changed.wait_for(&mut desk, wait.min(LOOK_EVERY));
             }
         }
@@ -289,6 +325,7 @@ impl Feed {
 
     fn obey(&mut self, steer: Steer) {
         let now = self.now();
+        self.mark = steer.mark.unwrap_or(self.mark);
         if let Some(speed) = steer.speed {
             let shown = self.head.go(speed, now);
             self.try_show(shown);
@@ -347,8 +384,11 @@ impl Feed {
                 let time = dts_us * i64::from(track.clock_rate) / 1_000_000;
                 (time, time)
             };
-            let jumped = track.kind == TrackKind::Video && std::mem::take(&mut self.jumped);
-            self.moments.add(track.id, dts, Moment { utc_us: picture.utc_us, jumped });
+            // Backwards no picture follows the one before it in time.
+            let jumped =
+                track.kind == TrackKind::Video && (std::mem::take(&mut self.jumped) || self.head.speed() < 0.0);
+            let (last, mark) = (picture.last, self.mark);
+            self.moments.add(track.id, dts, Moment { utc_us: picture.utc_us, jumped, last, mark });
             // To whoever watches it happens now.
             let timing = Timing { utc_us: self.begun_us + dts_us, error_us: None };
             self.publisher.push(Frame {

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-/// More than a ring holds of frames that are still to be sent.
-const MOST: usize = 2048;
+use super::head::Last;
+
+/// More than a ring or a queue holds of frames that are still to be sent.
+const MOST: usize = 4096;
 
 /// When a frame was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub struct Moment {
     pub utc_us: i64,
     /// It does not follow the frame before it: something was jumped.
     pub jumped: bool,
+    /// What ends with it.
+    pub last: Option<Last>,
+    /// Of the order that it follows, [`super::Steer::mark`].
+    pub mark: u8,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +51,7 @@ mod tests {
     #[test]
     fn the_newest_frames_are_known_and_the_oldest_forgotten() {
         let moments = Moments::default();
-        let moment = |n| Moment { utc_us: n * 1_000, jumped: n == 0 };
+        let moment = |n| Moment { utc_us: n * 1_000, jumped: n == 0, last: None, mark: 0 };
         for n in 0..=MOST as i64 {
             moments.add(1, n, moment(n));
         }

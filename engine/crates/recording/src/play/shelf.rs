@@ -126,6 +126,7 @@ fn picture(file: &PartFile, stored: &Stored, sample: &Sample, audio: bool) -> Op
         key: sample.key,
         utc_us: zero_us + us(sample.dts, rate),
         later_us: us(sample.pts - sample.dts, rate),
+        last: None,
         data: sample.data.clone(),
     })
 }

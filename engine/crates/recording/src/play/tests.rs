@@ -6,7 +6,7 @@ use vms_format::PartId;
 use vms_format::time::hour_of;
 use vms_media::{Codec, Track, TrackKind};
 
-use super::head::{Ended, Head, Out, Picture, Shelf, Step};
+use super::head::{Ended, Head, Last, Out, Picture, Shelf, Step, Terms};
 use crate::calls::CallError;
 use crate::read::archive::nothing;
 use crate::read::part::{Frag, Part, PartPlace};
@@ -74,6 +74,7 @@ impl Shelf for Parts {
             key: video && fragment.key && n == 0,
             utc_us: fragment.utc_us + n * PICTURE,
             later_us: 0,
+            last: None,
             data: Bytes::new(),
         };
         Ok((0..5).flat_map(|n| [picture(n, true), picture(n, false)]).collect())
@@ -86,8 +87,11 @@ impl Shelf for Parts {
     }
 }
 
+/// A day later, with all that was recorded.
+const LATER: Terms = Terms { bounds: (0, 0), paced: true, zero_us: SEVEN + 86_400 * SECOND };
+
 fn head(parts: Vec<Arc<Part>>, speed: f64) -> Head<Parts> {
-    Head::new(Parts(parts), (0, 0), speed)
+    Head::new(Parts(parts), LATER, speed)
 }
 
 /// Runs the clock from one instant to another; what was shown, and when.
@@ -199,13 +203,14 @@ fn a_pause_holds_the_picture_and_speed_changes_where_it_is() {
 #[test]
 fn the_right_ends_it_and_so_does_the_end_of_the_recording() {
     let parts = vec![part(SEVEN, 10, 0)];
-    let mut bound = Head::new(Parts(parts.clone()), (SEVEN, SEVEN + 4 * SECOND), 1.0);
+    let mut bound = Head::new(Parts(parts.clone()), Terms { bounds: (SEVEN, SEVEN + 4 * SECOND), ..LATER }, 1.0);
     bound.seek(SEVEN + 2 * SECOND, 0).expect("it may be seen");
     run(&mut bound, 0, 10 * SECOND);
     assert_eq!((bound.ended(), bound.at_us()), (Some(Ended::NotAllowed), SEVEN + 3_900_000));
     assert_eq!(bound.seek(SEVEN + 5 * SECOND, 0).expect_err("it may not").code, "no_recording");
 
-    let mut head = head(parts, 1.0);
+    let now = Terms { zero_us: SEVEN + 10 * SECOND, ..LATER };
+    let mut head = Head::new(Parts(parts), now, 1.0);
     head.seek(SEVEN + 9 * SECOND, 0).expect("it is there");
     assert_eq!(pictures(&run(&mut head, 0, 3 * SECOND)).len(), 9);
     assert_eq!(head.ended(), None, "more may be written");
@@ -223,4 +228,69 @@ fn who_is_late_goes_on_without_catching_up() {
     assert_eq!(pictures(&run(&mut head, 0, SECOND)).len(), 10);
     let late = run(&mut head, 10 * SECOND, 10 * SECOND + 500_000);
     assert_eq!(pictures(&late), [1_100, 1_200, 1_300, 1_400, 1_500, 1_600]);
+}
+
+/// The last ones among what was shown: track, instant after seven in ms, what ends.
+fn lasts(shown: &[(i64, Out)]) -> Vec<(u8, i64, Last)> {
+    let of = |out: &Out| Some((out.picture.track, (out.picture.utc_us - SEVEN) / 1000, out.picture.last?));
+    shown.iter().filter_map(|(_, out)| of(out)).collect()
+}
+
+#[test]
+fn the_last_frame_of_each_track_before_a_gap_and_before_the_end_is_known() {
+    let parts = vec![part(SEVEN, 4, 0), part(SEVEN + 3_600 * SECOND, 4, 0)];
+    let mut forward = head(parts.clone(), 1.0);
+    forward.seek(SEVEN + 2 * SECOND, 0).expect("it is there");
+    let (gap, end) = (Last::OfSection, Last::OfAll);
+    let found = lasts(&run(&mut forward, 0, 10 * SECOND));
+    assert_eq!(found, [(1, 3_900, gap), (2, 3_900, gap), (1, 3_603_900, end), (2, 3_603_900, end)]);
+    assert_eq!(forward.ended(), Some(Ended::NoMore), "at once: nothing more can come of it");
+
+    let mut backward = head(parts.clone(), -1.0);
+    backward.seek(SEVEN + 3_603 * SECOND, 0).expect("it is there");
+    assert_eq!(lasts(&run(&mut backward, 0, 20 * SECOND)), [(1, 3_600_000, gap), (1, 0, end)]);
+
+    let until = Terms { bounds: (0, SEVEN + 3_250_000), ..LATER };
+    let mut range = Head::new(Parts(parts.clone()), until, 1.0);
+    range.seek(SEVEN + 2 * SECOND, 0).expect("it is there");
+    let shown = run(&mut range, 0, 10 * SECOND);
+    assert_eq!(pictures(&shown).last(), Some(&3_200), "no picture after the end that was asked for");
+    assert_eq!(lasts(&shown), [(1, 3_200, end), (2, 3_200, end)]);
+
+    let mut seek = head(parts, 1.0);
+    let run_up = seek.seek(SEVEN + 3_900_000, 0).expect("it is there");
+    assert_eq!(run_up.last().and_then(|out| out.picture.last), Some(gap), "what a seek shows may be the last");
+}
+
+#[test]
+fn of_what_is_being_recorded_no_frame_is_the_last() {
+    let now = Terms { zero_us: SEVEN + 4 * SECOND, ..LATER };
+    let mut head = Head::new(Parts(vec![part(SEVEN, 4, 0)]), now, 1.0);
+    head.seek(SEVEN + 3 * SECOND, 0).expect("it is there");
+    assert_eq!(lasts(&run(&mut head, 0, 3 * SECOND)), []);
+    head.shelf_mut().0 = vec![part(SEVEN, 6, 0)];
+    assert_eq!(lasts(&run(&mut head, 3 * SECOND, 4 * SECOND)), []);
+}
+
+#[test]
+fn without_a_pace_all_is_there_at_once_and_its_times_say_how_far_apart_it_was_taken() {
+    let parts = vec![part(SEVEN, 4, 0), part(SEVEN + 3_600 * SECOND, 4, 0)];
+    let mut head = Head::new(Parts(parts.clone()), Terms { paced: false, ..LATER }, 1.0);
+    let first = head.seek(SEVEN + 2_950_000, SECOND).expect("it is there");
+    assert_eq!(first.len(), 1, "the key frame that leads there");
+    assert_eq!(first[0].picture.utc_us, SEVEN + 2 * SECOND);
+    let shown = run(&mut head, SECOND, SECOND);
+    assert_eq!(pictures(&shown)[..2], [2_100, 2_200]);
+    assert_eq!((pictures(&shown).len(), head.ended()), (19 + 40, Some(Ended::NoMore)), "to the end, without waiting");
+    assert!(shown.iter().any(|(_, out)| !out.picture.video), "with sound");
+    let apart = |out: &Out| (out.dts - first[0].dts) / 90 - (out.picture.utc_us - first[0].picture.utc_us) / 1000;
+    assert!(shown.iter().all(|(_, out)| apart(out).abs() <= 1), "the gap too");
+    let again = head.seek(SEVEN, 2 * SECOND).expect("it is there");
+    assert_eq!(again[0].dts, shown.last().expect("some").1.dts + 1, "its line of time goes on");
+
+    let mut backward = Head::new(Parts(parts), Terms { paced: false, ..LATER }, -4.0);
+    backward.seek(SEVEN + 3_603 * SECOND, 0).expect("it is there");
+    let shown = run(&mut backward, 0, 0);
+    assert_eq!(pictures(&shown), [3_600_000, 2_000, 0]);
+    assert!(shown.windows(2).all(|pair| pair[1].1.dts > pair[0].1.dts), "times only grow");
 }

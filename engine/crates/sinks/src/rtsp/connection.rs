@@ -35,6 +35,11 @@ const WRITE_STALLED: Duration = Duration::from_secs(30);
 /// A player whose media go by UDP and of whom nothing was heard for so long is
 /// gone, though his connection stands.
 const UNHEARD: Duration = Duration::from_secs(TIMEOUT_S as u64 + 5);
+/// So many frames go out before the player is listened to again.
+const MOST_AT_ONCE: usize = 64;
+/// What is read of a recording before the player has taken it, in bytes, and
+/// half a second more.
+const READ_AHEAD: usize = 512 * 1024;
 /// How often it is looked whether a recording has come to its end.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// DESCRIBE waits so long for a camera that has not answered yet.
@@ -62,6 +67,7 @@ pub async fn serve(socket: TcpStream, place: Place, doors: Doors) -> io::Result<
         play: None,
         senders_of: BTreeMap::new(),
         said_bye: false,
+        paused: false,
         own,
         peer,
         ports,
@@ -95,6 +101,8 @@ struct Connection {
     senders_of: BTreeMap<u8, u32>,
     /// A recording has come to its end, and the player knows.
     said_bye: bool,
+    /// Nothing of the recording is sent until the next PLAY.
+    paused: bool,
     /// Our address and the player's.
     own: IpAddr,
     peer: IpAddr,
@@ -195,7 +203,10 @@ impl Connection {
             Answer::PlayRecorded { key, begin } => return self.play_recorded(&request, &key, begin).await,
             Answer::PauseRecorded => match &self.play {
                 Some(play) => match play.steer(&Begin::default(), true) {
-                    Ok(()) => self.session.paused(&request),
+                    Ok(()) => {
+                        self.paused = true;
+                        self.session.paused(&request)
+                    }
                     Err(refusal) => reply(&request, status_of(refusal), &[], &[]),
                 },
                 None => reply(&request, StatusCode::MethodNotValidInThisState, &[], &[]),
@@ -211,7 +222,7 @@ impl Connection {
                 if !ticket.audio() {
                     self.session.mute();
                 }
-                let playing = self.start(&stream, ticket, self.session.catch_up);
+                let playing = self.start(&stream, ticket, ReaderKind::Live { burst: self.session.catch_up });
                 let bytes = self.session.playing(&request, &first_packets(&playing, &stream));
                 self.say(&bytes).await?;
                 return Ok(Step::Play(Box::new(playing)));
@@ -236,10 +247,12 @@ impl Connection {
     async fn play_recorded(&mut self, request: &Request<&[u8]>, key: &StreamKey, begin: Begin) -> io::Result<Step> {
         if let Some(play) = &self.play {
             let out = match play.steer(&begin, false) {
-                Ok(()) => self.session.playing_recorded(request, &begin, &[]),
+                Ok(()) => {
+                    (self.said_bye, self.paused) = (false, false);
+                    self.session.playing_recorded(request, &begin, &[])
+                }
                 Err(refusal) => reply(request, status_of(refusal), &[], &[]),
             };
-            self.said_bye = false;
             self.say(&out).await?;
             return Ok(Step::Go);
         }
@@ -255,7 +268,7 @@ impl Connection {
         }
         match self.open(key, Begin { at_us: begin.at_us.or(Some(0)), ..begin }).await {
             Ok((play, stream)) => {
-                let playing = self.start(&stream, ticket, true);
+                let playing = self.start(&stream, ticket, ReaderKind::Pulled { max_bytes: READ_AHEAD });
                 self.play = Some(play);
                 let out = self.session.playing_recorded(request, &begin, &first_packets(&playing, &stream));
                 self.say(&out).await?;
@@ -268,11 +281,12 @@ impl Connection {
         }
     }
 
-    /// Tells the player once that a recording has come to its end.
+    /// A recording has come to its end, and the player does not know yet.
+    fn is_over(&self) -> bool {
+        !self.said_bye && !self.paused && self.play.as_ref().is_some_and(|play| play.is_over())
+    }
+
     async fn say_bye(&mut self) -> io::Result<()> {
-        if self.said_bye || !self.play.as_ref().is_some_and(|play| play.is_over()) {
-            return Ok(());
-        }
         self.said_bye = true;
         for (track, ssrc) in self.senders_of.clone() {
             match self.session.way(track) {
@@ -297,12 +311,12 @@ impl Connection {
         stream.tracks()
     }
 
-    fn start(&self, stream: &Arc<Stream>, ticket: Ticket, burst: bool) -> Playing {
+    fn start(&self, stream: &Arc<Stream>, ticket: Ticket, kind: ReaderKind) -> Playing {
         let revoked = Arc::new(Notify::new());
         let word = revoked.clone();
         ticket.bind("", move |_| word.notify_one());
         let wake = Arc::new(Notify::new());
-        let mut reader = stream.subscribe(ReaderKind::Live { burst }, wake.clone());
+        let mut reader = stream.subscribe(kind, wake.clone());
         let first = match reader.next() {
             Next::Frame(delivery) => Some(delivery),
             _ => None,
@@ -316,16 +330,19 @@ impl Connection {
             self.send(&delivery, &mut playing.senders).await?;
         }
         loop {
-            if self.drain(&mut playing).await? {
-                return Ok(());
+            // What led to the end has come by then.
+            let over = self.is_over();
+            let drained = self.drain(&mut playing).await?;
+            match drained {
+                Drained::Over => return Ok(()),
+                Drained::All if over => self.say_bye().await?,
+                Drained::All | Drained::Some => {}
             }
             let unheard = tokio::time::sleep_until((self.heard + UNHEARD).into());
             tokio::select! {
                 biased;
                 () = playing.revoked.notified() => return Ok(()),
-                () = playing.wake.notified() => {}
                 () = poll_fn(|cx| self.ports.poll_heard(cx)) => self.heard = Instant::now(),
-                () = tokio::time::sleep(LOOK_EVERY), if self.play.is_some() && !self.said_bye => self.say_bye().await?,
                 () = unheard, if !self.ports.is_empty() => return Err(io::ErrorKind::TimedOut.into()),
                 read = self.read.read_buf(&mut self.input) => {
                     self.heard = Instant::now();
@@ -333,21 +350,35 @@ impl Connection {
                         return Ok(());
                     }
                 }
+                // Behind what he says: what is pulled is nearly always there.
+                () = playing.wake.notified() => {}
+                () = tokio::task::yield_now(), if drained == Drained::Some => {}
+                () = tokio::time::sleep(LOOK_EVERY), if self.play.is_some() && !self.said_bye => {}
             }
         }
     }
 
-    /// Sends all that waits; true when the session is over.
-    async fn drain(&mut self, playing: &mut Playing) -> io::Result<bool> {
-        loop {
+    /// Sends what waits, up to [`MOST_AT_ONCE`] frames.
+    async fn drain(&mut self, playing: &mut Playing) -> io::Result<Drained> {
+        if self.paused {
+            return Ok(Drained::All);
+        }
+        for _ in 0..MOST_AT_ONCE {
             match playing.reader.next() {
+                // The client must ask anew for what has become another stream.
+                Next::Frame(delivery) if self.play.is_some() && !self.session.described_as(&delivery.frame) => {
+                    return Ok(Drained::Over);
+                }
                 Next::Frame(delivery) => self.send(&delivery, &mut playing.senders).await?,
                 Next::Waiting(_) => {}
-                Next::Pending => return Ok(false),
-                // The client must ask anew for what has become another stream.
-                Next::TracksChanged(_) | Next::Closed(_) => return Ok(true),
+                Next::Pending => return Ok(Drained::All),
+                Next::TracksChanged(_) | Next::Closed(_) => return Ok(Drained::Over),
+            }
+            if let Some(play) = &self.play {
+                play.taken();
             }
         }
+        Ok(Drained::Some)
     }
 
     /// Requests while playing: keep-alives and TEARDOWN; true at its end.
@@ -376,7 +407,7 @@ impl Connection {
         let moment =
             self.play.as_ref().filter(|_| self.session.replay).and_then(|play| play.moment(frame.track, frame.dts));
         let bytes = match moment {
-            Some(moment) => replay::with_header(&bytes, moment, frame.key, self.session.cseq).into(),
+            Some(moment) => replay::with_header(&bytes, moment, frame.key).into(),
             None if self.session.relay && self.play.is_none() => stamp_of(frame).put_into(&bytes).into(),
             None => bytes,
         };
@@ -388,8 +419,10 @@ impl Connection {
         self.metrics.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         if let Some(sender) = senders.get_mut(usize::from(frame.track_index)) {
             sender.count(frame);
-            // A time of the burst is not the frame's own: no report on it.
-            let report = delivery.burst.is_none().then(|| sender.due(frame, channel + 1)).flatten();
+            // A time of the burst is not the frame's own, nor is one without a
+            // pace that of now: no report on it.
+            let in_time = delivery.burst.is_none() && self.session.is_paced();
+            let report = in_time.then(|| sender.due(frame, channel + 1)).flatten();
             match (report, way) {
                 (Some(report), Way::Channel(_)) => self.write_or_give_up(&report).await?,
                 (Some(report), Way::Ports(..)) => self.ports.report(frame.track_index, &report).await,
@@ -399,15 +432,54 @@ impl Connection {
         Ok(())
     }
 
+    /// Who plays a recording takes it as slowly as he likes, while he says that
+    /// he is there.
+    async fn write_as_taken(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self { read, write, input, heard, .. } = self;
+        *heard = Instant::now();
+        let writing = async {
+            write.write_all(bytes).await?;
+            write.flush().await
+        };
+        tokio::pin!(writing);
+        loop {
+            let unheard = tokio::time::sleep_until((*heard + UNHEARD).into());
+            tokio::select! {
+                written = &mut writing => return written,
+                () = unheard => return Err(io::ErrorKind::TimedOut.into()),
+                // Answered once this is written.
+                read = read.read_buf(input), if input.len() <= MAX_REQUEST => {
+                    *heard = Instant::now();
+                    if read? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+            }
+        }
+    }
+
     /// Nearly always one `write`; a timer is set up only for a full socket.
     async fn write_or_give_up(&mut self, bytes: &[u8]) -> io::Result<()> {
         let written = self.write.try_write(bytes)?;
         if written == bytes.len() {
             return Ok(());
         }
+        if self.play.is_some() {
+            return self.write_as_taken(&bytes[written..]).await;
+        }
         let rest = self.say(&bytes[written..]);
         tokio::time::timeout(WRITE_STALLED, rest).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
+}
+
+/// How far [`Connection::drain`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drained {
+    All,
+    /// More may wait.
+    Some,
+    /// The session has ended.
+    Over,
 }
 
 /// What another node is to know of a frame.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use rtsp_types::Request;
-use rtsp_types::headers::{HeaderName, RANGE, REQUIRE, SCALE};
+use rtsp_types::headers::{CSEQ, HeaderName, RANGE, REQUIRE, SCALE};
 use vms_hub::StreamKey;
 
 /// The option tag by which a player asks for the header.
@@ -38,11 +38,15 @@ pub trait Playback: Send + Sync {
     /// Where that cannot be played.
     fn steer(&self, begin: &Begin, paused: bool) -> Result<(), NoPlayback>;
 
-    /// When a frame was recorded.
+    /// When a frame was recorded, and what it begins and ends.
     fn moment(&self, track: u8, dts: i64) -> Option<Moment>;
 
     /// Nothing more comes until somebody seeks.
     fn is_over(&self) -> bool;
+
+    /// The reader has taken frames: where it makes the playback wait, there may
+    /// be room.
+    fn taken(&self);
 
     fn stop(&self);
 }
@@ -52,6 +56,12 @@ pub struct Moment {
     pub utc_us: i64,
     /// It does not follow the frame before it.
     pub jumped: bool,
+    /// A gap follows, or nothing at all.
+    pub ends: bool,
+    /// Nothing follows of its track.
+    pub terminal: bool,
+    /// Of the PLAY that it answers.
+    pub cseq: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +83,10 @@ pub struct Begin {
     pub until_us: Option<i64>,
     /// Negative is backwards.
     pub speed: Option<f64>,
+    /// As fast as the player takes it, `Rate-Control: no`.
+    pub unpaced: bool,
+    /// The low bits of the request's number.
+    pub cseq: u8,
 }
 
 impl Begin {
@@ -86,7 +100,9 @@ impl Begin {
             Some(scale) => Some(scale.parse().ok().filter(|scale: &f64| scale.is_finite() && *scale != 0.0)?),
             None => None,
         };
-        Some(Self { at_us, until_us, speed })
+        let unpaced = asks_rate(request) == Some(false);
+        let cseq = words(request, &CSEQ).and_then(|cseq| cseq.parse::<u32>().ok()).unwrap_or(0) as u8;
+        Some(Self { at_us, until_us, speed, unpaced, cseq })
     }
 
     /// The speed that is played, the nearest to what was asked for.
@@ -95,6 +111,14 @@ impl Begin {
         let asked = self.speed.unwrap_or(1.0);
         asked.abs().clamp(0.125, 16.0).copysign(asked)
     }
+}
+
+pub const RATE_CONTROL: &str = "Rate-Control";
+
+/// Whether all is to be sent in its time; `None` where the player does not say.
+pub fn asks_rate(request: &Request<&[u8]>) -> Option<bool> {
+    let name = HeaderName::from_static_str(RATE_CONTROL).ok()?;
+    words(request, &name).map(|rate| !rate.eq_ignore_ascii_case("no"))
 }
 
 fn words<'a>(request: &'a Request<&[u8]>, name: &HeaderName) -> Option<&'a str> {
@@ -183,7 +207,7 @@ pub fn write_clock(utc_us: i64) -> String {
 }
 
 /// Puts the header into the first of a frame's interleaved packets.
-pub fn with_header(interleaved: &[u8], moment: Moment, key: bool, cseq: u8) -> Vec<u8> {
+pub fn with_header(interleaved: &[u8], moment: Moment, key: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(interleaved.len() + 16);
     let Some((framing, rest)) = interleaved.split_first_chunk::<FRAMING>() else { return interleaved.to_vec() };
     let Some((header, behind)) = rest.split_at_checked(RTP_HEADER) else { return interleaved.to_vec() };
@@ -198,9 +222,10 @@ pub fn with_header(interleaved: &[u8], moment: Moment, key: bool, cseq: u8) -> V
     let fraction = (moment.utc_us.rem_euclid(1_000_000) << 32) / 1_000_000;
     out.extend_from_slice(&(seconds as u32).to_be_bytes());
     out.extend_from_slice(&(fraction as u32).to_be_bytes());
-    // C: a clean point to begin at; E, the end of a section, is not known
-    // beforehand; D: something was jumped before it.
-    out.extend_from_slice(&[u8::from(key) << 7 | u8::from(moment.jumped) << 5, cseq, 0, 0]);
+    // C: a clean point to begin at; E: the end of a section; D: something was
+    // jumped before it; T: the end of the track.
+    let [c, e, d, t] = [key, moment.ends, moment.jumped, moment.terminal].map(u8::from);
+    out.extend_from_slice(&[c << 7 | e << 6 | d << 5 | t << 4, moment.cseq, 0, 0]);
     out.extend_from_slice(behind);
     out
 }
@@ -255,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_play_says_from_where_to_where_and_how_fast() {
-        let begin = |at_us, until_us, speed| Some(Begin { at_us, until_us, speed });
+        let begin = |at_us, until_us, speed| Some(Begin { at_us, until_us, speed, ..Begin::default() });
         let of = |headers: &[(HeaderName, &str)]| Begin::of(&asked(headers));
         let (seven, ten_past) = (1_795_244_400_000_000, 1_795_245_000_000_000);
         assert_eq!(of(&[]), begin(None, None, None));
@@ -271,6 +296,9 @@ mod tests {
         }
         let speed = |asked| Begin { speed: Some(asked), ..Begin::default() }.speed();
         assert_eq!([100.0, -0.01, 2.0].map(speed), [16.0, -0.125, 2.0]);
+        let rate = HeaderName::from_static_str(RATE_CONTROL).expect("a name");
+        let unpaced = |words| of(&[(rate.clone(), words), (CSEQ, "263")]).map(|begin| (begin.unpaced, begin.cseq));
+        assert_eq!(["no", " No ", "yes", "maybe"].map(unpaced), [true, true, false, false].map(|no| Some((no, 7))));
     }
 
     #[test]
@@ -286,18 +314,21 @@ mod tests {
         let mut packets = b"$\x02\x00\x0e".to_vec();
         packets.extend_from_slice(&[0x80, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0x65, 0x88]);
         packets.extend_from_slice(b"$\x02\x00\x01x");
-        let moment = Moment { utc_us: 1_500_000, jumped: true };
-        let out = with_header(&packets, moment, true, 7);
+        let moment = Moment { utc_us: 1_500_000, jumped: true, ends: false, terminal: false, cseq: 7 };
+        let out = with_header(&packets, moment, true);
         assert_eq!(out[..4], [b'$', 2, 0, 30]);
         assert_eq!(out[4], 0x90, "an extension");
         assert_eq!(out[16..20], [0xab, 0xac, 0, 3]);
         assert_eq!(out[20..28], [0x83, 0xaa, 0x7e, 0x81, 0x80, 0, 0, 0], "NTP of 1.5 s");
         assert_eq!(out[28..32], [0b1010_0000, 7, 0, 0]);
         assert_eq!(out[32..], [0x65, 0x88, b'$', 2, 0, 1, b'x'], "and nothing else is changed");
-        let later = with_header(&packets, Moment { jumped: false, ..moment }, false, 7);
-        assert_eq!(later[28], 0);
+        let later = Moment { jumped: false, ..moment };
+        assert_eq!(with_header(&packets, later, false)[28], 0);
+        let ends = Moment { ends: true, ..later };
+        assert_eq!(with_header(&packets, ends, false)[28], 0b0100_0000, "E");
+        assert_eq!(with_header(&packets, Moment { terminal: true, ..ends }, false)[28], 0b0101_0000, "E and T");
         for end in 0..16 {
-            assert_eq!(with_header(&packets[..end], moment, true, 7), packets[..end], "{end}");
+            assert_eq!(with_header(&packets[..end], moment, true), packets[..end], "{end}");
         }
     }
 

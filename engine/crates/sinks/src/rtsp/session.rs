@@ -8,7 +8,7 @@ use rtsp_types::headers::{
     UNSUPPORTED,
 };
 use rtsp_types::{Method, Request, Response, StatusCode, Version};
-use vms_hub::{Stream, StreamKey};
+use vms_hub::{HubFrame, Stream, StreamKey};
 use vms_media::{Track, TrackKind};
 
 use super::describe;
@@ -79,8 +79,8 @@ pub struct Session {
     pub replay: bool,
     /// Each live frame is sent with its time and number.
     pub relay: bool,
-    /// The low bits of the number of the last PLAY.
-    pub cseq: u8,
+    /// A recording comes as fast as it is taken: what the first PLAY asked for.
+    unpaced: Option<bool>,
     /// The connection is not encrypted, so that media beside it may be.
     in_clear: bool,
 }
@@ -100,7 +100,7 @@ impl Session {
             recorded: None,
             replay: false,
             relay: false,
-            cseq: 0,
+            unpaced: None,
         }
     }
 
@@ -113,6 +113,16 @@ impl Session {
     pub fn mute(&mut self) {
         let tracks = self.tracks.clone();
         self.ways.retain(|&index, _| tracks.get(usize::from(index)).is_some_and(|t| t.kind == TrackKind::Video));
+    }
+
+    /// Frames come in their time.
+    pub fn is_paced(&self) -> bool {
+        self.unpaced != Some(true)
+    }
+
+    /// Whether the frame is of what the player was told of its track.
+    pub fn described_as(&self, frame: &HubFrame) -> bool {
+        self.tracks.get(usize::from(frame.track_index)).is_some_and(|track| track.codec == frame.codec)
     }
 
     pub fn answer(&mut self, request: &Request<&[u8]>, lookup: Lookup<'_>) -> Answer {
@@ -162,7 +172,9 @@ impl Session {
         let Some(mut begin) = Begin::of(request) else { return refused(StatusCode::InvalidRange) };
         // Where the address says, if the first PLAY does not.
         begin.at_us = begin.at_us.or(self.recorded.as_mut().and_then(|(_, from_us)| from_us.take())).or(from_us);
-        self.cseq = request.header(&CSEQ).and_then(|cseq| cseq.as_str().trim().parse::<u32>().ok()).unwrap_or(0) as u8;
+        // By UDP nobody could say that it is too fast.
+        let into_connection = self.ways.values().all(|way| matches!(way, Way::Channel(_)));
+        begin.unpaced = *self.unpaced.get_or_insert(begin.unpaced && into_connection);
         Answer::PlayRecorded { key, begin }
     }
 
@@ -280,6 +292,9 @@ impl Session {
         let mut headers = vec![(SESSION, self.id.as_str()), (RANGE, range.as_str()), (SCALE, scale.as_str())];
         if !first.is_empty() {
             headers.push((RTP_INFO, info.as_str()));
+        }
+        if let (Some(_), Ok(name)) = (replay::asks_rate(request), HeaderName::from_static_str(replay::RATE_CONTROL)) {
+            headers.push((name, if begin.unpaced { "no" } else { "yes" }));
         }
         reply(request, StatusCode::Ok, &headers, &[])
     }
