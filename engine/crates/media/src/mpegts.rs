@@ -1,10 +1,12 @@
-//! MPEG transport streams (ISO/IEC 13818-1): H.264, H.265 and AAC in and out.
+//! MPEG transport streams (ISO/IEC 13818-1): H.264, H.265, AAC and Opus in and
+//! out.
 //!
 //! `demux` makes access units of the packets of one programme, `mux` makes
 //! packets of frames, a frame at a time, so that nothing waits for the next.
 
 mod demux;
 mod mux;
+mod opus;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ const SYNC: u8 = 0x47;
 const STREAM_H264: u8 = 0x1b;
 const STREAM_H265: u8 = 0x24;
 const STREAM_AAC: u8 = 0x0f;
+/// Private data; [`opus`] tells where it is Opus, and nothing else is taken.
+const STREAM_OPUS: u8 = 0x06;
 /// Times of a stream tick so often a second, in 33 bits.
 const CLOCK_RATE: u32 = 90_000;
 
@@ -24,3 +28,7 @@ const CLOCK_RATE: u32 = 90_000;
 const AAC_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 const AAC_SAMPLES: i64 = 1024;
+
+fn is_video(kind: u8) -> bool {
+    matches!(kind, STREAM_H264 | STREAM_H265)
+}

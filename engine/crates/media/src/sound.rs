@@ -65,11 +65,17 @@ impl Sound {
         AccessUnit { timestamp, dts: timestamp, key: true, discontinuity: false, data }
     }
 
+    /// When the next frame is due, in samples, if it follows the last one.
+    pub fn due(&self) -> Option<i64> {
+        self.next
+    }
+
     /// How long a frame lasts; 0 where it does not say.
     fn samples_of(&self, frame: &[u8]) -> i64 {
         match self.codec {
             Codec::Aac => 1_024,
             Codec::Pcma | Codec::Pcmu => (frame.len() / usize::from(self.channels.max(1))) as i64,
+            Codec::Opus => opus_samples(frame),
             _ => 0,
         }
     }
@@ -80,5 +86,44 @@ impl Sound {
         let time = self.next.filter(|next| samples > 0 && next.abs_diff(told) <= near.unsigned_abs()).unwrap_or(told);
         self.next = Some(time.saturating_add(samples));
         time
+    }
+}
+
+/// How long a packet of Opus lasts, in samples of 48 kHz, as its first byte says
+/// (RFC 6716, section 3.1).
+fn opus_samples(packet: &[u8]) -> i64 {
+    let Some(first) = packet.first() else { return 0 };
+    let (config, of) = (first >> 3, usize::from(first >> 3 & 3));
+    let samples = match config {
+        0..12 => [480, 960, 1_920, 2_880][of],
+        12..16 => [480, 960][of & 1],
+        _ => [120, 240, 480, 960][of],
+    };
+    let frames = match first & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => packet.get(1).map_or(0, |count| i64::from(count & 0x3f)),
+    };
+    samples * frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_of_opus_says_how_long_it_lasts() {
+        let table: [(&[u8], i64); 7] = [
+            (&[0x0b, 1], 960),
+            (&[0x18], 2_880),
+            (&[0x7c], 960),
+            (&[0xfc], 960),
+            (&[0xe1], 240),
+            (&[0xff, 6], 5_760),
+            (&[], 0),
+        ];
+        for (packet, expected) in table {
+            assert_eq!(opus_samples(packet), expected, "{packet:x?}");
+        }
     }
 }

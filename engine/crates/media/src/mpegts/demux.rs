@@ -6,7 +6,11 @@
 use bytes::Bytes;
 
 use super::section::{Sections, body};
-use super::{AAC_RATES, AAC_SAMPLES, CLOCK_RATE, STREAM_AAC, STREAM_H264, STREAM_H265, SYNC, TS_PACKET};
+use super::{
+    AAC_RATES, AAC_SAMPLES, CLOCK_RATE, STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video,
+    opus,
+};
+use crate::sound::Sound;
 use crate::{AccessUnit, Codec, DropReason, MAX_UNIT_BYTES, Pictures, Track, TrackKind, annexb};
 
 /// Streams of a programme that are looked at.
@@ -59,6 +63,7 @@ struct Stream {
 enum StreamKind {
     Video(Box<Pictures>),
     Aac(Aac),
+    Opus(Sound),
 }
 
 impl TsDemuxer {
@@ -166,14 +171,19 @@ fn streams_of(body: &[u8]) -> Option<Vec<(u16, u8)>> {
     let mut found = Vec::new();
     while at + 5 <= body.len() {
         let (kind, pid) = (body[at], u16::from_be_bytes([body[at + 1], body[at + 2]]) & 0x1fff);
-        let is_video = matches!(kind, STREAM_H264 | STREAM_H265);
-        let has_video = found.first().is_some_and(|(_, kind)| *kind != STREAM_AAC);
-        match (is_video, kind) {
-            (true, _) if !has_video => found.insert(0, (pid, kind)),
-            (false, STREAM_AAC) if found.len() < MOST_STREAMS => found.push((pid, kind)),
-            _ => {}
+        let next = at + 5 + length(at + 3)?;
+        let has_video = found.first().is_some_and(|(_, kind)| is_video(*kind));
+        let is_sound = match kind {
+            STREAM_AAC => true,
+            STREAM_OPUS => opus::is_opus(body.get(at + 5..next)?),
+            _ => false,
+        };
+        if is_video(kind) && !has_video {
+            found.insert(0, (pid, kind));
+        } else if is_sound && found.len() < MOST_STREAMS {
+            found.push((pid, kind));
         }
-        at += 5 + length(at + 3)?;
+        at = next;
     }
     Some(found)
 }
@@ -216,6 +226,7 @@ impl Stream {
             STREAM_H264 => StreamKind::Video(Box::new(Pictures::new(Codec::H264))),
             STREAM_H265 => StreamKind::Video(Box::new(Pictures::new(Codec::H265))),
             STREAM_AAC => StreamKind::Aac(Aac::default()),
+            STREAM_OPUS => StreamKind::Opus(Sound::opus()),
             _ => return None,
         };
         Some(Self {
@@ -236,6 +247,7 @@ impl Stream {
             StreamKind::Video(pictures) if *pictures.codec() == Codec::H264 => STREAM_H264,
             StreamKind::Video(_) => STREAM_H265,
             StreamKind::Aac(_) => STREAM_AAC,
+            StreamKind::Opus(_) => STREAM_OPUS,
         };
         self.pid == pid && own == kind
     }
@@ -254,6 +266,7 @@ impl Stream {
                 })
             }
             StreamKind::Aac(aac) => aac.config.map(|config| config.track(id)),
+            StreamKind::Opus(sound) => Some(sound.track(id)),
         }
     }
 
@@ -295,6 +308,7 @@ impl Stream {
         match &mut self.kind {
             StreamKind::Video(pictures) => pictures.lost(),
             StreamKind::Aac(aac) => aac.lost(),
+            StreamKind::Opus(sound) => *sound = Sound::opus(),
         }
     }
 
@@ -319,7 +333,21 @@ impl Stream {
                 });
             }
             StreamKind::Aac(aac) => aac.push(place, header.body, pts, out),
+            StreamKind::Opus(sound) => push_opus(sound, place, header.body, pts, out),
         }
+    }
+}
+
+/// The frames of a packet follow each other from its time on.
+pub(super) fn push_opus(sound: &mut Sound, place: u8, mut body: &[u8], pts: Option<i64>, out: &mut Vec<TsItem>) {
+    let mut told = pts.map(|pts| (i128::from(pts) * i128::from(sound.rate) / i128::from(CLOCK_RATE)) as i64);
+    while let Some((frame, rest)) = opus::take(body) {
+        let unit = sound.unit(told.take().or(sound.due()).unwrap_or(0), frame);
+        out.push(TsItem::Unit { track: place, unit });
+        body = rest;
+    }
+    if !body.is_empty() {
+        out.push(TsItem::Lost(DropReason::BadPacket("no frame of Opus")));
     }
 }
 

@@ -1,7 +1,7 @@
 //! From frames to packets, each frame at once.
 
 use super::section::write;
-use super::{AAC_RATES, STREAM_AAC, STREAM_H264, STREAM_H265, SYNC, TS_PACKET};
+use super::{AAC_RATES, STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video, opus};
 use crate::params::parameters;
 use crate::{Codec, Track, annexb};
 
@@ -24,6 +24,7 @@ struct Stream {
     continuity: u8,
     /// For ADTS headers: object type, index of the rate, channels.
     aac: Option<(u8, u8, u8)>,
+    channels: u8,
 }
 
 /// Writes one programme.
@@ -42,7 +43,7 @@ impl TsMuxer {
     pub fn new(tracks: &[Track], with_audio: bool) -> Option<Self> {
         let carried = tracks.iter().enumerate().filter_map(|(index, track)| Stream::new(index, track, with_audio));
         let mut streams: Vec<Stream> = carried.collect();
-        let clock = streams.iter().find(|stream| stream.kind != STREAM_AAC)?.pid;
+        let clock = streams.iter().find(|stream| is_video(stream.kind))?.pid;
         for stream in &mut streams {
             stream.continuity = 0x0f;
         }
@@ -51,7 +52,9 @@ impl TsMuxer {
         for stream in &streams {
             pmt.push(stream.kind);
             pmt.extend_from_slice(&(0xe000 | stream.pid).to_be_bytes());
-            pmt.extend_from_slice(&[0xf0, 0]);
+            let descriptors = if stream.kind == STREAM_OPUS { &opus::descriptors(stream.channels)[..] } else { &[] };
+            pmt.extend_from_slice(&[0xf0, descriptors.len() as u8]);
+            pmt.extend_from_slice(descriptors);
         }
         Some(Self {
             streams,
@@ -70,7 +73,7 @@ impl TsMuxer {
     /// Appends a frame, its times in ticks of 90 kHz.
     pub fn write(&mut self, track: usize, key: bool, pts: i64, dts: i64, data: &[u8], out: &mut Vec<u8>) {
         let Some(place) = self.streams.iter().position(|stream| stream.index == track) else { return };
-        let is_video = self.streams[place].kind != STREAM_AAC;
+        let is_video = is_video(self.streams[place].kind);
         if is_video && (key || self.tables_at.is_none_or(|at| (dts - at).abs() > TABLES_EVERY)) {
             self.tables_at = Some(dts);
             self.write_tables(out);
@@ -100,17 +103,25 @@ impl Stream {
             Codec::H264 => STREAM_H264,
             Codec::H265 => STREAM_H265,
             Codec::Aac if with_audio => STREAM_AAC,
+            Codec::Opus if with_audio => STREAM_OPUS,
             _ => return None,
         };
         let aac = if kind == STREAM_AAC { Some(adts_config(track)?) } else { None };
-        Some(Self { index, kind, pid: FIRST_PID + index as u16, continuity: 0, aac })
+        // Of Opus, whose frames say themselves which of both they are.
+        let channels = track.channels.clamp(1, 2);
+        Some(Self { index, kind, pid: FIRST_PID + index as u16, continuity: 0, aac, channels })
     }
 
     /// The frame as a packet of an elementary stream.
     fn pes(&self, pts: i64, dts: i64, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(data.len() + 64);
-        let is_audio = self.kind == STREAM_AAC;
-        out.extend_from_slice(&[0, 0, 1, if is_audio { 0xc0 } else { 0xe0 }, 0, 0, 0x80]);
+        let stream_id = match self.kind {
+            STREAM_AAC => 0xc0,
+            // Private data.
+            STREAM_OPUS => 0xbd,
+            _ => 0xe0,
+        };
+        out.extend_from_slice(&[0, 0, 1, stream_id, 0, 0, 0x80]);
         if pts == dts {
             out.extend_from_slice(&[0x80, 5]);
             put_time(&mut out, 2, pts);
@@ -124,6 +135,7 @@ impl Stream {
                 put_adts(&mut out, config, data.len());
                 out.extend_from_slice(data);
             }
+            None if self.kind == STREAM_OPUS => opus::put(&mut out, data),
             None => {
                 // Players want each picture begun by a delimiter.
                 let delimiter: &[u8] = if self.kind == STREAM_H264 { &[9, 0xf0] } else { &[0x46, 1, 0x50] };

@@ -190,6 +190,41 @@ fn h265_is_carried_too() {
 }
 
 #[test]
+fn opus_goes_through_frame_by_frame_and_several_of_a_packet_follow_each_other() {
+    let tracks = [track(0, Codec::H264), track(1, Codec::Opus)];
+    let mut muxer = TsMuxer::new(&tracks, true).expect("there is video");
+    assert!(muxer.carries(1) && !TsMuxer::new(&tracks, false).expect("there is video").carries(1));
+    let mut stream = Vec::new();
+    muxer.write(0, true, 0, 0, &picture(true, 100), &mut stream);
+    // 20 ms each, of every length that a control header tells otherwise.
+    let lengths = [3, 254, 255, 256, 600];
+    for (n, length) in (0..).zip(lengths) {
+        let mut frame = vec![0xfc; length];
+        frame[length - 1] = n as u8;
+        muxer.write(1, true, n * 1_800, n * 1_800, &frame, &mut stream);
+    }
+    let (demuxer, all) = items(&stream, 188);
+    let found: Vec<_> = units(&all).into_iter().filter(|unit| unit.0 == 1).collect();
+    let expected = (0..).zip(lengths).map(|(n, length)| (1, true, n * 960, n * 960, length));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let tracks = demuxer.tracks();
+    assert!(demuxer.is_known());
+    assert_eq!((tracks[1].codec.clone(), tracks[1].clock_rate, tracks[1].channels), (Codec::Opus, 48_000, 2));
+
+    // One packet as ffmpeg writes it: several frames, of which the first one has samples to leave out.
+    let mut out = Vec::new();
+    let mut sound = crate::sound::Sound::opus();
+    let body = [0x7f, 0xf0, 2, 0x01, 0x38, 0xfc, 1, 0x7f, 0xe0, 1, 0xfc, 0x7f, 0xe0, 3, 0xfc, 2, 3];
+    super::demux::push_opus(&mut sound, 1, &body, Some(9_000), &mut out);
+    assert_eq!(
+        units(&out).iter().map(|unit| (unit.2, unit.4)).collect::<Vec<_>>(),
+        [(4_800, 2), (5_760, 1), (6_720, 3)]
+    );
+    super::demux::push_opus(&mut sound, 1, &[1, 2, 3], Some(9_000), &mut out);
+    assert_eq!(out.last(), Some(&TsItem::Lost(DropReason::BadPacket("no frame of Opus"))));
+}
+
+#[test]
 fn what_is_no_transport_stream_gives_nothing() {
     use rand::{Rng, SeedableRng};
     let mut random = rand::rngs::StdRng::seed_from_u64(5);
