@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import pytest
 
 from managed import Api, token
 from played import SECOND_US, load, recorded
@@ -75,3 +76,42 @@ def test_cameras_of_every_codec_are_recorded_and_played(tmp_path: Path) -> None:
         found = [counted(file) for file in files]
         assert {each for each, _ in found} == {name}
         assert sum(frames for _, frames in found) >= RECORDED_S * SUB.fps - 2, (codec, found)
+
+
+def looks(picture: av.VideoFrame) -> bytes:
+    """Return what a picture shows."""
+    return picture.to_ndarray(format="gray").tobytes()
+
+
+def test_b_frames_reach_a_player_of_rtsp_in_the_order_in_which_they_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "media" / "clip.mkv"
+    clip.parent.mkdir()
+    monkeypatch.setenv("VMS_SOURCE__MEDIA_DIR", str(clip.parent))
+    # Longer than the test, so that the file does not begin anew meanwhile.
+    scene = "testsrc2=size=160x120:rate=25:duration=60"
+    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", scene]
+    encode = ["-c:v", "libx264", "-g", "25", "-bf", "2", "-b_strategy", "0"]
+    subprocess.run([*make, *encode, str(clip)], check=True, timeout=30)
+    with av.open(str(clip)) as file:
+        shown = [looks(picture) for picture in file.decode(video=0)]
+    assert len(set(shown)) == len(shown)
+    flags = ["up", "--open", "--camera", f"film=file:{clip.name}"]
+    with running(flags, tmp_path / "data", tmp_path / "log") as product:
+        product.wait_live("film/main")
+        address = f"{product.run['addresses']['rtsp']}/film"
+        with av.open(address, options={"rtsp_transport": "tcp"}, timeout=READ_LIMIT_S) as player:
+            pictures = list(itertools.islice(player.decode(video=0), READ * 2))
+    found = [shown.index(looks(picture)) for picture in pictures]
+    first = found[0]
+    assert found == list(range(first, first + READ * 2))
+    times = [picture.pts for picture in pictures]
+    steps = [
+        after - before
+        for before, after in itertools.pairwise(times)
+        if before is not None and after is not None
+    ]
+    assert all(abs(step - 3_600) <= 3 for step in steps), {
+        n: step for n, step in enumerate(steps) if step != 3_600
+    }

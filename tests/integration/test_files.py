@@ -1,22 +1,27 @@
 """Cameras that are files, and those that send pictures by HTTP, with the whole product."""
 
+import itertools
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import av
 import pytest
 
 from managed import LIVE_LIMIT_S, Api, token
-from played import recorded
+from played import SECOND_US, load, recorded
 from product import Product, running, wait_for
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SCENE = "ffmpeg -v error -re -f lavfi -i testsrc2=size=320x240:rate=10"
-MPJPEG = f"{SCENE} -c:v mjpeg -q:v 5 -huffman default -f mpjpeg -"
+JPEG = "-c:v mjpeg -q:v 5 -huffman default"
+MPJPEG = f"{SCENE} {JPEG} -f mpjpeg -"
 
 
 class Pictures(BaseHTTPRequestHandler):
@@ -42,10 +47,39 @@ class Pictures(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@cache
+def known() -> tuple[bytes, ...]:
+    """Return a second of pictures, of which none is like another."""
+    command = f"{SCENE} -frames:v 10 {JPEG} -f image2pipe -".replace(" -re", "")
+    made = subprocess.run(command.split(), capture_output=True, check=True, timeout=30).stdout
+    end = b"\xff\xd9"
+    return tuple(piece + end for piece in made.split(end)[:-1])
+
+
+class KnownPictures(Pictures):
+    """The same, of pictures that are known, ten a second."""
+
+    def do_GET(self) -> None:
+        """Send pictures until nobody takes them."""
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+        self.end_headers()
+        self.close_connection = True
+        for picture in itertools.cycle(known()):
+            head = (
+                f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+            )
+            try:
+                self.wfile.write(head.encode() + picture + b"\r\n")
+            except OSError:
+                return
+            time.sleep(0.1)
+
+
 @contextmanager
-def pictures() -> Iterator[str]:
+def pictures(camera: type[Pictures] = Pictures) -> Iterator[str]:
     """Run such a camera; yields its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), camera) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -102,3 +136,32 @@ def test_a_file_is_recorded(media: Path, tmp_path: Path) -> None:
         wait_for(lambda: api.streams().get("film/main") == "live", LIVE_LIMIT_S)
         # Without a break, though the file began anew meanwhile.
         recorded(api, "film", 4)
+
+
+def test_motion_jpeg_is_recorded_and_played_byte_for_byte(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with pictures(KnownPictures) as address:
+        flags = ["up", "--camera", f"old={address}"]
+        with running(flags, data, tmp_path / "log") as product:
+            api = Api(product, token(data))
+            begins = recorded(api, "old", 4)["from_us"]
+            still = f"/api/v1/cameras/old/picture?at_us={begins + SECOND_US}"
+            assert load(product, still, api.key)[0] == 200
+            wanted = {"from_us": begins, "to_us": begins + 600 * SECOND_US}
+            status, told = api.ask("POST", "cameras/old/playback/address", wanted)
+            assert status == 200, told
+            path, key = told["path"], told["address"]
+            played, at = load(product, f"{path}/init.mp4?at={begins}", key)[2], begins
+            for _ in range(4):
+                _, headers, body = load(product, f"{path}/{at}.m4s", key)
+                played, at = played + body, int(headers["Vms-Next"])
+    (tmp_path / "played.mp4").write_bytes(played)
+    files = sorted((data / "recordings/cameras/old").rglob("video_*.mp4"))
+    assert files
+    for file in [*files, tmp_path / "played.mp4"]:
+        with av.open(str(file)) as recording:
+            found = [bytes(packet) for packet in recording.demux(video=0) if packet.size]
+        assert len(found) >= 4
+        first = known().index(found[0])
+        expected = itertools.islice(itertools.cycle(known()), first, first + len(found))
+        assert found == list(expected), file

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{PATIENCE, engine, farm, until, wish};
+use common::{PATIENCE, engine, farm, large_farm, until, wish};
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
+use vms_camsim::Farm;
 use vms_engine::{DesiredState, Engine, EngineConfig};
 use vms_sources::State;
 
@@ -31,6 +31,15 @@ fn now_us() -> i64 {
 
 impl House {
     fn new(name: &str) -> Self {
+        Self::of(name, &farm(None))
+    }
+
+    /// Of a camera that sends more than what lies between two processes holds.
+    fn large(name: &str) -> Self {
+        Self::of(name, &large_farm())
+    }
+
+    fn of(name: &str, farm: &Farm) -> Self {
         let folder = std::env::temp_dir().join(format!("vms-rtsp-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the test");
         let at = |name: &str| folder.join(name);
@@ -47,13 +56,12 @@ impl House {
         let config = EngineConfig::from_json(config.to_string().as_bytes()).expect("a good configuration");
         let engine = Engine::start(&config).expect("free ports and a free folder");
         let house = Self { engine, folder, from_us: now_us() };
-        house.record();
+        house.record(farm);
         house
     }
 
     /// Some five seconds, and then no more.
-    fn record(&self) {
-        let farm = farm(None);
+    fn record(&self, farm: &Farm) {
         let wished = |generation: u64, mode: Option<&str>| {
             let record =
                 mode.map_or(json!({}), |mode| json!({"main": {"mode": mode, "audio": false, "pre_s": 0, "post_s": 0}}));
@@ -126,18 +134,7 @@ enum Came {
 
 impl Player {
     fn new(house: &House) -> Self {
-        Self::on(house, TcpStream::connect(house.engine.addresses().rtsp).expect("it listens"))
-    }
-
-    /// His machine takes a few kilobytes ahead of him.
-    fn with_little_room(house: &House) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a socket");
-        socket.connect(&house.engine.addresses().rtsp.into()).expect("it listens");
-        Self::on(house, socket.into())
-    }
-
-    fn on(house: &House, stream: TcpStream) -> Self {
+        let stream = TcpStream::connect(house.engine.addresses().rtsp).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let mut player = Self { stream, url: house.url(), cseq: 0, ended: false, passed: 0 };
         let described = player.ask("DESCRIBE", "", "");
@@ -310,11 +307,11 @@ fn without_rate_control_all_comes_as_fast_as_it_is_taken_and_its_last_picture_sa
 
 #[test]
 fn who_takes_nothing_for_a_while_makes_an_unpaced_recording_wait_and_misses_nothing() {
-    let house = House::new("waits");
+    let house = House::large("waits");
     wait_until_settled(&house);
     let mut player = Player::new(&house);
     let expected = all_at_once(&house, &mut player, &format!("{}-", clock(house.from_us)));
-    let mut slow = Player::with_little_room(&house);
+    let mut slow = Player::new(&house);
     slow.ask("PLAY", "", &format!("Range: clock={}-\r\nRate-Control: no\r\n", clock(house.from_us)));
     // He is served on, and others too, while he takes nothing.
     let mut beside = Player::new(&house);

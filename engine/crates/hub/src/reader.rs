@@ -152,7 +152,8 @@ impl Reader {
                     of: group.video_frames,
                     next: 0,
                     live_timestamp: group.newest_rtp_time,
-                    compress: !group.reordered,
+                    // A group that has just begun does not show it yet.
+                    compress: !group.reordered && !state.reorders(),
                 });
             }
             Join::NextKey(reason) => self.gate = Gate::NextKey(reason, false),

@@ -214,9 +214,7 @@ impl Stream {
     pub fn video(&self) -> Option<VideoSeen> {
         let state = self.state.lock();
         let track = state.tracks.iter().find(|track| track.kind == TrackKind::Video)?;
-        let declared = state.video_info.as_ref().is_some_and(|info| info.reorder_frames);
-        let reorders = declared || state.order.changes();
-        Some(VideoSeen { codec: track.codec.clone(), reorders, live: state.published })
+        Some(VideoSeen { codec: track.codec.clone(), reorders: state.reorders(), live: state.published })
     }
 
     #[must_use]
@@ -387,6 +385,12 @@ impl Stream {
 }
 
 impl State {
+    /// Pictures are shown in another order than they are sent in: it is
+    /// declared, or was seen.
+    pub fn reorders(&self) -> bool {
+        self.video_info.as_ref().is_some_and(|info| info.reorder_frames) || self.order.changes()
+    }
+
     /// Answers the number that [`Stream::unsubscribe`] takes.
     pub fn add_reader(&mut self, wake: Arc<dyn Wake>) -> u64 {
         let id = self.next_reader;

@@ -227,6 +227,30 @@ fn a_recorder_behind_a_slow_disk_loses_whole_groups() {
 }
 
 #[test]
+fn who_joins_b_frames_at_the_beginning_of_a_group_gets_their_own_times() {
+    let mut rig = Rig::default();
+    let push = |rig: &mut Rig, n: i64, shown: i64, key: bool| {
+        rig.publisher.push(Frame { pts: shown * 3_600, ..video(n * 40, key, 500) });
+    };
+    for (n, shown) in [(0, 0), (1, 3), (2, 1), (3, 2)] {
+        push(&mut rig, n, shown, n == 0);
+    }
+    // A group that has begun: no picture of it is shown before another yet.
+    push(&mut rig, 4, 4, true);
+    push(&mut rig, 5, 7, false);
+    let got = drain(&mut rig.live());
+    let time = |d: &Delivery| d.burst.map_or(d.frame.rtp_time, |burst| burst.compressed_time());
+    assert_eq!(got.iter().map(time).collect::<Vec<_>>(), [4 * 3_600, 7 * 3_600]);
+}
+
+#[test]
+fn a_pulled_reader_begins_with_the_group_that_its_file_has_shown() {
+    let mut rig = Rig::default();
+    rig.play(0, 7, 5, 500);
+    assert_eq!(numbers(&drain(&mut rig.reader(ReaderKind::Pulled { max_bytes: 5_000 }))), [5, 6]);
+}
+
+#[test]
 fn a_pulled_reader_makes_its_publisher_wait_and_loses_nothing() {
     let mut rig = Rig::default();
     let mut pulled = rig.reader(ReaderKind::Pulled { max_bytes: 5 * 500 });

@@ -96,12 +96,21 @@ fn start(networks: &str, no_video_ms: u64, linger_ms: u64, tls: &str) -> Engine 
 /// One simulated camera, eight times as fast as a real one, so that tests are
 /// short; `user` is the name and password it asks for.
 pub fn farm(user: Option<(&str, &str)>) -> Farm {
+    farm_of("camera.h264", user)
+}
+
+/// The same with large pictures.
+pub fn large_farm() -> Farm {
+    farm_of("slices.h264", None)
+}
+
+fn farm_of(main: &str, user: Option<(&str, &str)>) -> Farm {
     let vector = |name: &str| PathBuf::from(format!("{}/../../../tests/vectors/{name}", env!("CARGO_MANIFEST_DIR")));
     Farm::start(FarmConfig {
         bind: Ipv4Addr::LOCALHOST.into(),
         port: 0,
         cameras: 1,
-        main: vector("camera.h264"),
+        main: vector(main),
         sub: vector("camera.h265"),
         main_fps: 200.0,
         sub_fps: 200.0,

@@ -330,6 +330,10 @@ impl Connection {
             self.send(&delivery, &mut playing.senders).await?;
         }
         loop {
+            // What he said while something was written that he did not take.
+            if self.keep_alive().await? {
+                return Ok(());
+            }
             // What led to the end has come by then.
             let over = self.is_over();
             let drained = self.drain(&mut playing).await?;

@@ -490,9 +490,32 @@ mod tests {
             session.answer(&asked, nobody)
         };
         let Answer::PlayRecorded { begin, .. } = plays(&mut session, Some("npt=0-")) else { panic!("it plays") };
-        assert_eq!((begin.at_us, session.cseq), (Some(1_795_244_400_000_000), 7), "where the address says");
+        assert_eq!((begin.at_us, begin.cseq), (Some(1_795_244_400_000_000), 7), "where the address says");
+        assert!(!begin.unpaced && session.is_paced());
         assert_eq!(status(plays(&mut session, Some("clock=yesterday-"))), 457);
         assert!(matches!(session.answer(&request(Method::Pause, url, None), nobody), Answer::PauseRecorded));
+    }
+
+    #[test]
+    fn the_first_play_of_a_recording_says_whether_it_is_paced_and_by_udp_it_always_is() {
+        let (hub, _publisher) = hub_with_a_stream();
+        let key = StreamKey::parse("gate").expect("a good name");
+        let tracks = hub.stream(&key).expect("it is there").tracks();
+        let url = "rtsp://h/playback/gate";
+        for (way, expected) in [(Way::Channel(0), true), (Way::Ports(5000, 5001), false)] {
+            let mut session = Session::new("1".into(), true);
+            session.described_recorded(&request(Method::Describe, url, None), key.clone(), None, tracks.clone());
+            session.ways.insert(0, way);
+            for rate in ["no", "yes"] {
+                let mut asked = request(Method::Play, url, None);
+                let name = HeaderName::from_static_str(replay::RATE_CONTROL).expect("a name");
+                asked.insert_header(name, rate);
+                let Answer::PlayRecorded { begin, .. } = session.answer(&asked, &|_| None) else { panic!("it plays") };
+                assert_eq!((begin.unpaced, session.is_paced()), (expected, !expected), "{way:?}, {rate}");
+                let told = String::from_utf8(session.playing_recorded(&asked, &begin, &[])).expect("text");
+                assert!(told.contains(&format!("Rate-Control: {}\r\n", if expected { "no" } else { "yes" })), "{told}");
+            }
+        }
     }
 
     #[test]
