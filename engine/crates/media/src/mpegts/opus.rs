@@ -1,6 +1,6 @@
-//! Opus in MPEG-TS, as ETSI TS 101 154 took it over ("Encapsulation of Opus in
-//! MPEG-TS"): private data with two descriptors, and a control header before
-//! each frame.
+//! Opus in MPEG-TS as FFmpeg writes and reads it, which follows the draft
+//! "ETSI_TS_opus" 0.1.3: private data with two descriptors, and a control header
+//! before each frame.
 
 /// The first 11 bits of a control header, in 16.
 const PREFIX: u16 = 0x7fe0;
