@@ -19,6 +19,7 @@ mod command;
 mod config;
 mod farm;
 mod fault;
+mod lists;
 mod mangle;
 mod pacer;
 mod scene;

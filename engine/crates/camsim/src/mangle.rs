@@ -6,6 +6,7 @@ use vms_media::nal::{Kind, kind};
 use vms_media::{Codec, annexb, nals};
 
 use crate::fault::Fault;
+use crate::lists::with_scaling_lists;
 use crate::scene::{Scene, SceneFrame};
 use crate::spoil::{self, BadPayload};
 
@@ -47,7 +48,7 @@ pub fn packets(
         }
         Fault::BigPackets => big_packets(&scene.codec, &data),
         Fault::BadPayload { form: BadPayload::ScalingLists } => {
-            scene.payloads(&spoil::with_scaling_lists(&scene.codec, &data)).into_iter().map(Outgoing::new).collect()
+            scene.payloads(&with_scaling_lists(&scene.codec, &data)).into_iter().map(Outgoing::new).collect()
         }
         Fault::BadPayload { form } => {
             let healthy = scene.payloads(&data).into_iter().map(Outgoing::new).collect();

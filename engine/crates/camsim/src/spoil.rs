@@ -5,8 +5,9 @@ use std::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 use rtsp_types::Method;
 use serde::{Deserialize, Serialize};
+
 use vms_media::nal::{Kind, kind};
-use vms_media::{Codec, annexb, nals};
+use vms_media::{Codec, nals};
 
 use crate::mangle::Outgoing;
 
@@ -172,30 +173,6 @@ pub fn packets(form: BadPayload, codec: &Codec, data: &Bytes, healthy: Vec<Outgo
 /// All units of a frame as one, start codes between them.
 fn with_start_codes(data: &Bytes) -> Vec<u8> {
     nals(data).collect::<Vec<_>>().join(&[0, 0, 0, 1][..])
-}
-
-/// Eight scaling lists of nothing but 16, by which pictures decode as without
-/// any (ITU-T H.264, 7.3.2.1.1.1): whole bytes, so that what follows keeps its
-/// place in its own.
-const FLAT_LISTS: [u8; 25] = [
-    0x84, 0x3f, 0xff, 0x90, 0x87, 0xff, 0xf2, 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x08, 0x7f, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-];
-
-/// Puts scaling lists in sequence sets of High profile with 4:2:0 and eight
-/// bits, whose fifth byte ends with the flag that says whether there are any.
-pub fn with_scaling_lists(codec: &Codec, data: &Bytes) -> Bytes {
-    let mut out = BytesMut::with_capacity(data.len() + FLAT_LISTS.len());
-    for nal in nals(data) {
-        match nal {
-            [head, 100, constraints, level, 0xac, rest @ ..] if kind(codec, nal) == Kind::Sps => {
-                let told = [&[*head, 100, *constraints, *level, 0xad], &FLAT_LISTS[..], rest].concat();
-                annexb::put_nal(&mut out, &told);
-            }
-            _ => annexb::put_nal(&mut out, nal),
-        }
-    }
-    out.freeze()
 }
 
 /// A unit in fragments (RFC 6184, 5.8; RFC 7798, 4.4.3).

@@ -202,6 +202,31 @@ fn scaling_lists_are_read_in_band_alone() {
 }
 
 #[test]
+fn scaling_lists_of_h265_move_all_behind_them() {
+    let whole = |fault: &str| {
+        let config = FarmConfig { main: common::vector("camera.h265"), ..config(1) };
+        let farm = Farm::start(config).unwrap();
+        let mut client = Client::play(&format!("{}?fault={fault}", farm.url(1, false)));
+        let of_kind = |packet: &Packet, kind| packet.payload()[0] >> 1 & 0x3f == kind;
+        let packets = client.video(100);
+        let unit = |kind| packets.iter().find(|packet| of_kind(packet, kind)).expect("a unit").payload().to_vec();
+        (unit(32), unit(33))
+    };
+    let (healthy, (vps, sps)) = (whole("delay:1"), whole("bad_payload:scaling_lists"));
+    // Twenty lists of 16 or 64 differences.
+    assert!(sps.len() > healthy.1.len() + 100, "{} bytes", sps.len());
+    let info = |sets: &[&[u8]]| {
+        let mut known = ParameterSets::default();
+        for set in sets {
+            known.update(&Codec::H265, &bytes::Bytes::copy_from_slice(set));
+        }
+        known.info(&Codec::H265).expect("sets that can be read")
+    };
+    // The rate stands behind the lists.
+    assert_eq!(info(&[&vps, &sps]), info(&[&healthy.0, &healthy.1]));
+}
+
+#[test]
 fn not_rtsp_answers_with_something_else() {
     use std::io::Read;
     let farm = farm();

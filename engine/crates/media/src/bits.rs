@@ -53,6 +53,12 @@ impl<'a> BitReader<'a> {
         Self { data, position: 0 }
     }
 
+    /// How many bits have been read.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
     pub fn bit(&mut self) -> Option<bool> {
         let byte = self.data.get(self.position / 8)?;
         let bit = byte >> (7 - self.position % 8) & 1;

@@ -13,6 +13,7 @@ use crate::nal::{Kind, kind};
 use crate::{Codec, annexb, base64, bitstream};
 
 pub(crate) use h264::Sps as H264Sps;
+pub use h265::scaling_lists_at;
 
 /// What the parameter sets say about the video.
 #[derive(Clone, Debug, PartialEq)]

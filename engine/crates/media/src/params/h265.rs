@@ -5,6 +5,13 @@ use super::VideoInfo;
 use super::common::{CropUnit, cropped, frame_rate, skip_display};
 use crate::bits::{BitReader, unescape};
 
+/// What a set begins with.
+struct Head {
+    sub_layers: u32,
+    tier: Tier,
+    size: (u32, u32),
+}
+
 struct Tier {
     space: u8,
     high: bool,
@@ -19,18 +26,7 @@ struct Tier {
 pub fn info(sps: &[u8], vps: Option<&[u8]>) -> Option<VideoInfo> {
     let rbsp = unescape(sps.get(2..)?);
     let mut bits = BitReader::new(&rbsp);
-    bits.skip(4)?;
-    let sub_layers = bits.bits(3)?;
-    bits.bit()?;
-    let tier = profile_tier_level(&mut bits, sub_layers)?;
-    bits.ue()?;
-    let chroma = bits.ue()?;
-    if chroma == 3 {
-        bits.bit()?;
-    }
-    let crop = CropUnit::of_chroma(chroma)?;
-    let coded = (bits.ue()?, bits.ue()?);
-    let (width, height) = cropped(&mut bits, coded, crop)?;
+    let Head { sub_layers, tier, size: (width, height) } = head(&mut bits)?;
     let mut rest = Rest::default();
     // `None` says where reading ended; what was read before that stays.
     let _ended = read_rest(&mut bits, sub_layers, &mut rest);
@@ -44,6 +40,32 @@ pub fn info(sps: &[u8], vps: Option<&[u8]>) -> Option<VideoInfo> {
         profile_level_id: [0; 3],
         reorder_frames: rest.max_reorder > 0,
     })
+}
+
+/// The place, in bits behind the unit's header and without emulation prevention,
+/// of the flag that says whether there are scaling lists.
+#[must_use]
+pub fn scaling_lists_at(sps: &[u8]) -> Option<usize> {
+    let rbsp = unescape(sps.get(2..)?);
+    let mut bits = BitReader::new(&rbsp);
+    let sub_layers = head(&mut bits)?.sub_layers;
+    read_to_lists(&mut bits, sub_layers, &mut Rest::default())?;
+    Some(bits.position())
+}
+
+fn head(bits: &mut BitReader<'_>) -> Option<Head> {
+    bits.skip(4)?;
+    let sub_layers = bits.bits(3)?;
+    bits.bit()?;
+    let tier = profile_tier_level(bits, sub_layers)?;
+    bits.ue()?;
+    let chroma = bits.ue()?;
+    if chroma == 3 {
+        bits.bit()?;
+    }
+    let crop = CropUnit::of_chroma(chroma)?;
+    let coded = (bits.ue()?, bits.ue()?);
+    Some(Head { sub_layers, tier, size: cropped(bits, coded, crop)? })
 }
 
 fn profile_name(profile: u8) -> String {
@@ -105,7 +127,8 @@ struct Rest {
     max_reorder: u32,
 }
 
-fn read_rest(bits: &mut BitReader<'_>, sub_layers: u32, rest: &mut Rest) -> Option<()> {
+/// Returns how many bits tell a picture's place in the order.
+fn read_to_lists(bits: &mut BitReader<'_>, sub_layers: u32, rest: &mut Rest) -> Option<u32> {
     bits.ue()?;
     bits.ue()?;
     let log2_max_order = bits.ue()?.checked_add(4)?;
@@ -121,6 +144,11 @@ fn read_rest(bits: &mut BitReader<'_>, sub_layers: u32, rest: &mut Rest) -> Opti
     for _ in 0..6 {
         bits.ue()?;
     }
+    Some(log2_max_order)
+}
+
+fn read_rest(bits: &mut BitReader<'_>, sub_layers: u32, rest: &mut Rest) -> Option<()> {
+    let log2_max_order = read_to_lists(bits, sub_layers, rest)?;
     if bits.bit()? && bits.bit()? {
         scaling_lists(bits)?;
     }
