@@ -106,9 +106,9 @@ impl FileFeed {
     fn take(&mut self, read: Read) {
         for step in read.steps {
             match step {
-                Step::Begins { tracks, first_us, is_still } => {
+                Step::Begins { tracks, first, is_still } => {
                     self.timeline.are_stills(is_still);
-                    self.timeline.begin(first_us, tracks.len(), !are_alike(&self.known, &tracks));
+                    self.timeline.begin(first, tracks.len(), !are_alike(&self.known, &tracks));
                     self.queue.push_back(Waiting::Tracks(tracks.clone()));
                     self.known = tracks;
                 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use vms_media::{AccessUnit, DropReason, FileError, FileItem, MediaFile, Track, TrackKind};
 
 use super::shelf::Shelf;
-use super::timeline::micros;
+use super::timeline::{First, micros};
 use crate::reason::Reason;
 
 /// One read gives so many units, or so many bytes, and then the one that
@@ -23,10 +23,9 @@ const SOUND_PATIENCE_US: i64 = 1_000_000;
 /// What a file gives.
 #[derive(Debug)]
 pub enum Step {
-    /// A file begins: its tracks, and the time of its first unit.
     Begins {
         tracks: Vec<Track>,
-        first_us: i64,
+        first: First,
         /// It is one picture, which has no times.
         is_still: bool,
     },
@@ -171,17 +170,17 @@ impl Playing {
         if !self.has_picture() {
             return false;
         }
-        let times = self.times();
-        let span = times.iter().max().unwrap_or(&0) - times.iter().min().unwrap_or(&0);
+        let due = self.times(|unit| unit.dts);
+        let span = due.iter().max().unwrap_or(&0) - due.iter().min().unwrap_or(&0);
         self.file.is_known() || span >= SOUND_PATIENCE_US || self.early.len() >= MOST_EARLY
     }
 
     /// Of what waits, by the file.
-    fn times(&self) -> Vec<i64> {
+    fn times(&self, which: impl Fn(&AccessUnit) -> i64) -> Vec<i64> {
         let tracks = self.file.tracks();
         let time = |item: &FileItem| match item {
             FileItem::Unit { track, unit } => {
-                tracks.iter().find(|own| own.id == *track).map(|own| micros(unit.dts, own.clock_rate))
+                tracks.iter().find(|own| own.id == *track).map(|own| micros(which(unit), own.clock_rate))
             }
             FileItem::Lost(_) => None,
         };
@@ -189,8 +188,10 @@ impl Playing {
     }
 
     fn begin(&mut self, steps: &mut Vec<Step>) {
-        let first_us = self.times().into_iter().min().unwrap_or(0);
-        steps.push(Step::Begins { tracks: self.file.tracks(), first_us, is_still: self.file.is_still() });
+        let least = |times: Vec<i64>| times.into_iter().min().unwrap_or(0);
+        let (due_us, shown_us) = (least(self.times(|unit| unit.dts)), least(self.times(|unit| unit.timestamp)));
+        let first = First { due_us, shown_us };
+        steps.push(Step::Begins { tracks: self.file.tracks(), first, is_still: self.file.is_still() });
         steps.extend(std::mem::take(&mut self.early).into_iter().map(step));
         self.begun = true;
     }

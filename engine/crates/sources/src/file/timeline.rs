@@ -16,10 +16,19 @@ const LEAST_STEP_US: i64 = 1_000;
 pub struct Timeline {
     /// From the file's time to ours.
     offset_us: i64,
-    /// Where what was played last ends.
-    end_us: i64,
+    /// When the files before were shown no more; `None` before the first.
+    end_us: Option<i64>,
     are_stills: bool,
     tracks: Vec<Line>,
+}
+
+/// What a file begins with, by its own times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct First {
+    /// When its first unit is decoded.
+    pub due_us: i64,
+    /// What is shown first.
+    pub shown_us: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +37,16 @@ struct Line {
     at_us: Option<i64>,
     due_us: i64,
     dts: Option<i64>,
+    /// Of the unit that is shown last.
+    shown_us: i64,
+    /// How long the unit before lasts.
+    step_us: i64,
+}
+
+impl Line {
+    fn end_us(&self) -> Option<i64> {
+        self.at_us.map(|_| self.shown_us.saturating_add(self.step_us).max(self.due_us))
+    }
 }
 
 impl Timeline {
@@ -36,10 +55,15 @@ impl Timeline {
         self.are_stills = are_stills;
     }
 
-    /// A file begins whose first unit has this time; it has so many tracks.
-    /// Those of another kind than before are counted anew.
-    pub fn begin(&mut self, first_us: i64, tracks: usize, anew: bool) {
-        self.offset_us = self.end_us.saturating_sub(first_us);
+    /// A file begins; it has so many tracks. Those of another kind than before
+    /// are counted anew. What it shows first follows what was shown last: with
+    /// B-frames that is decoded at another time.
+    pub fn begin(&mut self, first: First, tracks: usize, anew: bool) {
+        self.end_us = self.tracks.iter().filter_map(Line::end_us).max().max(self.end_us);
+        self.offset_us = match self.end_us {
+            None => first.due_us.saturating_neg(),
+            Some(end_us) => end_us.saturating_sub(first.shown_us),
+        };
         if anew {
             self.tracks.clear();
         }
@@ -51,7 +75,7 @@ impl Timeline {
     /// nothing. Track 0 is the video, which leads.
     pub fn place(&mut self, track: usize, rate: u32, unit: &mut AccessUnit) -> Option<i64> {
         let own_us = micros(unit.dts, rate);
-        let newest = self.tracks.iter().filter_map(|line| line.at_us).max().unwrap_or(self.end_us);
+        let newest = self.tracks.iter().filter_map(|line| line.at_us).max().or(self.end_us).unwrap_or(0);
         let at_us = own_us.saturating_add(self.offset_us);
         if at_us.saturating_sub(newest).abs() > JUMP_US {
             if track != 0 {
@@ -71,8 +95,14 @@ impl Timeline {
             Some(before) => (at_us - before).clamp(0, JUMP_US),
         };
         let least = line.at_us.map_or(i64::MIN, |_| line.due_us + LEAST_STEP_US);
-        *line = Line { at_us: Some(at_us), due_us: at_us.max(least), dts: Some(unit.dts) };
-        self.end_us = self.end_us.max(at_us + step).max(line.due_us);
+        let shown_us = at_us.saturating_add(micros(reorder, rate));
+        *line = Line {
+            shown_us: line.at_us.map_or(shown_us, |_| shown_us.max(line.shown_us)),
+            step_us: step,
+            at_us: Some(at_us),
+            due_us: at_us.max(least),
+            dts: Some(unit.dts),
+        };
         Some(line.due_us)
     }
 }
@@ -98,6 +128,10 @@ mod tests {
 
     use super::*;
 
+    fn first(us: i64) -> First {
+        First { due_us: us, shown_us: us }
+    }
+
     fn unit(timestamp: i64, dts: i64) -> AccessUnit {
         AccessUnit { timestamp, dts, key: false, discontinuity: false, data: Bytes::new() }
     }
@@ -115,22 +149,22 @@ mod tests {
     #[test]
     fn a_loop_goes_on_without_a_jump() {
         let mut line = Timeline::default();
-        line.begin(5_000_000, 1, true);
+        line.begin(first(5_000_000), 1, true);
         assert_eq!(played(&mut line, &[5000, 5040, 5080]), [(0, 0), (40, 3600), (80, 7200)]);
-        line.begin(5_000_000, 1, false);
+        line.begin(first(5_000_000), 1, false);
         assert_eq!(played(&mut line, &[5000, 5040]), [(120, 10_800), (160, 14_400)]);
-        line.begin(0, 1, false);
+        line.begin(first(0), 1, false);
         assert_eq!(played(&mut line, &[0]), [(200, 18_000)], "another file");
     }
 
     #[test]
     fn sound_that_lasts_longer_is_waited_for_and_keeps_its_place() {
         let mut line = Timeline::default();
-        line.begin(0, 2, true);
+        line.begin(first(0), 2, true);
         played(&mut line, &[0, 40]);
         let mut sound = unit(8_000, 8_000);
         assert_eq!(line.place(1, 8_000, &mut sound), Some(1_000_000));
-        line.begin(0, 2, false);
+        line.begin(first(0), 2, false);
         assert_eq!(played(&mut line, &[0]), [(1_040, 93_600)]);
         let mut sound = unit(0, 0);
         assert_eq!((line.place(1, 8_000, &mut sound), sound.dts), (Some(1_040_000), 8_320));
@@ -139,7 +173,7 @@ mod tests {
     #[test]
     fn jumps_inside_a_file_are_no_pauses() {
         let mut line = Timeline::default();
-        line.begin(0, 2, true);
+        line.begin(first(0), 2, true);
         let due: Vec<_> = played(&mut line, &[0, 40, 9_000_000, 9_000_040, 40]).iter().map(|(due, _)| *due).collect();
         assert_eq!(due, [0, 40, 80, 120, 160]);
         let mut astray = unit(80_000_000, 80_000_000);
@@ -151,7 +185,7 @@ mod tests {
         let mut line = Timeline::default();
         line.are_stills(true);
         for second in 0..3 {
-            line.begin(0, 1, second == 0);
+            line.begin(first(0), 1, second == 0);
             assert_eq!(played(&mut line, &[0]), [(second * 1000, second * 90_000)]);
         }
     }
@@ -159,9 +193,9 @@ mod tests {
     #[test]
     fn a_file_that_says_one_time_for_all_is_not_played_at_once() {
         let mut line = Timeline::default();
-        line.begin(0, 1, true);
+        line.begin(first(0), 1, true);
         assert_eq!(played(&mut line, &[0, 0, 0]), [(0, 0), (1, 1), (2, 2)]);
-        line.begin(i64::MIN, 1, false);
+        line.begin(first(i64::MIN), 1, false);
         let mut far = unit(i64::MAX, i64::MAX);
         assert!(line.place(0, 90_000, &mut far).is_some());
     }
@@ -169,8 +203,34 @@ mod tests {
     #[test]
     fn pictures_that_are_shown_later_stay_so() {
         let mut line = Timeline::default();
-        line.begin(-80_000, 1, true);
+        line.begin(First { due_us: -80_000, shown_us: 0 }, 1, true);
         let mut first = unit(0, -7_200);
         assert_eq!((line.place(0, 90_000, &mut first), first.timestamp, first.dts), (Some(0), 7_200, 0));
+    }
+
+    /// When the pictures of a file are shown, in ms: of each its time, and how
+    /// much later than it is decoded.
+    fn shown(line: &mut Timeline, pictures: &[(i64, i64)]) -> Vec<i64> {
+        let due = pictures.iter().map(|(ms, later)| (ms - later) * 1000).min().expect("a picture");
+        let of_all = pictures.iter().map(|(ms, _)| ms * 1000).min().expect("a picture");
+        line.begin(First { due_us: due, shown_us: of_all }, 1, false);
+        let place = |(ms, later): &(i64, i64)| {
+            let mut unit = unit(ms * 90, (ms - later) * 90);
+            line.place(0, 90_000, &mut unit).expect("a place");
+            unit.timestamp / 90
+        };
+        let mut times: Vec<i64> = pictures.iter().map(place).collect();
+        times.sort_unstable();
+        times
+    }
+
+    #[test]
+    fn a_loop_of_b_frames_shows_no_picture_before_one_of_the_pass_before() {
+        // Whether the file tells of the delay from its first picture on or not.
+        for pictures in [[(0, 40), (120, 120), (40, 0), (80, 0)], [(0, 0), (120, 119), (40, 0), (80, 0)]] {
+            let mut line = Timeline::default();
+            let passes = [shown(&mut line, &pictures), shown(&mut line, &pictures)].concat();
+            assert!(passes.windows(2).all(|pair| pair[1] - pair[0] == 40), "{passes:?}");
+        }
     }
 }
