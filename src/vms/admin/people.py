@@ -72,14 +72,15 @@ class People:
         keys = KeyRing(database, vault, clock, tokens or TokenSettings())
         grants = Grants(database, clock, places)
         users = Users(database, clock, passwords, grants, quota)
+        principals = Principals(database, keys, clock, places)
         return cls(
             database=database,
             clock=clock,
             passwords=passwords,
             keys=keys,
-            principals=Principals(database, keys, clock, places),
+            principals=principals,
             sign_in=SignIn(database, vault, clock, keys, passwords, places),
-            second_factor=SecondFactor(database, vault, clock),
+            second_factor=SecondFactor(database, vault, clock, principals),
             sessions=Sessions(database, clock),
             users=users,
             groups=Groups(database, clock, places),

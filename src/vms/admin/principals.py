@@ -85,6 +85,13 @@ class PrincipalCache:
         self._keep(key, _Kept(until, found.user, found))
         return found
 
+    def forget_user(self, user: str) -> None:
+        """Forget what somebody may do."""
+        for key in [key for key, kept in self._kept.items() if kept.user == user]:
+            del self._kept[key]
+        # Whose these are is known only when they are read.
+        self._reading.clear()
+
     def _end(self, key: str, done: asyncio.Task[Principal]) -> None:
         if self._reading.get(key) is done:
             del self._reading[key]
@@ -93,6 +100,9 @@ class PrincipalCache:
             done.exception()
 
     def _keep(self, key: str, kept: _Kept) -> None:
+        if self._reading.get(key) is not asyncio.current_task():
+            # It was to be forgotten while it was read.
+            return
         self._kept[key] = kept
         self._kept.move_to_end(key)
         if len(self._kept) > self._most:
@@ -105,11 +115,11 @@ class PrincipalCache:
                 self._forget(f"session:{session}")
                 self._forget_api_key(session)
             case SessionRevoked(user=str() as user) | UserUpdated(user=user):
-                self._forget_user(user)
+                self.forget_user(user)
             case UserDeleted(user=str() as user):
-                self._forget_user(user)
+                self.forget_user(user)
             case GrantChanged(user=str() as user):
-                self._forget_user(user)
+                self.forget_user(user)
             case GrantChanged() | CityUpdated():
                 self.clear()
             case _:
@@ -127,12 +137,6 @@ class PrincipalCache:
     def _forget_api_key(self, key_id: str) -> None:
         for key in [key for key, kept in self._kept.items() if _is_api_key(kept, key_id)]:
             del self._kept[key]
-
-    def _forget_user(self, user: str) -> None:
-        for key in [key for key, kept in self._kept.items() if kept.user == user]:
-            del self._kept[key]
-        # Whose these are is known only when they are read.
-        self._reading.clear()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -184,6 +188,10 @@ class Principals:
     def heard(self, event: DomainEvent) -> None:
         """Take an event from the bus: what it changes holds at once."""
         self._cache.heard(event)
+
+    def forget_user(self, user: str) -> None:
+        """Read somebody anew: what he has just changed here holds before the bus tells of it."""
+        self._cache.forget_user(user)
 
     def forget_all(self) -> None:
         """Read everybody anew: what was heard from the bus had a gap."""

@@ -4,6 +4,7 @@ from vms.admin import guard, throttle, totp
 from vms.admin.codes import proves, proves_step, where
 from vms.admin.errors import second_factor_failed
 from vms.admin.model import Principal
+from vms.admin.principals import Principals
 from vms.admin.sessions import end_sessions
 from vms.admin.store import people
 from vms.admin.store import sign_in as store
@@ -19,10 +20,13 @@ ISSUER = "VMS Enterprise"
 class SecondFactor:
     """What a user does with his second factor."""
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, principals: Principals
+    ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
+        self._principals = principals
         self._trace = Trace(clock)
 
     async def begin(self, who: Principal) -> Enrolment:
@@ -62,7 +66,10 @@ class SecondFactor:
             self._note(unit, who, "second_factor.enrol", account)
             return put_codes(unit, account)
 
-        return _given(await self._database.run(work, who.scope))
+        codes = _given(await self._database.run(work, who.scope))
+        # What he asks next is asked by somebody who has proved it.
+        self._principals.forget_user(who.id)
+        return codes
 
     async def renew_codes(self, who: Principal, code: str) -> RecoveryCodes:
         """Replace one's recovery codes; a one-time code proves that one may."""
@@ -94,6 +101,7 @@ class SecondFactor:
         refusal = await self._database.run(work, who.scope)
         if refusal is not None:
             raise refusal
+        self._principals.forget_user(who.id)
 
     async def reset(self, who: Principal, user_id: str) -> None:
         """Remove the second factor of somebody who lost it; his sessions end."""

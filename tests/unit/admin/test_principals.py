@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from people import SYSTEM, TownHall
+from people import SYSTEM, TownHall, secret_of
 from vms.admin import (
     ApiKeyDraft,
     CallerKind,
@@ -149,6 +149,30 @@ async def test_with_its_event_a_change_holds_at_once(town: TownHall) -> None:
     town.hear_all()
     with pytest.raises(UnauthenticatedError):
         await town.of(tokens)
+
+
+async def test_what_was_read_before_a_change_is_not_kept() -> None:
+    cache, reader = PrincipalCache(ManualClock()), Reader()
+    reader.gate.clear()
+    asked = asyncio.create_task(cache.get("session:s", reader))
+    while not reader.times:
+        await asyncio.sleep(0)
+    cache.forget_user("ana")
+    reader.gate.set()
+    await asked
+    await cache.get("session:s", reader)
+    assert reader.times == 2
+
+
+async def test_who_proves_a_second_factor_has_proved_it_at_once(town: TownHall) -> None:
+    await town.user("root", "admin", "platform")
+    tokens = await town.sign_in("root")
+    who = await town.of(tokens)
+    assert who.must_enrol
+    enrolment = await town.people.second_factor.begin(who)
+    town.secrets["root"] = secret_of(enrolment.secret)
+    await town.people.second_factor.confirm(who, town.code_now("root"))
+    assert not (await town.of(tokens)).must_enrol
 
 
 async def test_a_token_of_a_session_of_another_home_is_refused(town: TownHall) -> None:

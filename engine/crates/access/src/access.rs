@@ -558,7 +558,7 @@ impl Doors {
     fn owned(&self, label: &str, address: &Address) -> Result<u64, Denied> {
         let found = self.holders.iter().find(|(_, holder)| !holder.label.is_empty() && holder.label == label);
         let (id, holder) = found.ok_or(Denied::Foreign("session"))?;
-        if address.opened(&holder.seat, holder.kind) { Ok(*id) } else { Err(Denied::Foreign("session")) }
+        if opened(address, &holder.seat, holder.kind) { Ok(*id) } else { Err(Denied::Foreign("session")) }
     }
 
     fn end_where(&mut self, cut: Cut, hit: impl Fn(&Holder) -> bool) -> Vec<End> {
@@ -616,6 +616,13 @@ fn same(right: &str, shown: &str) -> bool {
 
 pub fn seat_stream(camera: &str, stream: StreamName) -> String {
     format!("{camera}/{}", stream.as_str())
+}
+
+/// Whether a session of this seat was opened by an address of the same viewer
+/// for the same.
+pub fn opened(address: &Address, seat: &Seat, kind: Kind) -> bool {
+    let stream = seat_stream(&address.camera, address.stream);
+    seat.viewer == address.viewer && seat.stream == stream && kind == address.kind
 }
 
 /// Outside the lock: what ends a session may drop its ticket.

@@ -9,9 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use vms_hub::StreamName;
 
-use crate::access::seat_stream;
 use crate::denied::Denied;
-use crate::places::Seat;
 use crate::rules::PublicKey;
 
 /// Longer than any that is signed.
@@ -88,13 +86,6 @@ impl Address {
     #[must_use]
     pub fn audio(&self) -> bool {
         self.audio == 1
-    }
-
-    /// Whether a session of this seat was opened by an address of the same viewer
-    /// for the same.
-    pub fn opened(&self, seat: &Seat, kind: Kind) -> bool {
-        let stream = seat_stream(&self.camera, self.stream);
-        seat.viewer == self.viewer && seat.stream == stream && kind == self.kind
     }
 
     fn is_sound(&self) -> bool {

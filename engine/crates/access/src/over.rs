@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::access::Holder;
+use crate::access::{Holder, opened};
 use crate::address::{Address, Kind};
 use crate::places::Seat;
 
@@ -25,7 +25,7 @@ impl Over {
 
     pub fn owns(&self, label: &str, address: &Address, now: Instant) -> bool {
         let found = self.talks.get(label).filter(|(_, since)| now.saturating_duration_since(*since) < KEPT);
-        found.is_some_and(|(seat, _)| address.opened(seat, Kind::Talk))
+        found.is_some_and(|(seat, _)| opened(address, seat, Kind::Talk))
     }
 
     pub fn sweep(&mut self, now: Instant) {
