@@ -63,9 +63,10 @@ class Watcher:
     def lost(self, longest_s: float, since: float = 0.0, bursts_s: float = 0.0) -> list[str]:
         """Return each pause longer than this since then, on the camera's clock or on ours.
 
-        Pictures may come in bursts, so long apart.
+        Pictures may come in bursts, so long apart. The pause in which ``since`` lies counts.
         """
-        pictures = [picture for picture in self.seen if picture.at >= since]
+        after = sum(picture.at < since for picture in self.seen)
+        pictures = self.seen[max(after - 1, 0) :]
         if not pictures:
             return [f"{self.name}: no picture ({self.ended})"]
         found = [

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import threading
+import time
 
 from census import HANDLES, MEBI, MEMORY, Held, grown, listening
 from soak import uncovered
@@ -35,7 +36,10 @@ def test_a_lost_second_is_seen_on_either_clock() -> None:
     (silent,) = watcher((0.0, 100.0)).lost(1.0)
     assert "at the end" in silent
     assert watcher().lost(1.0) == ["gate: no picture (None)"]
-    assert watcher((0.0, 100.0)).lost(1.0, since=1.0) == ["gate: no picture (None)"]
+    (silent,) = watcher((0.0, 100.0), (0.5, 100.5)).lost(1.0, since=1.0)
+    assert silent.startswith("gate: nothing for")
+    just = time.monotonic()
+    assert watcher((just, 100.0)).lost(1.0, since=just + 0.1) == [], "the next one is not due yet"
 
 
 def test_what_grew_is_told_and_nothing_else() -> None:
