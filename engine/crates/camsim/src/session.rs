@@ -235,12 +235,12 @@ impl Session {
         if !fault.as_ref().is_some_and(Fault::blocks_video) && self.wants(tick.frame) {
             self.write_video(tick, fault.as_ref(), scratch);
         }
-        self.send(tick.now, fault.as_ref(), scratch);
+        self.send(fault.as_ref(), scratch);
         self.pump(tick.now)
     }
 
     /// Sends what a tick has written, at once or later.
-    fn send(&self, now: Instant, fault: Option<&Fault>, wire: &[u8]) {
+    fn send(&self, fault: Option<&Fault>, wire: &[u8]) {
         if wire.is_empty() {
             return;
         }
@@ -251,7 +251,8 @@ impl Session {
         if delay.is_zero() && self.delayed.borrow().is_empty() {
             self.emit(wire);
         } else {
-            self.delayed.borrow_mut().push_back((now + delay, wire.to_vec()));
+            // Not of the tick, which may be older than the clock that the frame bears.
+            self.delayed.borrow_mut().push_back((Instant::now() + delay, wire.to_vec()));
         }
     }
 
