@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, Input, Output, Rtc};
 use vms_access::Ticket;
+use vms_crowd::Place;
 
-use super::limits::{BurstBudget, HalfOpenPermit};
+use super::limits::BurstBudget;
 use super::metrics::Counters;
 use super::session::nominal;
 use super::shard::{Datagram, Via};
@@ -62,9 +63,10 @@ pub struct Link {
     pub id: u128,
     pub ufrag: String,
     pub rtc: Rtc,
-    permit: Option<HalfOpenPermit>,
+    /// Among those who have not connected.
+    half_open: Option<Place>,
     /// The session's right to be; given back when it is over.
-    _ticket: Ticket,
+    pub ticket: Ticket,
     paths: Vec<Path>,
     /// Once connected, the library is called no more often than this without
     /// need.
@@ -81,7 +83,7 @@ impl Link {
         id: u128,
         ufrag: String,
         rtc: Rtc,
-        permit: HalfOpenPermit,
+        half_open: Place,
         ticket: Ticket,
         idle: Duration,
         now: Instant,
@@ -90,8 +92,8 @@ impl Link {
             id,
             ufrag,
             rtc,
-            permit: Some(permit),
-            _ticket: ticket,
+            half_open: Some(half_open),
+            ticket,
             paths: Vec::new(),
             idle,
             ticked: now,
@@ -103,7 +105,7 @@ impl Link {
 
     #[must_use]
     pub fn half_open(&self) -> bool {
-        self.permit.is_some()
+        self.half_open.is_some()
     }
 
     pub fn addresses(&self) -> impl Iterator<Item = Remote> + '_ {
@@ -188,7 +190,7 @@ impl Link {
                 }
                 Ok(Output::Event(event)) => {
                     if matches!(event, Event::Connected) {
-                        self.permit = None;
+                        self.half_open = None;
                     }
                     return Ok(Some(event));
                 }

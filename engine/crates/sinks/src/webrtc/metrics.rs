@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use str0m::media::Mid;
 use str0m::stats::MediaEgressStats;
+use vms_crowd::Crowd;
 
 use super::ladder::Stays;
 use super::path::Why;
@@ -72,7 +73,7 @@ pub struct Counters {
     pub viewers: AtomicUsize,
     pub publishers: AtomicUsize,
     pub talkers: AtomicUsize,
-    pub half_open: Arc<AtomicUsize>,
+    pub half_open: Crowd,
     pub sessions: AtomicU64,
     pub refused: AtomicU64,
     pub vanished: AtomicU64,
@@ -92,7 +93,7 @@ pub struct Counters {
 
 impl Counters {
     #[must_use]
-    pub fn new(half_open: Arc<AtomicUsize>) -> Self {
+    pub fn new(half_open: Crowd) -> Self {
         Self {
             viewers: AtomicUsize::new(0),
             publishers: AtomicUsize::new(0),
@@ -136,7 +137,7 @@ impl Counters {
             viewers: self.viewers.load(Ordering::Relaxed),
             publishers: self.publishers.load(Ordering::Relaxed),
             talkers: self.talkers.load(Ordering::Relaxed),
-            half_open: self.half_open.load(Ordering::Relaxed),
+            half_open: self.half_open.there(),
             sessions_total: get(&self.sessions),
             refused_total: get(&self.refused),
             vanished_total: get(&self.vanished),

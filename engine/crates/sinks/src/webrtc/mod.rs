@@ -12,8 +12,10 @@
 //! packet's way takes a lock for each packet of each viewer; joining viewers
 //! never stall watching ones; what is not heard of is freed.
 
+mod addresses;
 mod answer;
 mod dtls;
+mod groups;
 mod ladder;
 mod limits;
 mod link;
@@ -40,20 +42,20 @@ mod viewer;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::distr::Alphanumeric;
-use str0m::net::TcpType;
-use str0m::{Candidate, IceCreds};
+use str0m::IceCreds;
 use tokio_util::sync::CancellationToken;
 use vms_access::{Cut, Ticket};
+use vms_crowd::{Crowd, Most};
 use vms_hub::{Hub, StreamKey};
-use vms_sources::{NotTaken, Reason};
+use vms_sources::Reason;
 
 use crate::choice::{self, Choice, Picked, Pictures, Takes, Variant};
 use crate::transcode::{Kind, Transcodes, opus_track, sound_can_be_transcoded};
@@ -66,14 +68,13 @@ pub use talked::{TalkEnd, TalkListener, Talked};
 
 pub use answer::Direction as Way;
 
+use addresses::{candidates, listen};
 use answer::Refusal;
 use ladder::Ladder;
-use limits::{BurstBudget, HalfOpen, HalfOpenPermit};
-use link::Link;
+use limits::BurstBudget;
 use metrics::Counters;
 use peer::{Ending, Peer};
-use publisher::{Publisher, Sends};
-use refusal::{no_stream, not_sent, not_taken, refused, unusable};
+use refusal::{no_stream, refused, unusable};
 use router::Receiver;
 use sdp::Offer;
 use session::{Identity, Side};
@@ -204,7 +205,7 @@ struct Inner {
     past: Arc<Past>,
     identity: Identity,
     shared: Shared,
-    half_open: HalfOpen,
+    half_open: Crowd,
     mailboxes: Arc<[Arc<Mailbox>]>,
     candidates: Vec<String>,
     /// The listeners of TCP, as the library knows them.
@@ -227,10 +228,10 @@ impl WebRtc {
         let at = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
         let udp: Vec<SocketAddr> = sockets.iter().map(SharedSocket::local).collect();
         let candidates = candidates(&udp, &at, &config.advertise);
-        let half_open = HalfOpen::new(config.max_half_open, config.max_half_open_per_ip);
+        let half_open = Crowd::new(Most { in_all: config.max_half_open, of_one: config.max_half_open_per_ip });
         let shared = Shared {
             sockets: sockets.into(),
-            counters: Arc::new(Counters::new(half_open.total())),
+            counters: Arc::new(Counters::new(half_open.clone())),
             announcements: Arc::default(),
             budget: BurstBudget::new(u64::from(config.machine_burst_mbit) * 1_000_000),
             registry: Arc::default(),
@@ -292,17 +293,7 @@ impl WebRtc {
         peer: IpAddr,
         ticket: Ticket,
     ) -> Result<Answer, WhepError> {
-        let result = self.inner.offer(key, keeps, sdp, peer, ticket, &Arc::downgrade(&self.inner));
-        self.inner.counted(result)
-    }
-
-    /// Answers a WHIP offer of `peer`, who sends a stream in. Like a viewer's
-    /// session it keeps its ticket, and ends when that says so.
-    ///
-    /// # Errors
-    /// With the kind that decides the HTTP status and words for the caller.
-    pub fn publish(&self, key: &StreamKey, sdp: &str, peer: IpAddr, ticket: Ticket) -> Result<Answer, WhepError> {
-        let result = self.inner.publish(key, sdp, peer, ticket, &Arc::downgrade(&self.inner));
+        let result = self.inner.offer(key, keeps, sdp, peer, ticket);
         self.inner.counted(result)
     }
 
@@ -406,13 +397,12 @@ impl Inner {
     }
 
     fn offer(
-        &self,
+        self: &Arc<Self>,
         key: &StreamKey,
         keeps: Keeps,
         text: &str,
         peer: IpAddr,
         ticket: Ticket,
-        me: &Weak<Self>,
     ) -> Result<Answer, WhepError> {
         if self.hub.stream(key).is_none() {
             return Err(no_stream(key));
@@ -438,7 +428,7 @@ impl Inner {
         let may_turn = keeps == Keeps::WhileBorne && choice == choice::AS_ASKED && ladder::has_another(key);
         let ladder = may_turn
             .then(|| Ladder::new(self.hub.clone(), key.clone(), agreed.video.clone(), profile, self.patience, now));
-        let answer = self.register(&place, offer.ice.ufrag, &ticket, Way::Out, built.answer.clone(), me);
+        let answer = self.register(&place, offer.ice.ufrag, &ticket, Way::Out, built.answer.clone());
         let answer = Answer { choice: Some(choice), ..answer };
         let ufrag = place.creds.ufrag.clone();
         let viewer = Viewer::new(place.id, ufrag, built, stream, permit, ticket, now);
@@ -447,39 +437,8 @@ impl Inner {
         Ok(answer)
     }
 
-    fn publish(
-        &self,
-        key: &StreamKey,
-        text: &str,
-        peer: IpAddr,
-        ticket: Ticket,
-        me: &Weak<Self>,
-    ) -> Result<Answer, WhepError> {
-        let publishing = self.publishing.clone().ok_or_else(|| not_taken(key, NotTaken::NotWaited))?;
-        publishing.arrivals.would_take(key).map_err(|why| not_taken(key, why))?;
-        let offer = Offer::parse(text).map_err(unusable)?;
-        let agreed = answer::take(&offer).map_err(|refusal| not_sent(&refusal))?;
-        let (place, permit) = (self.place(), self.permit(peer)?);
-        let now = Instant::now();
-        let built = session::build_intake(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
-        let ufrag = place.creds.ufrag.clone();
-        let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Way::In, built.answer, me);
-        let link = Link::new(place.id, ufrag, built.rtc, permit, ticket, publisher::IDLE_TICK, now);
-        let lines = || [Some(&agreed.video), agreed.audio.as_ref()].into_iter().flatten();
-        let sends = Sends {
-            key: key.clone(),
-            video: built.video,
-            payload_types: lines().map(|line| line.pt).collect(),
-            tracks: lines().map(answer::Line::track).collect(),
-        };
-        let publisher = Publisher::new(link, sends, publishing, self.hub.clone())
-            .ok_or_else(|| WhepError::new(WhepErrorKind::Invalid, "the offer has a codec that is not understood"))?;
-        self.join(&place, Peer::Publisher(Box::new(publisher)));
-        Ok(answer)
-    }
-
-    fn permit(&self, peer: IpAddr) -> Result<HalfOpenPermit, WhepError> {
-        self.half_open.permit(peer).ok_or_else(|| {
+    fn permit(&self, peer: IpAddr) -> Result<vms_crowd::Place, WhepError> {
+        self.half_open.enter(peer).ok_or_else(|| {
             WhepError::new(
                 WhepErrorKind::TooMany,
                 format!("too many sessions of {peer} were opened and never connected; try again in a few seconds"),
@@ -504,21 +463,13 @@ impl Inner {
     }
 
     /// Makes a session known by its name, to its peer and to what may end it.
-    fn register(
-        &self,
-        place: &Place,
-        peer_ufrag: String,
-        ticket: &Ticket,
-        way: Way,
-        sdp: String,
-        me: &Weak<Self>,
-    ) -> Answer {
+    fn register(self: &Arc<Self>, place: &Place, peer_ufrag: String, ticket: &Ticket, way: Way, sdp: String) -> Answer {
         let id = place.id;
         let session = session_name(id);
         let etag = format!("\"{}\"", place.creds.ufrag);
         let entry = Entry { shard: place.shard, way, ufrag: peer_ufrag, etag: etag.clone() };
         self.shared.registry.lock().insert(id, entry);
-        let me = me.clone();
+        let me = Arc::downgrade(self);
         ticket.bind(&session, move |cut| {
             let ending = if cut == Cut::RanOut { Ending::RanOut } else { Ending::Revoked };
             me.upgrade().map(|inner| inner.end(id, ending, None));
@@ -627,34 +578,4 @@ struct Place {
     shard: usize,
     creds: IceCreds,
     sockets: Vec<SocketAddr>,
-}
-
-/// TCP at the number that UDP has; where any number will do and that one is
-/// taken, another.
-fn listen(wanted: SocketAddr, udp: SocketAddr) -> io::Result<TcpListener> {
-    let same = tcp::bind(SocketAddr::new(wanted.ip(), udp.port()));
-    if wanted.port() == 0 { same.or_else(|_| tcp::bind(wanted)) } else { same }
-}
-
-/// What peers are told of where to connect to: by UDP, else by TCP (RFC 6544).
-fn candidates(udp: &[SocketAddr], tcp: &[SocketAddr], advertise: &[IpAddr]) -> Vec<String> {
-    let told = |addresses: &[SocketAddr]| -> Vec<SocketAddr> {
-        addresses.iter().flat_map(|address| reached(*address, advertise)).collect()
-    };
-    let udp = told(udp).into_iter().filter_map(|address| Candidate::host(address, "udp").ok());
-    let tcp = told(tcp)
-        .into_iter()
-        .filter_map(|address| Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build().ok());
-    udp.chain(tcp).map(|candidate| candidate.to_sdp_string()).collect()
-}
-
-/// The addresses that a bound one is reached by.
-fn reached(local: SocketAddr, advertise: &[IpAddr]) -> Vec<SocketAddr> {
-    let told: Vec<IpAddr> = advertise.iter().copied().filter(|ip| ip.is_ipv4() == local.is_ipv4()).collect();
-    let ips = match (told.is_empty(), local.ip().is_unspecified()) {
-        (false, _) => told,
-        (true, true) => socket::machine_addresses(local.is_ipv4()),
-        (true, false) => vec![local.ip()],
-    };
-    ips.into_iter().map(|ip| SocketAddr::new(ip, local.port())).collect()
 }

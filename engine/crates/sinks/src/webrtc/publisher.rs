@@ -1,17 +1,24 @@
 //! One who sends pictures in by WHIP: his packets become frames for the source
 //! that waits for them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::Event;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::rtp::RtpPacket;
+use vms_access::Ticket;
 use vms_hub::{Hub, StreamKey};
 use vms_media::{DropReason, Track};
-use vms_sources::{Arrivals, Arrived, Giver, Item, Reason, RtpIntake, ServerClock, give};
+use vms_sources::{Arrivals, Arrived, Giver, Item, NotTaken, Reason, RtpIntake, ServerClock, give};
 
+use super::answer;
 use super::link::{Context, Failed, Flow, Link};
+use super::peer::Peer;
+use super::refusal::{not_sent, not_taken, unusable};
+use super::sdp::Offer;
+use super::{Answer, Inner, Way, WebRtc, WhepError, WhepErrorKind, session};
 
 /// Who has shown no picture so long after he connected shows none.
 const VIDEO_WITHIN: Duration = Duration::from_secs(10);
@@ -178,5 +185,49 @@ impl Publisher {
             giver.end(reason);
         }
         self.link.close(context);
+    }
+}
+
+impl WebRtc {
+    /// Answers a WHIP offer of `peer`, who sends a stream in. Like a viewer's
+    /// session it keeps its ticket, and ends when that says so.
+    ///
+    /// # Errors
+    /// With the kind that decides the HTTP status and words for the caller.
+    pub fn publish(&self, key: &StreamKey, sdp: &str, peer: IpAddr, ticket: Ticket) -> Result<Answer, WhepError> {
+        let result = self.inner.publish(key, sdp, peer, ticket);
+        self.inner.counted(result)
+    }
+}
+
+impl Inner {
+    fn publish(
+        self: &Arc<Self>,
+        key: &StreamKey,
+        text: &str,
+        peer: IpAddr,
+        ticket: Ticket,
+    ) -> Result<Answer, WhepError> {
+        let publishing = self.publishing.clone().ok_or_else(|| not_taken(key, NotTaken::NotWaited))?;
+        publishing.arrivals.would_take(key).map_err(|why| not_taken(key, why))?;
+        let offer = Offer::parse(text).map_err(unusable)?;
+        let agreed = answer::take(&offer).map_err(|refusal| not_sent(&refusal))?;
+        let (place, permit) = (self.place(), self.permit(peer)?);
+        let now = Instant::now();
+        let built = session::build_intake(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
+        let ufrag = place.creds.ufrag.clone();
+        let link = Link::new(place.id, ufrag, built.rtc, permit, ticket, IDLE_TICK, now);
+        let sends = Sends {
+            key: key.clone(),
+            video: built.video,
+            payload_types: agreed.lines().iter().map(|line| line.pt).collect(),
+            tracks: agreed.lines().iter().map(|line| line.track()).collect(),
+        };
+        let publisher = Publisher::new(link, sends, publishing, self.hub.clone())
+            .ok_or_else(|| WhepError::new(WhepErrorKind::Invalid, "the offer has a codec that is not understood"))?;
+        let ticket = &publisher.link.ticket;
+        let answer = self.register(&place, offer.ice.ufrag.clone(), ticket, Way::In, built.answer);
+        self.join(&place, Peer::Publisher(Box::new(publisher)));
+        Ok(answer)
     }
 }

@@ -7,14 +7,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use str0m::net::Protocol;
-use vms_hub::{StreamKey, Wake};
+use vms_hub::StreamKey;
 
 use super::answer::Direction;
+use super::groups::Groups;
 use super::limits::BurstBudget;
 use super::link::{Context, Flow, Remote};
 use super::metrics::Counters;
@@ -112,7 +113,8 @@ impl Mailbox {
         self.signal.raise();
     }
 
-    fn ready(&self, group: usize) {
+    /// A stream of a group of viewers has a new frame.
+    pub fn ready(&self, group: usize) {
         self.mail.lock().ready.push(group);
         self.signal.raise();
     }
@@ -121,29 +123,6 @@ impl Mailbox {
         self.signal.take();
         std::mem::take(&mut *self.mail.lock())
     }
-}
-
-/// Wakes a shard for all its viewers of one stream at once: the publisher
-/// calls it for each viewer, and all calls but the first cost one load.
-struct GroupWake {
-    mailbox: Arc<Mailbox>,
-    group: usize,
-    raised: AtomicBool,
-}
-
-impl Wake for GroupWake {
-    fn wake(&self) {
-        if !self.raised.load(Ordering::Acquire) && !self.raised.swap(true, Ordering::AcqRel) {
-            self.mailbox.ready(self.group);
-        }
-    }
-}
-
-/// The viewers of one stream on this shard.
-struct Group {
-    key: StreamKey,
-    wake: Arc<GroupWake>,
-    viewers: Vec<usize>,
 }
 
 /// Where a session is, and the peer's ICE user fragment.
@@ -175,13 +154,10 @@ pub struct Shard {
     free: Vec<usize>,
     by_ufrag: HashMap<String, usize>,
     by_address: HashMap<Remote, usize>,
-    groups: Vec<Group>,
-    group_of: HashMap<StreamKey, usize>,
+    groups: Groups,
     bursting: Vec<usize>,
     handshakes: VecDeque<Datagram>,
     next_timers: Instant,
-    /// Somebody has left a group.
-    left: bool,
     stopping: bool,
 }
 
@@ -190,6 +166,7 @@ impl Shard {
     pub fn new(index: usize, mailbox: Arc<Mailbox>, shared: Shared) -> Self {
         Self {
             index,
+            groups: Groups::new(mailbox.clone()),
             mailbox,
             out: SendBatch::new(shared.sockets.clone(), shared.counters.sent.clone()),
             shared,
@@ -197,12 +174,9 @@ impl Shard {
             free: Vec::new(),
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
-            groups: Vec::new(),
-            group_of: HashMap::new(),
             bursting: Vec::new(),
             handshakes: VecDeque::new(),
             next_timers: Instant::now(),
-            left: false,
             stopping: false,
         }
     }
@@ -295,20 +269,15 @@ impl Shard {
     }
 
     fn frames(&mut self, group: usize) {
-        self.groups[group].wake.raised.store(false, Ordering::Release);
-        let viewers = std::mem::take(&mut self.groups[group].viewers);
-        self.left = false;
+        let viewers = self.groups.take(group);
         for &slot in &viewers {
             self.with(slot, |peer, context, _| peer.pump(context));
         }
-        // Viewers that left in the loop looked for themselves in vain.
-        let stays = |slot: &usize| match &self.peers[*slot] {
-            Some(Peer::Viewer(viewer)) => viewer.is_woken_by(&self.groups[group].key),
+        let peers = &self.peers;
+        self.groups.put_back(group, viewers, |slot, key| match &peers[slot] {
+            Some(Peer::Viewer(viewer)) => viewer.is_woken_by(key),
             _ => false,
-        };
-        let kept = if self.left { viewers.into_iter().filter(stays).collect() } else { viewers };
-        let joined = std::mem::replace(&mut self.groups[group].viewers, kept);
-        self.groups[group].viewers.extend(joined);
+        });
     }
 
     fn bursts(&mut self) {
@@ -341,12 +310,17 @@ impl Shard {
     }
 
     fn add(&mut self, peer: Peer) {
+        let id = peer.link().id;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.peers.push(None);
             self.peers.len() - 1
         });
         self.by_ufrag.insert(peer.link().ufrag.clone(), slot);
         self.peers[slot] = Some(peer);
+        if !self.shared.registry.lock().contains_key(&id) {
+            // It was ended on its way here, when there was nobody to end yet.
+            return self.end(slot, Ending::Revoked);
+        }
         self.with(slot, |peer, context, _| peer.tick(context));
     }
 
@@ -393,7 +367,7 @@ impl Shard {
         peer.count(&self.shared.counters).fetch_add(1, Ordering::Relaxed);
         let Peer::Viewer(viewer) = peer else { return };
         let key = viewer.stream.key().clone();
-        let wake = self.enter(slot, key);
+        let wake = self.groups.enter(slot, &key);
         self.with(slot, |peer, context, _| {
             if let Peer::Viewer(viewer) = peer {
                 viewer.join(wake, context);
@@ -402,33 +376,14 @@ impl Shard {
         });
     }
 
-    /// Puts a viewer into the group of a stream.
-    fn enter(&mut self, slot: usize, key: StreamKey) -> Arc<GroupWake> {
-        let next = self.groups.len();
-        let group = *self.group_of.entry(key.clone()).or_insert(next);
-        if group == next {
-            let wake = GroupWake { mailbox: self.mailbox.clone(), group, raised: AtomicBool::new(false) };
-            self.groups.push(Group { key, wake: Arc::new(wake), viewers: Vec::new() });
-        }
-        self.groups[group].viewers.push(slot);
-        self.groups[group].wake.clone()
-    }
-
     /// Puts a viewer into the groups of the streams that have to wake it, and
     /// out of the others.
     fn regroup(&mut self, slot: usize) {
-        let Some(Some(Peer::Viewer(viewer))) = self.peers.get(slot) else { return };
-        for group in &mut self.groups {
-            if !viewer.is_woken_by(&group.key) {
-                group.viewers.retain(|other| *other != slot);
-            }
-        }
-        self.left = true;
-        let Some(key) = viewer.turns_to().filter(|_| viewer.wants_wake()).cloned() else { return };
-        let wake = self.enter(slot, key);
-        if let Some(Some(Peer::Viewer(viewer))) = self.peers.get_mut(slot) {
-            viewer.wait_by(wake);
-        }
+        let Some(Some(Peer::Viewer(viewer))) = self.peers.get_mut(slot) else { return };
+        self.groups.leave(slot, |key| viewer.is_woken_by(key));
+        let Some(key) = viewer.turns_to().filter(|_| viewer.wants_wake()) else { return };
+        let wake = self.groups.enter(slot, key);
+        viewer.wait_by(wake);
     }
 
     fn timers(&mut self) {
@@ -437,6 +392,7 @@ impl Shard {
             return;
         }
         self.next_timers = now + TIMER_TICK;
+        self.groups.forget_empty();
         for slot in 0..self.peers.len() {
             let Some(link) = self.peers[slot].as_ref().map(Peer::link) else {
                 continue;
@@ -476,13 +432,8 @@ impl Shard {
         }
         self.by_ufrag.remove(&link.ufrag);
         self.bursting.retain(|other| *other != slot);
-        if let Peer::Viewer(viewer) = &peer {
-            self.left = true;
-            for key in [Some(viewer.stream.key()), viewer.turns_to()].into_iter().flatten() {
-                if let Some(group) = self.group_of.get(key) {
-                    self.groups[*group].viewers.retain(|other| *other != slot);
-                }
-            }
+        if matches!(peer, Peer::Viewer(_)) {
+            self.groups.leave(slot, |_| false);
         }
         if !link.half_open() {
             peer.count(&self.shared.counters).fetch_sub(1, Ordering::Relaxed);

@@ -10,14 +10,14 @@ use vms_hub::StreamKey;
 use vms_media::Law;
 use vms_sources::{Reason, Spoken, TalkLine, Talks};
 
-use super::answer::{self, Direction};
+use super::answer;
 use super::link::{Context, Failed, Flow, Link};
 use super::peer::{Ending, Peer};
 use super::refusal::unusable;
 use super::sdp::Offer;
 use super::session;
 use super::talked::{Past, TalkEnd, Talked};
-use super::{Answer, Inner, WebRtc, WhepError, WhepErrorKind, session_id, session_name};
+use super::{Answer, Inner, Way, WebRtc, WhepError, WhepErrorKind, session_id, session_name};
 
 /// Who is not heard for so long has forgotten that he talks.
 pub const SILENT_AFTER: Duration = Duration::from_secs(60);
@@ -155,7 +155,7 @@ impl Inner {
         let heard = |law| answer::hear(&offer, law).ok_or_else(no_sound);
         // No camera is called for an offer that is of no use.
         heard(Law::Mu)?;
-        let permit = self.permit(peer)?;
+        let half_open = self.permit(peer)?;
         let line = talks.open(&key.camera).await.map_err(|reason| {
             let message = format!("{}: nobody is heard at this camera ({})", key.camera, reason.code());
             WhepError::new(WhepErrorKind::Camera(reason), message)
@@ -163,11 +163,10 @@ impl Inner {
         let (agreed, law) = heard(line.law())?;
         let (place, now) = (self.place(), Instant::now());
         let (rtc, sdp) = session::build_talk(self.side(&place), &offer, &agreed, now).map_err(unusable)?;
-        let me = Arc::downgrade(self);
         let ufrag = place.creds.ufrag.clone();
-        let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Direction::In, sdp, &me);
+        let answer = self.register(&place, offer.ice.ufrag.clone(), &ticket, Way::In, sdp);
         let (who, past) = (ticket.who(), self.past.clone());
-        let link = Link::new(place.id, ufrag, rtc, permit, ticket, IDLE_TICK, now);
+        let link = Link::new(place.id, ufrag, rtc, half_open, ticket, IDLE_TICK, now);
         let payload_type = agreed.pt;
         let talker = Talker { link, key: key.clone(), payload_type, law, line, heard: now, who, past, end: None };
         self.join(&place, Peer::Talker(Box::new(talker)));

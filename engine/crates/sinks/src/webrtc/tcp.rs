@@ -14,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use vms_crowd::{Crowd, Most};
 
-use super::limits::HalfOpen;
 use super::session::nominal;
 use super::shard::{Datagram, Mailbox, Via};
 use super::socket::MAX_DATAGRAM;
@@ -25,8 +25,7 @@ const BACKLOG: i32 = 256;
 /// Connections at once; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
 /// Of those, such as no session has taken yet.
-const MAX_UNKNOWN: usize = 256;
-const MAX_UNKNOWN_PER_IP: usize = 32;
+const UNKNOWN: Most = Most { in_all: 256, of_one: 32 };
 /// From connecting to being taken by a session.
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 /// ICE asks for consent every few seconds (RFC 7675): who is silent is gone.
@@ -96,7 +95,7 @@ impl Acceptor {
             Err(error) => return tracing::error!(%error, "WebRTC takes no TCP"),
         };
         runtime.block_on(async {
-            let unknown = HalfOpen::new(MAX_UNKNOWN, MAX_UNKNOWN_PER_IP);
+            let unknown = Crowd::new(UNKNOWN);
             let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
             for listener in self.listeners {
                 match TcpListener::from_std(listener) {
@@ -111,7 +110,7 @@ impl Acceptor {
     }
 }
 
-async fn accept(listener: TcpListener, shards: Arc<[Arc<Mailbox>]>, unknown: HalfOpen, places: Arc<Semaphore>) {
+async fn accept(listener: TcpListener, shards: Arc<[Arc<Mailbox>]>, unknown: Crowd, places: Arc<Semaphore>) {
     let local = match listener.local_addr() {
         Ok(local) => nominal(local),
         Err(error) => return tracing::error!(%error, "WebRTC takes no TCP"),
@@ -120,7 +119,7 @@ async fn accept(listener: TcpListener, shards: Arc<[Arc<Mailbox>]>, unknown: Hal
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, source)) => {
-                let Some(permit) = unknown.permit(source.ip()) else { continue };
+                let Some(permit) = unknown.enter(source.ip()) else { continue };
                 let shards = shards.clone();
                 tokio::spawn(async move {
                     let carried = carry(socket, (source, local), &shards, permit).await;

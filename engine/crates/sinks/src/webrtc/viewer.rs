@@ -9,11 +9,12 @@ use str0m::media::MediaTime;
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::stats::MediaEgressStats;
 use vms_access::Ticket;
+use vms_crowd::Place;
 use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, StreamKey, Wake};
 use vms_media::{Track, TrackKind};
 
 use super::ladder::{Ladder, Landed};
-use super::limits::{BurstShare, HalfOpenPermit};
+use super::limits::BurstShare;
 use super::link::{Context, Failed, Flow, Link};
 use super::metrics::Reported;
 use super::pacer::{Pacer, Timeline};
@@ -97,7 +98,7 @@ impl Viewer {
         ufrag: String,
         session: Session,
         stream: Arc<Stream>,
-        permit: HalfOpenPermit,
+        half_open: Place,
         ticket: Ticket,
         now: Instant,
     ) -> Self {
@@ -105,7 +106,7 @@ impl Viewer {
         // The library wants the first number without a roll-over.
         let video_seq = u64::from(rand::random::<u16>() >> 1);
         Self {
-            link: Link::new(id, ufrag, session.rtc, permit, ticket, IDLE_TICK, now),
+            link: Link::new(id, ufrag, session.rtc, half_open, ticket, IDLE_TICK, now),
             stream,
             video: session.video,
             audio: session.audio,
@@ -414,7 +415,8 @@ impl Viewer {
         }
     }
 
-    /// Sound never ends a session: while there is none, there is silence.
+    /// While there is no sound there is silence; another one than was agreed on
+    /// has to be negotiated anew, as with the pictures.
     fn next_sound(&mut self) -> Step {
         let Some(reader) = self.sound.as_mut().and_then(|sound| sound.reader.as_mut()) else {
             return Step::Idle;
@@ -426,7 +428,9 @@ impl Viewer {
                     self.staged = Some(Staged { time, delivery, apart: true, next: 0 });
                     return Step::Frame;
                 }
-                Next::Waiting(_) | Next::TracksChanged(_) => {}
+                Next::Waiting(_) => {}
+                Next::TracksChanged(tracks) if self.audio.as_ref().is_none_or(|out| carries(&tracks, out)) => {}
+                Next::TracksChanged(_) => return Step::Close,
                 Next::Pending | Next::Closed(_) => return Step::Idle,
             }
         }
@@ -435,10 +439,8 @@ impl Viewer {
     /// Whether the camera still sends what was negotiated; if not, the browser
     /// has to negotiate anew.
     fn fits(&self, tracks: &[Track]) -> bool {
-        let same = |out: &Outgoing| {
-            tracks.get(out.track_index).is_some_and(|t| t.codec == out.codec && t.clock_rate == out.clock_rate)
-        };
-        same(&self.video) && (self.sound.is_some() || self.audio.as_ref().is_none_or(same))
+        let audio = self.audio.as_ref().filter(|_| self.sound.is_none());
+        carries(tracks, &self.video) && audio.is_none_or(|out| carries(tracks, out))
     }
 
     fn stage(&mut self, delivery: Delivery, context: &Context<'_>) {
@@ -523,6 +525,11 @@ impl Viewer {
         self.sound = None;
         self.link.close(context);
     }
+}
+
+/// Whether a stream still has what was agreed on.
+fn carries(tracks: &[Track], out: &Outgoing) -> bool {
+    tracks.get(out.track_index).is_some_and(|t| t.codec == out.codec && t.clock_rate == out.clock_rate)
 }
 
 /// An instant so many microseconds later, or earlier.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use vms_access::{Access, Kind, Now, Proof, Ticket, Wish};
+use vms_access::{Access, Kind, Now, Proof, Revocation, Ticket, Wish};
 use vms_hub::StreamKey;
 use vms_media::{Codec, Track, TrackKind};
 
@@ -278,6 +278,39 @@ fn a_thousand_half_open_sessions_are_bounded() {
     }
     let metrics = sink.metrics();
     assert_eq!((refused, metrics.refused_total, metrics.half_open), (50, 50, 1000));
+}
+
+#[test]
+fn half_open_sessions_of_one_network_are_those_of_one_caller() {
+    let camera = Camera::new(Codec::H264);
+    let config = WebRtcConfig { max_half_open_per_ip: 1, ..config() };
+    let sink = WebRtc::start(config, camera.hub.clone()).expect("the sink starts");
+    let offer = browser_offer();
+    let ask = |peer: &str| {
+        let peer = peer.parse().expect("an address");
+        sink.offer(&camera.key, Keeps::WhileBorne, &offer, peer, free()).map_err(|error| error.kind).map(drop)
+    };
+    assert_eq!(ask("2001:db8:0:1::1"), Ok(()));
+    assert_eq!(ask("2001:db8:0:1:ffff::2"), Err(WhepErrorKind::TooMany), "of the same /64");
+    assert_eq!(ask("2001:db8:0:2::1"), Ok(()));
+    assert_eq!(ask("192.0.2.1"), Ok(()));
+    assert_eq!(ask("::ffff:192.0.2.1"), Err(WhepErrorKind::TooMany), "the same, written otherwise");
+}
+
+#[test]
+fn whose_right_is_withdrawn_while_he_is_answered_has_no_session() {
+    let mut camera = Camera::new(Codec::H264);
+    camera.group(2);
+    let sink = start(&camera);
+    let access = Access::new(true);
+    let ticket =
+        access.enter(Wish { key: &camera.key, kind: Kind::Webrtc }, Proof::None, Now::read()).expect("an open house");
+    access.revoke(Revocation { camera: Some("cam1".into()), ..Revocation::default() }, Now::read());
+    let (mut client, offer) = Client::new(Options::default());
+    let answer = sink.offer(&camera.key, Keeps::WhileBorne, &offer, peer(), ticket).expect("an answer");
+    client.accept(&answer.sdp);
+    assert!(!client.run_for(Duration::from_secs(1), &mut |c| c.connected), "nobody is there");
+    assert_eq!((sink.metrics().half_open, sink.end(&answer.session)), (0, false));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use str0m::stats::{MediaEgressStats, RemoteIngressStats};
+use vms_crowd::{Crowd, Most};
 use vms_hub::{BurstTag, StreamStatus};
 
-use crate::webrtc::limits::{BurstBudget, HalfOpen};
+use crate::webrtc::limits::BurstBudget;
 use crate::webrtc::metrics::{Counters, Histogram, Reported};
 use crate::webrtc::pacer::{Pacer, Timeline};
 use crate::webrtc::router::{Announcement, Table};
@@ -82,24 +83,6 @@ fn without_playout_delay_times_are_the_cameras() {
     let mut line = Timeline::new(false);
     let times: Vec<i64> = (0..3).map(|i| line.video(1000 + 3600 * i, tag(i as u32, 3, 8200))).collect();
     assert_eq!(times, [1000, 4600, 8200]);
-}
-
-#[test]
-fn half_open_sessions_are_capped_by_address_and_machine() {
-    let half_open = HalfOpen::new(3, 2);
-    let (a, b, c) = (ip(1), ip(2), ip(3));
-    let first = half_open.permit(a).expect("room");
-    let _second = half_open.permit(a).expect("room");
-    assert!(half_open.permit(a).is_none(), "two of one address");
-    let _third = half_open.permit(b).expect("room");
-    assert!(half_open.permit(c).is_none(), "three of the machine");
-    drop(first);
-    assert_eq!(half_open.total().load(Ordering::Relaxed), 2);
-    assert!(half_open.permit(c).is_some());
-}
-
-fn ip(last: u8) -> IpAddr {
-    Ipv4Addr::new(192, 0, 2, last).into()
 }
 
 #[test]
@@ -279,7 +262,7 @@ fn what_is_lost_of_pictures_and_of_sound_is_added_up() {
         timestamp: Instant::now(),
         remote: Some(RemoteIngressStats { jitter: 0, maximum_sequence_number: 0.into(), packets_lost: lost }),
     };
-    let counters = Counters::new(Arc::default());
+    let counters = Counters::new(Crowd::new(Most { in_all: 1, of_one: 1 }));
     let mut reported = Reported::default();
     // Totals; a report may be overtaken by the one after it.
     for stats in [told("v", 5, 7), told("a", 3, 0), told("v", 6, 7), told("v", 5, 7), told("a", 4, 0)] {
