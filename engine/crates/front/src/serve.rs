@@ -34,6 +34,8 @@ use crate::whep;
 use crate::whip;
 
 const THREADS: usize = 2;
+/// Of a number that is free by TCP, until one is free by UDP too.
+const PORT_TRIES: u32 = 16;
 
 #[derive(Clone, Debug)]
 pub struct FrontConfig {
@@ -138,6 +140,24 @@ impl FrontConfig {
     }
 }
 
+/// Listens by TCP and, by `second`, at the same number of another protocol; where
+/// any number will do, at one that is free for both.
+async fn bind<T>(
+    address: SocketAddr,
+    mut second: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<(TcpListener, T)> {
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let socket = TcpListener::bind(address).await?;
+        match second(socket.local_addr()?) {
+            Ok(other) => return Ok((socket, other)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl Front {
     pub fn start(config: FrontConfig, media: Media) -> Result<Self, FrontError> {
         let tls = config.tls.as_ref().map(|tls| Tls::load(tls.files.clone())).transpose()?.map(Arc::new);
@@ -158,14 +178,14 @@ impl Front {
         let shared = Arc::new(Shared { webrtc, hls, sockets, access, metrics, recordings, talks, proxy });
         let http3 = config.tls.as_ref().is_some_and(|tls| tls.http3) && !config.behind_proxy;
         for (address, mut listener) in listeners {
-            let socket = runtime.block_on(TcpListener::bind(address))?;
+            let by_quic = listener.tls.clone().filter(|_| http3 && listener.door != Door::Players);
+            let open = |address| by_quic.as_ref().map(|tls| quic::open(address, tls)).transpose();
+            let (socket, endpoint) = runtime.block_on(bind(address, open))?;
             let address = socket.local_addr()?;
             addresses.push(address);
-            let by_quic = listener.tls.clone().filter(|_| http3 && listener.door != Door::Players);
-            listener.alternative = by_quic.as_ref().and_then(|_| quic::advertised(address.port()));
+            listener.alternative = endpoint.as_ref().and_then(|_| quic::advertised(address.port()));
             let listener = Arc::new(listener);
-            if let Some(tls) = by_quic {
-                let endpoint = runtime.block_on(async { quic::open(address, &tls) })?;
+            if let (Some(tls), Some(endpoint)) = (by_quic, endpoint) {
                 runtime.spawn(quic::accept(endpoint, tls, listener.clone(), shared.clone(), cancel.clone()));
             }
             runtime.spawn(accept(socket, listener, shared.clone(), cancel.clone()));
@@ -373,4 +393,39 @@ fn text(kind: &'static str, body: String) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken() -> io::Error {
+        io::ErrorKind::AddrInUse.into()
+    }
+
+    #[tokio::test]
+    async fn where_any_port_will_do_one_is_found_that_both_protocols_have_free() {
+        let mut asked = Vec::new();
+        let free_at_last = |address: SocketAddr| {
+            asked.push(address.port());
+            if asked.len() < 3 { Err(taken()) } else { Ok(address) }
+        };
+        let (socket, second) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), free_at_last).await.expect("a port");
+        assert_eq!(socket.local_addr().expect("bound"), second);
+        assert_eq!((asked.len(), asked[2]), (3, second.port()));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_named_is_not_replaced_and_none_is_looked_for_without_end() {
+        let mut asked = 0;
+        let mut never = |_| -> io::Result<()> {
+            asked += 1;
+            Err(taken())
+        };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        assert!(bind(any, &mut never).await.is_err());
+        let named = TcpListener::bind(any).await.and_then(|socket| socket.local_addr()).expect("a free port");
+        assert!(bind(named, &mut never).await.is_err());
+        assert_eq!(asked, PORT_TRIES + 1);
+    }
 }
