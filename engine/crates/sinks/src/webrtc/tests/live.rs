@@ -8,7 +8,7 @@ use vms_access::{Access, Kind, Now, Proof, Revocation, Ticket, Wish};
 use vms_hub::StreamKey;
 use vms_media::{Codec, Track, TrackKind};
 
-use super::client::{Client, Options};
+use super::client::{Client, Options, PCMA};
 use super::negotiation::browser_offer;
 use super::stream::{Camera, TICKS, video_track};
 use crate::webrtc::{Answer, Keeps, Way, WebRtc, WebRtcConfig, WhepErrorKind};
@@ -182,9 +182,7 @@ fn a_long_group_waits_for_the_next_key_frame() {
 
 #[test]
 fn sound_goes_along() {
-    let audio =
-        Track { id: 1, kind: TrackKind::Audio, codec: Codec::Pcma, clock_rate: 8000, channels: 1, fmtp: String::new() };
-    let mut camera = Camera::with_tracks(vec![video_track(Codec::H264), audio]);
+    let mut camera = Camera::with_tracks(vec![video_track(Codec::H264), sound_track(Codec::Pcma, 8000)]);
     camera.group(2);
     let sink = start(&camera);
     let (mut client, answer) = joining(&sink, &camera.key, Options { audio: true, ..Options::default() });
@@ -197,6 +195,27 @@ fn sound_goes_along() {
     let packets = sound(&client);
     assert_eq!((packets[1].time - packets[0].time, packets[1].seq - packets[0].seq), (160, 1));
     assert!(packets.iter().all(|p| p.payload == [7; 160] && p.delay.is_none()));
+}
+
+#[test]
+fn sound_beside_the_small_picture_that_becomes_another_is_negotiated_anew() {
+    let pictures = video_track(Codec::Mpeg4);
+    let mut main = Camera::with_tracks(vec![pictures.clone(), sound_track(Codec::Pcma, 8000)]);
+    let mut sub = main.sub(Codec::H264);
+    sub.frame(true);
+    let sink = start(&main);
+    let (mut client, _) = joining(&sink, &main.key, Options { audio: true, ..Options::default() });
+    assert!(client.run(|c| !c.packets.is_empty()), "the small picture comes, as the large one is not understood");
+    main.sound(8000);
+    assert!(client.run(|c| c.packets.iter().any(|p| p.pt == PCMA)), "with the large one's sound");
+    main.set_tracks(vec![pictures, sound_track(Codec::Aac, 48_000)]);
+    main.sound(8160);
+    assert!(client.run(|c| c.closed), "nothing else than was agreed on is sent as that");
+    assert_eq!(client.packets.iter().filter(|p| p.pt == PCMA).count(), 1);
+}
+
+fn sound_track(codec: Codec, clock_rate: u32) -> Track {
+    Track { id: 1, kind: TrackKind::Audio, codec, clock_rate, channels: 1, fmtp: String::new() }
 }
 
 #[test]
