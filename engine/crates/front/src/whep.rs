@@ -1,6 +1,7 @@
 //! WHEP over the WebRTC sink: offers in, answers out.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -19,6 +20,8 @@ use crate::route::Door;
 
 /// Far above any browser's offer.
 const MAX_SDP: u64 = 64 * 1024;
+/// For the whole of it: whoever sends it holds a viewer's place meanwhile.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 pub async fn offer(
     webrtc: &WebRtc,
@@ -166,9 +169,15 @@ pub async fn read(body: Body) -> Result<String, Problem> {
         return Err(too_large());
     }
     let limited = http_body_util::Limited::new(body, MAX_SDP as usize);
-    let bytes = limited.collect().await.map_err(|_| too_large())?.to_bytes();
+    let collected = tokio::time::timeout(BODY_LIMIT, limited.collect()).await.map_err(|_| too_slow())?;
+    let bytes = collected.map_err(|_| too_large())?.to_bytes();
     String::from_utf8(bytes.to_vec())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "a session description is text in UTF-8"))
+}
+
+fn too_slow() -> Problem {
+    let detail = format!("a session description is sent within {} s", BODY_LIMIT.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
 }
 
 pub fn refusal(error: &WhepError) -> Problem {
@@ -204,7 +213,38 @@ pub fn refusal(error: &WhepError) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use hyper::body::Frame;
+
     use super::*;
+    use crate::problem::{BodyError, boxed};
+
+    /// A word each four seconds, without end.
+    struct Dribble(tokio::time::Interval);
+
+    impl hyper::body::Body for Dribble {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            self.0.poll_tick(context).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"v=0")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_offer_that_is_sent_word_by_word_is_not_waited_for() {
+        let begun = tokio::time::Instant::now();
+        let dribble = Dribble(tokio::time::interval(Duration::from_secs(4)));
+        let read = tokio::time::timeout(Duration::from_secs(3600), read(boxed(dribble))).await;
+        let problem = read.expect("it ends").expect_err("no offer");
+        assert_eq!((problem.status.as_u16(), problem.code, begun.elapsed()), (408, "too_slow", BODY_LIMIT));
+    }
 
     #[test]
     fn who_asks_for_one_stream_alone_is_never_sent_another() {
