@@ -6,14 +6,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use parking_lot::Mutex;
-use vms_hub::{StreamKey, StreamName};
+use vms_hub::StreamKey;
 
-use crate::address::{Address, Keys, Kind, ViewName};
+use crate::address::{Address, Keys, Kind};
 use crate::denied::Denied;
 use crate::digest::{Challenge, Digest};
+use crate::holder::{End, Holder, Right, opened};
 use crate::nonces::Nonces;
 use crate::over::Over;
-use crate::places::{Places, Seat};
+use crate::places::Places;
 use crate::rules::{Limits, Rules, StreamKeyRule};
 use crate::ticket::Ticket;
 use crate::watches::Watches;
@@ -99,34 +100,6 @@ pub enum Cut {
     RanOut,
 }
 
-pub type End = Box<dyn FnOnce(Cut) + Send>;
-
-/// Who holds a running session.
-pub struct Holder {
-    pub seat: Seat,
-    session: String,
-    camera: String,
-    pub kind: Kind,
-    /// The stream key it came by; such a session lasts as long as the key.
-    stream_key: Option<String>,
-    /// `None`: it need not be renewed.
-    until: Option<Instant>,
-    pub label: String,
-    /// What another who wishes to talk is told.
-    called: String,
-    /// As the audit names whoever talks.
-    pub actor: String,
-    pub end: Option<End>,
-    pub cut: Option<Cut>,
-}
-
-impl Holder {
-    /// Publishers take no viewer's place.
-    pub fn views(&self) -> bool {
-        self.kind != Kind::Publish
-    }
-}
-
 /// A running playback, by the nonce of its address.
 struct Play {
     viewer: String,
@@ -175,13 +148,13 @@ impl Access {
         self.inner.open
     }
 
-    /// Replaces the rules. Sessions whose stream key is gone end.
+    /// Replaces the rules. Sessions that would not be let in by them end.
     pub fn apply(&self, rules: Rules, now: Now) {
         let ends = {
             let mut doors = self.inner.doors.lock();
             doors.keys = Keys::new(&rules.keys);
             doors.rules = rules;
-            doors.end_where_key_is_gone(now)
+            doors.end_where_right_is_gone(now)
         };
         call(ends, Cut::Withdrawn);
     }
@@ -282,8 +255,7 @@ impl Access {
             (holder, audio, limits, (0, 0))
         } else {
             let address = doors.play(key, address, (at_us, at_us), now)?;
-            let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
-            holder.session.clone_from(&address.session);
+            let mut holder = Holder::by_address(wish, &address);
             holder.until = Some(now.at + LONGEST_PLAY);
             let limits = doors.limits_of(&address.city, address.most);
             (holder, address.audio(), limits, (address.from_us, address.until_us))
@@ -349,7 +321,7 @@ impl Access {
         if !doors.rules.stream_keys.iter().any(|rule| rule.id == id && same(&rule.secret, secret)) {
             return Err(Denied::WrongKey);
         }
-        let own = |holder: &Holder| holder.label == label && holder.stream_key.as_deref() == Some(id);
+        let own = |holder: &Holder| holder.label == label && holder.right == Right::Key(id.to_owned());
         if !label.is_empty() && doors.holders.values().any(own) { Ok(()) } else { Err(Denied::Foreign("session")) }
     }
 
@@ -385,7 +357,7 @@ impl Access {
             doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
             doors.over.sweep(now.at);
             let ran_out = doors.end_where(Cut::RanOut, |holder| holder.until.is_some_and(|until| until <= now.at));
-            (ran_out, doors.end_where_key_is_gone(now))
+            (ran_out, doors.end_where_right_is_gone(now))
         };
         call(ends.0, Cut::RanOut);
         call(ends.1, Cut::Withdrawn);
@@ -419,12 +391,13 @@ impl Doors {
         if period.0 < address.from_us || (address.until_us != 0 && period.1 > address.until_us) {
             return Err(Denied::Foreign("time"));
         }
+        self.stand(&address)?;
         let running = self.plays.get(&address.nonce).map(|play| (play.since, play.last));
-        match (self.hold_good(&address, now), running) {
-            (Ok(()), _) => {}
-            (Err(Denied::Expired), Some((since, last)))
-                if now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY => {}
-            (Err(denied), _) => return Err(denied),
+        let runs = running.is_some_and(|(since, last)| {
+            now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY
+        });
+        if !runs {
+            in_time(&address, now)?;
         }
         let since = running.map_or(now.at, |(since, _)| since);
         let (viewer, session, camera) = (address.viewer.clone(), address.session.clone(), address.camera.clone());
@@ -454,10 +427,6 @@ impl Doors {
         }
     }
 
-    fn city_of(&self, camera: &str) -> &str {
-        self.rules.cities.get(camera).map_or("", String::as_str)
-    }
-
     pub fn limits_of(&self, city: &str, viewer: u32) -> Limits {
         let mut limits = self.rules.limits;
         if let Some(limit) = self.rules.city_limits.get(city) {
@@ -470,9 +439,9 @@ impl Doors {
     }
 
     fn anyone(&self, wish: Wish<'_>) -> (Holder, bool, Limits) {
-        let city = self.city_of(&wish.key.camera).to_owned();
+        let city = self.rules.city_of(&wish.key.camera).to_owned();
         let limits = self.limits_of(&city, 0);
-        (holder(wish, city, "anyone".to_owned()), true, limits)
+        (Holder::anyone(wish, city), true, limits)
     }
 
     fn by_address(&mut self, wish: Wish<'_>, text: &str, now: Now) -> Result<(Holder, bool, Limits), Denied> {
@@ -484,10 +453,7 @@ impl Doors {
             return Err(Denied::Foreign("stream"));
         }
         self.judge(&address, now)?;
-        let mut holder = holder(wish, address.city.clone(), address.viewer.clone());
-        holder.session.clone_from(&address.session);
-        holder.called.clone_from(&address.called);
-        holder.actor.clone_from(&address.actor);
+        let mut holder = Holder::by_address(wish, &address);
         holder.until = Some(now.at + LEASE);
         Ok((holder, address.audio(), self.limits_of(&address.city, address.most)))
     }
@@ -501,9 +467,7 @@ impl Doors {
 
     /// All but whether it was used before.
     pub fn hold_good(&self, address: &Address, now: Now) -> Result<(), Denied> {
-        if address.expires_s < now.utc_s {
-            return Err(Denied::Expired);
-        }
+        in_time(address, now)?;
         self.stand(address)
     }
 
@@ -512,12 +476,7 @@ impl Doors {
         if !address.node.is_empty() && address.node != self.rules.node {
             return Err(Denied::Foreign("node"));
         }
-        if address.city != self.city_of(&address.camera) {
-            return Err(Denied::Foreign("city"));
-        }
-        if address.view == ViewName::Masked && self.rules.masked.contains(&address.camera) {
-            return Err(Denied::Dark);
-        }
+        self.rules.shows(&address.camera, &address.city, address.view)?;
         let revoked = |(revocation, at_s): &(Revocation, u64)| {
             address.expires_s <= at_s + LIFETIME_S
                 && revocation.hits(&address.viewer, &address.session, &address.camera)
@@ -532,26 +491,11 @@ impl Doors {
         proves: impl Fn(&str) -> bool,
         now: Now,
     ) -> Result<(Holder, bool, Limits), Denied> {
-        let city = self.city_of(&wish.key.camera).to_owned();
+        let city = self.rules.city_of(&wish.key.camera).to_owned();
         let proved = |rule: &&StreamKeyRule| rule.id == id && proves(&rule.secret);
         let rule = self.rules.stream_keys.iter().find(proved).ok_or(Denied::WrongKey)?;
-        if !rule.holds(&wish.key.camera, &city, now.utc_s) {
-            return Err(if rule.holds_nothing(now.utc_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
-        }
-        if wish.kind == Kind::Talk {
-            // By a signed address alone: who talks is always known.
-            return Err(Denied::Foreign("right"));
-        }
-        let publishes = wish.kind == Kind::Publish;
-        if rule.publish != publishes || wish.kind == Kind::Playback && !self.rules.playback_keys.contains(&rule.id) {
-            return Err(Denied::Foreign("right"));
-        }
-        if !publishes && self.rules.masked.contains(&*wish.key.camera) {
-            return Err(Denied::Dark);
-        }
-        let mut holder = holder(wish, city.clone(), format!("key:{}", rule.id));
-        holder.stream_key = Some(rule.id.clone());
-        Ok((holder, rule.audio, self.limits_of(&city, 0)))
+        self.rules.opens(rule, &wish.key.camera, wish.kind, now.utc_s)?;
+        Ok((Holder::by_key(wish, city.clone(), &rule.id), rule.audio, self.limits_of(&city, 0)))
     }
 
     /// The session of this name, if the address is of its viewer and stream.
@@ -570,59 +514,23 @@ impl Doors {
         .collect()
     }
 
-    fn end_where_key_is_gone(&mut self, now: Now) -> Vec<End> {
+    /// Ends who would not be let in now, be it by his address or his key.
+    fn end_where_right_is_gone(&mut self, now: Now) -> Vec<End> {
         let rules = std::mem::take(&mut self.rules);
-        let lives = |id: &str, holder: &Holder| {
-            let rule = rules.stream_keys.iter().find(|rule| rule.id == id);
-            rule.is_some_and(|rule| {
-                let may = holder.kind != Kind::Playback || rules.playback_keys.contains(&rule.id);
-                may && rule.publish != holder.views() && rule.holds(&holder.camera, &holder.seat.city, now.utc_s)
-            })
-        };
-        let ends =
-            self.end_where(Cut::Withdrawn, |holder| holder.stream_key.as_deref().is_some_and(|id| !lives(id, holder)));
+        let ends = self.end_where(Cut::Withdrawn, |holder| !holder.may_stay(&rules, now.utc_s));
         self.rules = rules;
         ends
     }
 }
 
-impl StreamKeyRule {
-    /// Whether it has run out altogether.
-    fn holds_nothing(&self, now_s: u64) -> bool {
-        self.expires_s != 0 && now_s >= self.expires_s
-    }
-}
-
-fn holder(wish: Wish<'_>, city: String, viewer: String) -> Holder {
-    Holder {
-        seat: Seat { stream: seat_stream(&wish.key.camera, wish.key.stream), viewer, city },
-        session: String::new(),
-        camera: wish.key.camera.to_string(),
-        kind: wish.kind,
-        stream_key: None,
-        until: None,
-        label: String::new(),
-        called: String::new(),
-        actor: String::new(),
-        end: None,
-        cut: None,
-    }
+/// Whether an address may open something still.
+fn in_time(address: &Address, now: Now) -> Result<(), Denied> {
+    if address.expires_s < now.utc_s { Err(Denied::Expired) } else { Ok(()) }
 }
 
 /// Takes as long for every secret of its length.
 fn same(right: &str, shown: &str) -> bool {
     verify_slices_are_equal(right.as_bytes(), shown.as_bytes()).is_ok()
-}
-
-pub fn seat_stream(camera: &str, stream: StreamName) -> String {
-    format!("{camera}/{}", stream.as_str())
-}
-
-/// Whether a session of this seat was opened by an address of the same viewer
-/// for the same.
-pub fn opened(address: &Address, seat: &Seat, kind: Kind) -> bool {
-    let stream = seat_stream(&address.camera, address.stream);
-    seat.viewer == address.viewer && seat.stream == stream && kind == address.kind
 }
 
 /// Outside the lock: what ends a session may drop its ticket.

@@ -4,12 +4,14 @@
 //!
 //! Invariants: nothing is allowed that was not proved, but by the open policy;
 //! the engine holds no key that can sign; an address opens one session; a
-//! revoked viewer, session or camera has no running stream left.
+//! revoked viewer, session or camera has no running stream left, nor has who
+//! would not be let in by the rules of now.
 
 mod access;
 mod address;
 mod denied;
 mod digest;
+mod holder;
 mod nonces;
 mod over;
 mod places;

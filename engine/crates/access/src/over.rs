@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::access::{Holder, opened};
 use crate::address::{Address, Kind};
+use crate::holder::{Holder, opened};
 use crate::places::Seat;
 
 const KEPT: Duration = Duration::from_secs(60);

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::address::{Kind, ViewName};
+use crate::denied::Denied;
+
 /// Everything that decides who may open a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +25,39 @@ pub struct Rules {
     pub playback_keys: BTreeSet<String>,
     /// Cameras with privacy masks.
     pub masked: BTreeSet<String>,
+}
+
+impl Rules {
+    pub(crate) fn city_of(&self, camera: &str) -> &str {
+        self.cities.get(camera).map_or("", String::as_str)
+    }
+
+    /// Whether a camera still is of this city and may be seen so.
+    pub(crate) fn shows(&self, camera: &str, city: &str, view: ViewName) -> Result<(), Denied> {
+        if city != self.city_of(camera) {
+            return Err(Denied::Foreign("city"));
+        }
+        if view == ViewName::Masked && self.masked.contains(camera) { Err(Denied::Dark) } else { Ok(()) }
+    }
+
+    /// Whether a stream key opens a camera for this. Its viewers see no more
+    /// than the masked picture.
+    pub(crate) fn opens(&self, rule: &StreamKeyRule, camera: &str, kind: Kind, now_s: u64) -> Result<(), Denied> {
+        if !rule.holds(camera, self.city_of(camera), now_s) {
+            return Err(if rule.holds_nothing(now_s) { Denied::WrongKey } else { Denied::Foreign("camera") });
+        }
+        // Who talks is always known: that is by a signed address alone.
+        let has_right = match kind {
+            Kind::Talk => false,
+            Kind::Publish => rule.publish,
+            Kind::Playback => !rule.publish && self.playback_keys.contains(&rule.id),
+            _ => !rule.publish,
+        };
+        if !has_right {
+            return Err(Denied::Foreign("right"));
+        }
+        if kind != Kind::Publish && self.masked.contains(camera) { Err(Denied::Dark) } else { Ok(()) }
+    }
 }
 
 /// A key that verifies signed addresses.
@@ -60,6 +96,11 @@ impl StreamKeyRule {
         (self.expires_s == 0 || now_s < self.expires_s)
             && self.city.as_deref().is_none_or(|own| own == city)
             && self.cameras.as_ref().is_none_or(|cameras| cameras.contains(camera))
+    }
+
+    /// Whether it has run out altogether.
+    fn holds_nothing(&self, now_s: u64) -> bool {
+        self.expires_s != 0 && now_s >= self.expires_s
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use vms_hub::StreamKey;
 
-use crate::access::{Doors, Now, seat_stream};
+use crate::access::{Doors, Now};
 use crate::address::{Address, Kind};
 use crate::denied::Denied;
+use crate::holder::seat_stream;
 use crate::places::Seat;
 
 /// Who did not ask for so long is gone: a player asks each few seconds.

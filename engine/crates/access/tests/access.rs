@@ -330,6 +330,91 @@ fn a_camera_that_is_masked_meanwhile_goes_dark_for_players_of_hls() {
 }
 
 #[test]
+fn whoever_watches_a_camera_that_is_masked_meanwhile_is_ended_but_for_those_who_may_see_all() {
+    let mut before = rules();
+    before.playback_keys.insert("wall".into());
+    let encoder = StreamKeyRule { id: "encoder".into(), publish: true, ..before.stream_keys[0].clone() };
+    before.stream_keys.push(encoder);
+    let after = Rules { masked: BTreeSet::from(["gate".to_owned()]), ..before.clone() };
+    let house = House::new(before);
+    let (gate, yard) = (StreamKey::parse("gate").expect("a name"), StreamKey::parse("yard").expect("a name"));
+    let by_key = |key, kind, id| {
+        let wish = Wish { key, kind };
+        house.access.enter(wish, Proof::Secret { id, secret: "secret" }, house.at(0)).expect("it may")
+    };
+    let by_address = |nonce: &str, kind: Kind, name: &str, view: &str| {
+        let mut payload = payload(nonce);
+        (payload["k"], payload["w"]) = (json!(name), json!(view));
+        let address = sign(&payload);
+        let wish = Wish { key: &gate, kind };
+        house.access.enter(wish, Proof::Address(&address), house.at(0)).expect("a good address")
+    };
+    let played = with("9", "k", json!("playback"));
+    let playback = house.access.enter_playback(&gate, Some(&played), 0, house.at(0)).expect("its own time").0;
+    let sessions = [
+        ("rtsp by key", by_key(&gate, Kind::Rtsp, "wall")),
+        ("srt by key", by_key(&gate, Kind::Srt, "wall")),
+        ("recordings by key", by_key(&gate, Kind::Playback, "wall")),
+        ("webrtc", by_address("1", Kind::Webrtc, "webrtc", "masked")),
+        ("socket", by_address("2", Kind::Socket, "socket", "masked")),
+        ("recordings", playback),
+        ("another camera", by_key(&yard, Kind::Rtsp, "wall")),
+        ("the camera's own encoder", by_key(&gate, Kind::Publish, "encoder")),
+        ("who may see all", by_address("3", Kind::Webrtc, "webrtc", "original")),
+    ];
+    let cuts = Arc::<parking_lot::Mutex<Vec<(&str, Cut)>>>::default();
+    for (name, ticket) in &sessions {
+        let (cuts, name) = (cuts.clone(), *name);
+        ticket.bind(name, move |cut| cuts.lock().push((name, cut)));
+    }
+    house.access.apply(after, house.at(1));
+    let mut ended = cuts.lock().clone();
+    ended.sort_unstable_by_key(|(name, _)| *name);
+    let expected = ["recordings", "recordings by key", "rtsp by key", "socket", "srt by key", "webrtc"];
+    assert_eq!(ended, expected.map(|name| (name, Cut::Withdrawn)));
+}
+
+#[test]
+fn a_playback_that_runs_is_judged_as_one_that_begins_but_for_its_time() {
+    let gate = StreamKey::parse("gate").expect("a good name");
+    let right = with("1", "k", json!("playback"));
+    let masked = Rules { masked: BTreeSet::from(["gate".to_owned()]), ..rules() };
+    let mut moved = rules();
+    moved.cities.insert("gate".into(), "rj".into());
+    for (after, denied) in [(rules(), None), (masked, Some(Denied::Dark)), (moved, Some(Denied::Foreign("city")))] {
+        let house = House::new(rules());
+        let play = |seconds| house.access.may_play(&gate, Some(&right), 0, 0, house.at(seconds)).err();
+        for seconds in [0, 100, 200, 300] {
+            assert_eq!(play(seconds), None);
+        }
+        house.access.apply(after, house.at(310));
+        assert_eq!(play(310), denied, "its address has run out, and it runs");
+    }
+}
+
+#[test]
+fn a_stream_key_of_a_city_ends_with_its_camera_that_moves_away() {
+    let everywhere = StreamKeyRule { id: "chief".into(), city: None, ..rules().stream_keys[0].clone() };
+    let mut before = rules();
+    before.stream_keys.push(everywhere);
+    let mut after = before.clone();
+    after.cities.insert("gate".into(), "rj".into());
+    let house = House::new(before);
+    let key = StreamKey::parse("gate").expect("a good name");
+    let ended = Arc::<parking_lot::Mutex<Vec<&str>>>::default();
+    let tickets = ["wall", "chief"].map(|id| {
+        let wish = Wish { key: &key, kind: Kind::Rtsp };
+        let ticket = house.access.enter(wish, Proof::Secret { id, secret: "secret" }, house.at(0)).expect("it may");
+        let ended = ended.clone();
+        ticket.bind("", move |_| ended.lock().push(id));
+        ticket
+    });
+    house.access.apply(after, house.at(1));
+    assert_eq!(*ended.lock(), ["wall"], "that of all cities goes on");
+    drop(tickets);
+}
+
+#[test]
 fn a_revocation_that_names_nothing_ends_nothing() {
     let house = House::new(rules());
     let (_ticket, ended) = house.watched("w1", &address("1"));

@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
@@ -43,10 +43,14 @@ fn address(nonce: &str) -> String {
 }
 
 fn wish(generation: u64, url: &str, stream_keys: &str) -> DesiredState {
+    wish_of(generation, url, stream_keys, false)
+}
+
+fn wish_of(generation: u64, url: &str, stream_keys: &str, masked: bool) -> DesiredState {
     let public = URL_SAFE_NO_PAD.encode(signer().public_key());
     let json = format!(
         r#"{{"generation": {generation},
-            "cameras": [{{"id": "gate", "city": "sp", "streams": {{"main": {{"url": "{url}"}}}}}}],
+            "cameras": [{{"id": "gate", "city": "sp", "masked": {masked}, "streams": {{"main": {{"url": "{url}"}}}}}}],
             "access": {{"keys": [{{"id": "k1", "public": "{public}"}}], "stream_keys": [{stream_keys}]}}}}"#
     );
     DesiredState::from_json(json.as_bytes()).expect("a good state")
@@ -113,7 +117,10 @@ impl Player {
     /// Reads packets until the server closes the connection.
     fn until_closed(&mut self) {
         let mut buffer = [0; 64 * 1024];
-        while self.socket.read(&mut buffer).expect("an end within time") != 0 {}
+        let deadline = Instant::now() + PATIENCE;
+        while self.socket.read(&mut buffer).expect("an end within time") != 0 {
+            assert!(Instant::now() < deadline, "he is sent more and more");
+        }
     }
 }
 
@@ -132,6 +139,23 @@ fn a_player_needs_a_stream_key_and_loses_the_stream_with_it() {
     assert_eq!(player.play(), 200);
     engine.apply(&wish(2, &url, "")).expect("applied");
     player.until_closed();
+}
+
+#[test]
+fn a_player_loses_a_camera_that_is_masked_while_he_plays() {
+    let (farm, engine) = (farm(None), guarded_engine());
+    let url = format!("rtsp://{}/cam1", farm.addr());
+    engine.apply(&wish(1, &url, KEY)).expect("applied");
+    until(&engine, "a live stream", |report| report.state == State::Live);
+    let mut player = Player::connect(engine.addresses().rtsp);
+    let address = player.url.clone();
+    assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
+    assert_eq!(player.play(), 200);
+    engine.apply(&wish_of(2, &url, KEY, true)).expect("applied");
+    player.until_closed();
+    let mut again = Player::connect(engine.addresses().rtsp);
+    assert_eq!(again.ask("DESCRIBE", &address, "", ""), 401);
+    assert_eq!(again.ask("DESCRIBE", &address, "", "secret"), 503);
 }
 
 #[test]
