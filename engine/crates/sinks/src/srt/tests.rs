@@ -15,6 +15,9 @@ use vms_srt::{Connection, End, Identity, Passphrase, Reject, Settings};
 use super::{SrtConfig, SrtMeans, SrtServer};
 
 const LIMIT: Duration = Duration::from_secs(5);
+const BETWEEN_PICTURES: Duration = Duration::from_millis(20);
+/// Bytes.
+const PICTURE: usize = 5_000;
 const SECRET: &str = "a secret that is long";
 const SPS: &[u8] = &[0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44];
 
@@ -100,13 +103,20 @@ impl Caller {
     }
 
     fn turn(&mut self) {
+        self.turn_without(|_| false);
+    }
+
+    /// Data packets begin with a bit that is 0 (draft-sharabayko-srt, section 3).
+    fn turn_without(&mut self, mut lost: impl FnMut(&[u8]) -> bool) {
         let mut out = Vec::new();
         while self.connection.poll_output(&mut out, Instant::now()) {
             self.socket.send(&out).expect("sent");
             out.clear();
         }
         let mut buffer = [0; 2048];
-        if let Ok(length) = self.socket.recv(&mut buffer) {
+        if let Ok(length) = self.socket.recv(&mut buffer)
+            && !lost(&buffer[..length])
+        {
             self.connection.input(&buffer[..length], Instant::now());
         }
     }
@@ -226,4 +236,39 @@ fn a_viewer_that_takes_nothing_slows_nobody() {
         good.turn();
         while good.connection.take(Instant::now()).is_some() {}
     }
+}
+
+/// Its path bears an eighth of the packets; who watches beside it watches on.
+#[test]
+fn a_viewer_that_loses_packets_for_ten_seconds_on_end_is_let_go() {
+    let bench = bench(true);
+    let mut publisher = publish(&bench.hub);
+    let mut lossy = Caller::new(&bench, "read:gate", None).answered().expect("it may");
+    let mut good = Caller::new(&bench, "read:gate", None).answered().expect("it may");
+    let (begun, mut came, mut data) = (Instant::now(), 0, 0u32);
+    let mut pictures = 0u32;
+    while lossy.connection.end().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is still there");
+        if begun.elapsed() > BETWEEN_PICTURES * pictures {
+            assert!(publisher.push(picture(pictures.into(), PICTURE)));
+            pictures += 1;
+        }
+        good.turn();
+        while let Some(payload) = good.connection.take(Instant::now()) {
+            came += payload.len();
+        }
+        lossy.turn_without(|datagram| {
+            let is_data = datagram[0] & 0x80 == 0;
+            data += u32::from(is_data);
+            is_data && !data.is_multiple_of(8)
+        });
+    }
+    let after = begun.elapsed();
+    assert!(after >= Duration::from_secs(10), "{after:?}");
+    assert_eq!(lossy.connection.end(), Some(End::PeerClosed));
+    let metrics = bench.server.metrics();
+    assert_eq!((metrics.too_slow.load(Ordering::Relaxed), metrics.readers.load(Ordering::Relaxed)), (1, 1));
+    // On a machine that stands still even this one loses what is later than its latency.
+    let shown = PICTURE * pictures as usize;
+    assert!(came * 2 > shown, "{came} of {shown} bytes");
 }

@@ -19,7 +19,7 @@ const MAX_EXTENSION_ID: u8 = 14;
 
 /// Which way media go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum Way {
     /// To a viewer.
     Out,
     /// From a publisher.
@@ -73,7 +73,7 @@ impl Line {
 /// What both sides agree on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    pub direction: Direction,
+    pub way: Way,
     pub video: Line,
     pub audio: Option<Line>,
 }
@@ -109,7 +109,7 @@ pub fn negotiate(offer: &Offer, tracks: &[Track], profile: ProfileLevel) -> Resu
         })
         .ok_or_else(|| Refusal::CommonCodec { camera: track.codec.rtpmap().to_owned(), offered: offered(offer) })?;
     let audio = audio_line(offer, tracks, &video);
-    Ok(Agreement { direction: Direction::Out, video, audio })
+    Ok(Agreement { way: Way::Out, video, audio })
 }
 
 /// Chooses what is taken of a publisher: H.264 where he has it, as every viewer
@@ -139,7 +139,7 @@ pub fn take(offer: &Offer) -> Result<Agreement, Refusal> {
             taken(index, media, format, 1)
         },
     );
-    Ok(Agreement { direction: Direction::In, video, audio })
+    Ok(Agreement { way: Way::In, video, audio })
 }
 
 /// Chooses what is heard of one who talks: what his camera takes where he has
@@ -385,7 +385,7 @@ pub struct Ssrcs {
 
 /// The answer to an offer: taken lines in full, the others refused.
 #[must_use]
-pub fn write(offer: &Offer, direction: Direction, taken: &[&Line], local: &Local) -> String {
+pub fn write(offer: &Offer, way: Way, taken: &[&Line], local: &Local) -> String {
     let mut sdp = Sdp(String::with_capacity(2048));
     sdp.line(format_args!("v=0"));
     sdp.line(format_args!("o=- {} 1 IN IP4 0.0.0.0", local.session));
@@ -403,13 +403,13 @@ pub fn write(offer: &Offer, direction: Direction, taken: &[&Line], local: &Local
     if offer.extmap_allow_mixed {
         sdp.line(format_args!("a=extmap-allow-mixed"));
     }
-    if direction == Direction::Out {
+    if way == Way::Out {
         sdp.line(format_args!("a=msid-semantic: WMS vms"));
     }
     let first = taken.iter().map(|l| l.index).min();
     for (index, media) in offer.media.iter().enumerate() {
         match taken.iter().find(|line| line.index == index) {
-            Some(line) => sdp.taken(media, line, direction, local, first == Some(index)),
+            Some(line) => sdp.taken(media, line, way, local, first == Some(index)),
             None => sdp.refused(media),
         }
     }
@@ -434,7 +434,7 @@ impl Sdp {
         self.line(format_args!("a=inactive"));
     }
 
-    fn taken(&mut self, media: &OfferMedia, line: &Line, direction: Direction, local: &Local, first: bool) {
+    fn taken(&mut self, media: &OfferMedia, line: &Line, way: Way, local: &Local, first: bool) {
         let video = media.kind == OfferKind::Video;
         let rtx = line.rtx.map(|pt| format!(" {pt}")).unwrap_or_default();
         self.line(format_args!("m={} 9 {} {}{rtx}", media.media, media.proto, line.pt));
@@ -453,12 +453,12 @@ impl Sdp {
         if let Some(id) = line.transport_cc {
             self.line(format_args!("a=extmap:{id} {TRANSPORT_CC_URI}"));
         }
-        match direction {
-            Direction::Out => {
+        match way {
+            Way::Out => {
                 self.line(format_args!("a=sendonly"));
                 self.line(format_args!("a=msid:vms {}", media.media));
             }
-            Direction::In => self.line(format_args!("a=recvonly")),
+            Way::In => self.line(format_args!("a=recvonly")),
         }
         self.line(format_args!("a=rtcp-mux"));
         self.line(format_args!("a=rtcp-rsize"));

@@ -66,7 +66,7 @@ pub use path::Patience;
 pub use publisher::Publishing;
 pub use talked::{TalkEnd, TalkListener, Talked};
 
-pub use answer::Direction as Way;
+pub use answer::Way;
 
 use addresses::{candidates, listen};
 use answer::Refusal;

@@ -13,7 +13,7 @@ use str0m::{Candidate, IceCreds, Rtc, RtcConfig, RtcError};
 use vms_hub::StreamStatus;
 use vms_media::{Codec, MAX_PAYLOAD};
 
-use super::answer::{Agreement, Direction, Line, Local, Ssrcs, write};
+use super::answer::{Agreement, Line, Local, Ssrcs, Way, write};
 use super::dtls::crypto_provider;
 use super::sdp::Offer;
 
@@ -106,7 +106,7 @@ pub fn build(side: Side<'_>, offer: &Offer, agreed: &Agreement, now: Instant) ->
     let audio = agreed.audio.as_ref().map(|line| declare(&mut rtc, line, MediaKind::Audio).0);
     let (sends_video, sends_audio) = (ssrcs(&mut rtc, &video), audio.as_ref().map(|out| ssrcs(&mut rtc, out)));
     let local = Local { video: Some(sends_video), audio: sends_audio, cname, ..local };
-    let answer = write(offer, agreed.direction, &lines, &local);
+    let answer = write(offer, agreed.way, &lines, &local);
     Ok(Session { rtc, video, audio, answer })
 }
 
@@ -124,7 +124,7 @@ pub fn build_intake(side: Side<'_>, offer: &Offer, agreed: &Agreement, now: Inst
     if agreed.video.transport_cc.is_some() {
         rtc.direct_api().enable_twcc_feedback();
     }
-    let answer = write(offer, agreed.direction, &lines, &local);
+    let answer = write(offer, agreed.way, &lines, &local);
     Ok(Intake { rtc, video, answer })
 }
 
@@ -135,7 +135,7 @@ pub fn build_intake(side: Side<'_>, offer: &Offer, agreed: &Agreement, now: Inst
 pub fn build_talk(side: Side<'_>, offer: &Offer, line: &Line, now: Instant) -> Result<(Rtc, String), RtcError> {
     let (mut rtc, local) = begin(side, offer, &[line], now)?;
     expect(&mut rtc, offer, line, MediaKind::Audio);
-    Ok((rtc, write(offer, Direction::In, &[line], &local)))
+    Ok((rtc, write(offer, Way::In, &[line], &local)))
 }
 
 fn begin(side: Side<'_>, offer: &Offer, lines: &[&Line], now: Instant) -> Result<(Rtc, Local), RtcError> {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use str0m::net::Protocol;
 use vms_hub::StreamKey;
 
-use super::answer::Direction;
+use super::answer::Way;
 use super::groups::Groups;
 use super::limits::BurstBudget;
 use super::link::{Context, Flow, Remote};
@@ -128,7 +128,7 @@ impl Mailbox {
 /// Where a session is, and the peer's ICE user fragment.
 pub struct Entry {
     pub shard: usize,
-    pub way: Direction,
+    pub way: Way,
     pub ufrag: String,
     pub etag: String,
 }

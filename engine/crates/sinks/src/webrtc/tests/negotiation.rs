@@ -230,7 +230,7 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
         audio: Some(Ssrcs { main: 13, rtx: None }),
         cname: "cname".into(),
     };
-    let answer = write(&offer, agreed.direction, &agreed.lines(), &local);
+    let answer = write(&offer, agreed.way, &agreed.lines(), &local);
     let has = |line: &str| answer.contains(&format!("{line}\r\n"));
     for line in [
         "a=ice-lite",
@@ -256,7 +256,7 @@ fn the_answer_promises_what_is_sent_and_refuses_the_rest() {
     assert!(!answer.contains("transport-cc"), "the estimator must stay off");
     // Video alone, the other side waiting for DTLS.
     let agreed = Agreement { audio: None, ..agreed };
-    let answer = write(&offer, agreed.direction, &agreed.lines(), &Local { active: true, audio: None, ..local });
+    let answer = write(&offer, agreed.way, &agreed.lines(), &Local { active: true, audio: None, ..local });
     assert!(answer.contains("a=group:BUNDLE 1\r\n") && answer.contains("m=audio 0 "));
     assert!(answer.contains("a=setup:active\r\n"));
 }

@@ -14,7 +14,7 @@ use vms_sources::{
 
 use super::client::{Client, Options};
 use super::negotiation::browser_offer;
-use crate::webrtc::answer::{Direction, Refusal, take};
+use crate::webrtc::answer::{Refusal, Way, take};
 use crate::webrtc::sdp::Offer;
 use crate::webrtc::{Publishing, WebRtc, WebRtcConfig, WhepErrorKind};
 
@@ -262,7 +262,7 @@ fn h264_that_is_cut_is_taken_first_and_sound_where_both_know_it() {
     let sends = browser_offer().replace("a=recvonly", "a=sendonly");
     let offer = Offer::parse(&sends).expect("an offer");
     let agreed = take(&offer).expect("an agreement");
-    assert_eq!((agreed.direction, agreed.video.pt, agreed.video.rtx), (Direction::In, 102, Some(103)));
+    assert_eq!((agreed.way, agreed.video.pt, agreed.video.rtx), (Way::In, 102, Some(103)));
     let audio = agreed.audio.expect("sound").track();
     assert_eq!((audio.codec, audio.clock_rate, audio.channels, audio.id), (Codec::Opus, 48_000, 2, 1));
     assert_eq!(agreed.video.track().channels, 0);
