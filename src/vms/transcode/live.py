@@ -45,9 +45,8 @@ class LiveFrames:
 async def _key(ring: FrameRing, wake: socket.socket) -> RingFrame:
     loop = asyncio.get_running_loop()
     while True:
-        newest = None
-        for frame in ring.frames():
-            newest = frame if frame.key else newest
+        # A ring begins at its newest key frame; what follows is not even copied.
+        newest = next((frame for frame in ring.frames() if frame.key), None)
         if newest is not None:
             return newest
         with contextlib.suppress(ConnectionResetError):

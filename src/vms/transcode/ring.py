@@ -75,7 +75,9 @@ class FrameRing:
         while True:
             _, _, head, _, key = _HEAD.unpack_from(self.memory)
             if self._next is None:
-                if key == _NONE:
+                # Of a group longer than the ring the key frame is overwritten: the next one is
+                # waited for.
+                if key == _NONE or not self._is_whole(key):
                     return
                 self._next = key
             if self._next >= head:

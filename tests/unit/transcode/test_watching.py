@@ -79,6 +79,21 @@ def test_a_reader_that_is_overtaken_goes_on_at_the_newest_key_frame() -> None:
     writer.close()
 
 
+def test_a_key_frame_that_was_overwritten_is_not_read_and_the_next_one_is() -> None:
+    writer = RingWriter(4096)
+    late, early = FrameRing.of_handle(writer.handle), FrameRing.of_handle(writer.handle)
+    writer.push(0, bytes(100), key=True, utc_us=0)
+    assert [frame.number for frame in early.frames()] == [0]
+    for number in range(1, 60):
+        writer.push(number, bytes(100), key=False, utc_us=number)
+    for reader in (late, early):
+        assert list(reader.frames()) == []
+    writer.push(60, bytes(100), key=True, utc_us=60)
+    assert [[frame.number for frame in reader.frames()] for reader in (late, early)] == [[60], [60]]
+    assert (late.overtaken, early.overtaken) == (0, 1)
+    writer.close()
+
+
 def test_memory_that_is_no_ring_is_refused() -> None:
     handle = os.memfd_create("other")
     os.ftruncate(handle, 8192)
