@@ -100,7 +100,7 @@ class MotionWatch:
             stream = self._wanted[camera]
             try:
                 await self._worker.watch(Watch(camera), stream)
-            except (VmsError, TimeoutError) as error:
+            except VmsError as error:
                 log.warning("motion_not_watched", camera=camera, stream=stream, detail=str(error))
             else:
                 self._watched[camera] = stream

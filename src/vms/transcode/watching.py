@@ -18,8 +18,6 @@ from vms.transcode.watch import MAX_MESSAGE, Lost, Moved, Order, Unwatch, Watch,
 
 log = get_logger(__name__)
 
-ANSWER_LIMIT_S = 5.0
-
 
 @dataclass(slots=True)
 class MotionWorker:
@@ -34,8 +32,7 @@ class MotionWorker:
 
     async def watch(self, order: Watch, stream: str) -> None:
         """Look at a stream (``CAMERA/sub``) from now on."""
-        async with asyncio.timeout(ANSWER_LIMIT_S):
-            ring, wake = await open_ring(self.frames, stream)
+        ring, wake = await open_ring(self.frames, stream)
         try:
             await self._send(order, [ring, wake.fileno()])
         finally:
