@@ -188,6 +188,7 @@ class StreamBoard:
                         bitrate=0,
                         readers=0,
                         transcode=None,
+                        push=(),
                         since_utc_us=utc_us,
                     )
                 )

@@ -4,7 +4,7 @@ import msgspec
 
 from doubles import UTC_US, desired, event, status, wish
 from vms.common import StreamName
-from vms.engine import Reason, StreamState
+from vms.engine import PushStatus, Reason, StreamState
 from vms.ingest import MEDIA_DOWN, StreamBoard
 
 TWO = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard", enabled=False))
@@ -113,7 +113,10 @@ def test_an_event_of_an_unknown_stream_is_left() -> None:
 
 def test_without_a_media_process_streams_say_so() -> None:
     it = board()
-    it.replace([status("gate"), status("yard", state=StreamState.OFF)])
+    pushed = (PushStatus("198.51.100.7:1935", StreamState.LIVE),)
+    gate_up = msgspec.structs.replace(status("gate"), push=pushed)
+    it.replace([gate_up, status("yard", state=StreamState.OFF)])
+    assert it.views()[0].push == pushed
     it.media_down(UTC_US + 5)
     gate, _, yard = it.views()
     assert (gate.state, gate.reason, gate.fps, gate.bitrate) == (
@@ -122,6 +125,7 @@ def test_without_a_media_process_streams_say_so() -> None:
         None,
         0,
     )
+    assert gate.push == ()
     assert yard.state == StreamState.OFF
 
 
