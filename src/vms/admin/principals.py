@@ -137,6 +137,10 @@ class PrincipalCache:
     def _forget_api_key(self, key_id: str) -> None:
         for key in [key for key, kept in self._kept.items() if _is_api_key(kept, key_id)]:
             del self._kept[key]
+        # By token it is known only once it is read whose it is.
+        for key in [key for key in self._reading if key.startswith("token:")]:
+            del self._reading[key]
+        self._reading.pop(f"key:{key_id}", None)
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -164,6 +164,20 @@ async def test_what_was_read_before_a_change_is_not_kept() -> None:
     assert reader.times == 2
 
 
+@pytest.mark.parametrize("key", ["token:digest", "key:k"])
+async def test_an_api_key_that_is_revoked_while_it_is_read_is_not_kept(key: str) -> None:
+    cache, reader = PrincipalCache(ManualClock()), Reader()
+    reader.gate.clear()
+    asked = asyncio.create_task(cache.get(key, reader))
+    while not reader.times:
+        await asyncio.sleep(0)
+    cache.heard(SessionRevoked(user="ana", session="k", **AT))
+    reader.gate.set()
+    await asked
+    await cache.get(key, reader)
+    assert reader.times == 2
+
+
 async def test_who_proves_a_second_factor_has_proved_it_at_once(town: TownHall) -> None:
     await town.user("root", "admin", "platform")
     tokens = await town.sign_in("root")
