@@ -128,6 +128,10 @@ class Pictures:
         await self._workers.close()
 
     def _keep(self, key: _Key, view: PictureView) -> None:
+        # Somebody may have asked for the same one meanwhile.
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._kept_bytes -= len(before.data)
         self._kept[key] = view
         self._kept_bytes += len(view.data)
         while self._kept_bytes > MOST_CACHED_BYTES:

@@ -1,5 +1,6 @@
 """Pictures of recorded video: who may see them, what is kept, what the audit says."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -56,6 +57,34 @@ async def test_a_picture_is_decoded_once_and_kept(studio: Studio) -> None:
     assert len(darkroom.jobs) == 2
     await service.close()
     assert darkroom.closed
+
+
+async def test_two_who_ask_for_the_same_at_once_fill_its_place_once(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Darkroom):
+        """Works on two jobs at a time."""
+
+        both = asyncio.Barrier(2)
+
+        async def run(self, job: Picture | Sprite) -> Still:
+            await self.both.wait()
+            return await super().run(job)
+
+    darkroom = Slow()
+    service = pictures(studio, darkroom)
+    # Two pictures of seven bytes.
+    monkeypatch.setattr("vms.recording.pictures.MOST_CACHED_BYTES", 14)
+
+    async def see(width: int) -> None:
+        await service.at(manager(), "gate", StreamName.MAIN, BEGIN_US, width=width)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(see(320), see(320))
+        await asyncio.gather(see(640), see(640))
+        assert len(darkroom.jobs) == 4
+        await asyncio.gather(see(320), see(640))
+    assert len(darkroom.jobs) == 4
 
 
 async def test_what_comes_after_the_instant_is_asked_for_again(studio: Studio) -> None:
