@@ -28,7 +28,7 @@ MOST_SIZE = (1280, 720)
 KEY_EVERY = 2 * RATE
 # A camera of more pictures a second gives every other one.
 LEAST_STEP = RATE // 40
-# Pictures that are so late are left out, but for one a second.
+# Pictures that wait for us so long are left out, but for one a second.
 LATE_US = 500_000
 LATE_STEP = RATE
 # Frames in a row that nobody can decode: ten seconds of most cameras.
@@ -136,7 +136,7 @@ class Transcoder:
                 return
             self._decoder = open_decoder(self._head)
         for picture in self._decode(frame, self._decoder, self._head.codec):
-            self._encode(picture, self._head.epoch, self._decoder.sample_aspect_ratio)
+            self._encode(picture, frame.lag_us, self._decoder.sample_aspect_ratio)
 
     def _decode(self, frame: Frame, decoder: VideoCodecContext, codec: int) -> list[VideoFrame]:
         packet = av.Packet(annexb(frame.data) if codec in NALS else frame.data)
@@ -153,11 +153,11 @@ class Transcoder:
             self._broken = 0
         return pictures
 
-    def _encode(self, picture: VideoFrame, epoch: int, aspect: Fraction | None) -> None:
-        if picture.pts is None:
+    def _encode(self, picture: VideoFrame, lag_us: int, aspect: Fraction | None) -> None:
+        if picture.pts is None or self._head is None:
             return
         at = picture.pts * (RATE // 1000) // 1000
-        late = self.now() - picture.pts > LATE_US
+        late = self.now() - picture.pts - lag_us > LATE_US
         if self._last is not None and at - self._last < (LATE_STEP if late else LEAST_STEP):
             return
         width, height = size_of(picture.width, picture.height)
@@ -170,7 +170,7 @@ class Transcoder:
         small.pict_type = PictureType.I if key else PictureType.NONE
         small.pts, small.time_base = at, Fraction(1, RATE)
         for made in encoder.encode(small):
-            self.tell(epoch, made.pts or at, bytes(made))
+            self.tell(self._head.epoch, made.pts or at, bytes(made))
         self._last = at
         if key:
             self._last_key = at

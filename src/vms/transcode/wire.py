@@ -18,6 +18,7 @@ COST_EVERY_S = 2.0
 _SIZE = struct.Struct("<I")
 _HEAD = struct.Struct("<QBBI")
 _FRAME = struct.Struct("<Bq")
+_LAG = struct.Struct("<q")
 _MADE = struct.Struct("<IcQq")
 _COST = struct.Struct("<IcIQ")
 _MISSING, _KEY = 1, 2
@@ -52,18 +53,21 @@ class Head:
 class Frame:
     """A frame of the camera."""
 
-    # When it was taken, microseconds of UTC.
+    # When it was taken, microseconds of UTC; of another machine's camera by that one's clock.
     utc_us: int
     data: bytes
     # Frames before it were lost.
     missing: bool = False
     key: bool = False
+    # So much later than their time frames come to this machine, by its clock.
+    lag_us: int = 0
 
     @classmethod
-    def read(cls, body: bytes) -> "Frame":
+    def read(cls, body: bytes, lag_us: int) -> "Frame":
         """Return what a message says."""
         flags, utc_us = _FRAME.unpack_from(body)
-        return cls(utc_us, body[_FRAME.size :], bool(flags & _MISSING), bool(flags & _KEY))
+        data = body[_FRAME.size :]
+        return cls(utc_us, data, bool(flags & _MISSING), bool(flags & _KEY), lag_us)
 
 
 class Transcoder(Protocol):
@@ -122,6 +126,7 @@ class Engine:
 
 def serve(engine: Engine, transcoder: Transcoder) -> None:
     """Transcode until the engine lets go."""
+    lag_us = 0
     with engine.socket.makefile("rb") as words:
         try:
             while (message := _read(words)) is not None:
@@ -129,8 +134,10 @@ def serve(engine: Engine, transcoder: Transcoder) -> None:
                 if kind == b"H":
                     transcoder.begin(Head.read(body))
                 elif kind == b"F":
-                    transcoder.feed(Frame.read(body))
+                    transcoder.feed(Frame.read(body, lag_us))
                     engine.tell_cost()
+                elif kind == b"L":
+                    (lag_us,) = _LAG.unpack(body)
                 elif kind == b"K":
                     transcoder.make_key()
         except GivesUpError as why:

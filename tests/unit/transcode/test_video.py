@@ -1,7 +1,9 @@
 """Pictures of cameras made into H.264 without B-frames, in this process."""
 
 import itertools
-from dataclasses import dataclass, field
+import socket
+import struct
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from vms.transcode.video import RATE, Transcoder, open_decoder, size_of
-from vms.transcode.wire import Frame, GivesUpError, Head
+from vms.transcode.wire import Engine, Frame, GivesUpError, Head, serve
 
 BEGUN_US = 1_790_000_000_000_000
 FPS = 25
@@ -86,15 +88,18 @@ class Seen:
         return found
 
 
-def transcoded(camera: Camera, *, late_us: int = 0) -> Seen:
-    """Return what is made of a camera whose pictures come so late."""
+def transcoded(camera: Camera, *, late_us: int = 0, lag_us: int = 0) -> Seen:
+    """Return what is made of a camera whose pictures are so late when it is their turn.
+
+    ``lag_us``: so late they came to this machine already, by its clock.
+    """
     seen = Seen()
     newest = [0]
     transcoder = Transcoder(seen.tell, lambda: newest[0] + late_us)
     transcoder.begin(camera.head)
     for frame in camera.frames:
         newest[0] = max(newest[0], frame.utc_us)
-        transcoder.feed(frame)
+        transcoder.feed(replace(frame, lag_us=lag_us))
     return seen
 
 
@@ -134,6 +139,39 @@ def test_who_falls_behind_leaves_pictures_out_but_goes_on() -> None:
     seen = transcoded(Camera(16), late_us=2_000_000)
     times = [(at - BEGUN_US * 90 // 1000) / RATE for _, at, _ in seen.made]
     assert times == [0, 1, 2]
+
+
+@pytest.mark.parametrize("clocks_us", [-3_600_000_000, -2_000_000, 2_000_000])
+def test_the_clock_of_another_machines_camera_makes_nobody_late(clocks_us: int) -> None:
+    camera = Camera(16)
+    in_time = transcoded(camera, late_us=clocks_us, lag_us=clocks_us)
+    assert len(in_time.made) == camera.count
+    behind = transcoded(camera, late_us=clocks_us + 600_000, lag_us=clocks_us)
+    assert len(behind.made) == 3
+
+
+def test_the_engine_says_how_late_frames_come() -> None:
+    fed: list[Frame] = []
+
+    class Listening(Transcoder):
+        def feed(self, frame: Frame) -> None:
+            fed.append(frame)
+
+    messages = [
+        b"F" + struct.pack("<Bq", 2, 40) + b"a",
+        b"L" + struct.pack("<q", -500),
+        b"F" + struct.pack("<Bq", 1, 80) + b"b",
+    ]
+    ours, theirs = socket.socketpair()
+    with theirs:
+        with ours:
+            for message in messages:
+                ours.sendall(struct.pack("<I", len(message)) + message)
+        serve(Engine(theirs), Listening(Seen().tell))
+    assert fed == [
+        Frame(40, b"a", key=True),
+        Frame(80, b"b", missing=True, lag_us=-500),
+    ]
 
 
 @pytest.mark.parametrize(

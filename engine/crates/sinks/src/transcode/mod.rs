@@ -361,6 +361,7 @@ impl Transcodes {
             stream: job.stream.clone(),
             changed: job.changed.clone(),
             held: Mutex::default(),
+            given: Mutex::default(),
         })
     }
 
@@ -467,6 +468,8 @@ struct Work {
     changed: Arc<Notify>,
     /// Sound that is published beside the picture of its time.
     held: Mutex<VecDeque<Frame>>,
+    /// The newest time of what the worker was given, by epoch.
+    given: Mutex<HashMap<u64, i64>>,
 }
 
 impl Work {
@@ -485,6 +488,21 @@ impl Work {
         if let Some(job) = self.transcodes.inner.state.lock().jobs.get_mut(&self.name) {
             change(job);
         }
+    }
+
+    /// Notes what the worker is given; returns the newest time of the epoch.
+    fn gives(&self, epoch: u64, utc_us: i64) -> i64 {
+        let mut given = self.given.lock();
+        let newest = given.entry(epoch).or_insert(utc_us);
+        *newest = utc_us.max(*newest);
+        *newest
+    }
+
+    /// The newest time that the worker was given of an epoch that it works on now.
+    fn given(&self, epoch: u64) -> Option<i64> {
+        let mut given = self.given.lock();
+        given.retain(|known, _| *known >= epoch);
+        given.get(&epoch).copied()
     }
 
     /// Keeps sound until the picture of its time is made.

@@ -126,7 +126,8 @@ impl Feed<'_> {
             self.keys_asked = asked;
             out.extend(wire::key_wanted());
         }
-        loop {
+        let mut newest_us = None;
+        let closed = loop {
             match self.reader.next() {
                 Next::Frame(delivery) if Some(usize::from(delivery.frame.track_index)) == self.index => {
                     let frame = &delivery.frame;
@@ -140,6 +141,7 @@ impl Feed<'_> {
                         self.epoch = Some(frame.epoch);
                         out.extend(head);
                     }
+                    newest_us = Some(self.work.gives(frame.epoch, frame.timing.utc_us));
                     out.extend(wire::frame(frame, delivery.skipped > 0));
                 }
                 Next::Frame(delivery)
@@ -149,10 +151,16 @@ impl Feed<'_> {
                 }
                 Next::Frame(_) | Next::Waiting(_) => {}
                 Next::TracksChanged(tracks) => self.choose(&tracks),
-                Next::Pending => return (out, false),
-                Next::Closed(_) => return (out, true),
+                Next::Pending => break false,
+                Next::Closed(_) => break true,
             }
+        };
+        // Nothing is left: the newest one came just now.
+        if let Some(newest_us) = newest_us.filter(|_| self.work.kind() == Kind::Picture) {
+            let lag = wire::lag(utc_now_us() - newest_us);
+            out.splice(..0, lag);
         }
+        (out, closed)
     }
 }
 
@@ -173,15 +181,15 @@ async fn take(source: &Stream, work: &Work, mut from: impl AsyncRead + Unpin) ->
             Ok(None) => return failed("worker_wrong", &"it said what nobody understands"),
             Err(error) => return failed("worker_lost", &error),
         };
-        let now_us = utc_now_us();
-        let Some(begins) = run.judge(epoch, at, now_us) else {
+        let judged = work.given(epoch).and_then(|newest_us| run.judge(epoch, at, newest_us));
+        let Some(begins) = judged else {
             return End::Failed("worker_wrong", format!("what it made has the impossible time {at}"));
         };
         if begins {
             publisher = Some(work.publish(source));
         }
         let utc_us = run.utc_us(at);
-        work.note(|job| job.delay_ms = Some((now_us - utc_us) / 1_000));
+        work.note(|job| job.delay_ms = Some((utc_now_us() - utc_us) / 1_000));
         if let Some(publisher) = &mut publisher
             && !work.push(publisher, at, utc_us, data)
         {

@@ -107,7 +107,17 @@ async fn told(steward: &mut BufReader<UnixStream>) -> String {
     line
 }
 
+/// The next message but those about how late frames come.
 async fn message(socket: &mut UnixStream) -> Vec<u8> {
+    loop {
+        let message = any_message(socket).await;
+        if message[0] != b'L' {
+            return message;
+        }
+    }
+}
+
+async fn any_message(socket: &mut UnixStream) -> Vec<u8> {
     let size = socket.read_u32_le().await.expect("a size");
     let mut body = vec![0; size as usize];
     socket.read_exact(&mut body).await.expect("a message");
@@ -274,6 +284,46 @@ async fn pictures_are_made_h264_with_the_cameras_sound_beside_them_and_a_cap_hol
     worker.write_all(&packet(epoch, at + 3_600, &[0, 0, 0, 1])).await.expect("no picture");
     rig.until("it is let go", |reports| reports[0].reason == Some("worker_wrong")).await;
     drop((viewer, second, reader));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_with_another_clock_is_transcoded_and_the_worker_told_of_it() {
+    const HOUR_US: i64 = 3_600_000_000;
+    let mut rig = Rig::new("clock");
+    rig.publisher.set_tracks(vec![video()]);
+    let mut steward = steward(&rig).await;
+    let viewer = rig.transcodes.listen(&rig.key, Kind::Picture).expect("a place");
+    assert_eq!(told(&mut steward).await, "picture gate/main\n");
+    let mut worker = connect(&rig.path, "picture gate/main\n").await;
+    rig.until("it works", |reports| reports[0].works).await;
+    let wake = Arc::new(Notify::new());
+    let mut reader = viewer.stream().subscribe(ReaderKind::Live { burst: true }, wake.clone());
+
+    let ahead_us = utc_now_us() + HOUR_US;
+    rig.publisher.push(seen(ahead_us));
+    let lag = any_message(&mut worker).await;
+    let lag_us = i64::from_le_bytes(lag[1..].try_into().expect("8 bytes"));
+    assert_eq!(lag[0], b'L', "before the frames");
+    assert!((-HOUR_US..-HOUR_US + 60_000_000).contains(&lag_us), "{lag_us}");
+    let head = message(&mut worker).await;
+    let epoch = u64::from_le_bytes(head[1..9].try_into().expect("8 bytes"));
+    let at = ahead_us / 1000 * 90;
+    let picture = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 9];
+    worker.write_all(&packet(epoch, at, &picture)).await.expect("a picture");
+    let shown = async {
+        loop {
+            match reader.next() {
+                Next::Frame(delivery) => break delivery.frame,
+                Next::Pending => wake.notified().await,
+                _ => {}
+            }
+        }
+    };
+    let shown = tokio::time::timeout(Duration::from_secs(10), shown).await.expect("a picture is shown");
+    assert_eq!(shown.timing.utc_us / 1000, ahead_us / 1000);
+
+    worker.write_all(&packet(epoch + 1, at + 90_000, &picture)).await.expect("a picture");
+    rig.until("it was given none of this epoch", |reports| reports[0].reason == Some("worker_wrong")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

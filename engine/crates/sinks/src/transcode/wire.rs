@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `H` | engine | epoch `u64`, codec `u8` (1 AAC, 2 PCMA, 3 PCMU, 16 H.264, 17 H.265, 18 AV1, 19 VP8, 20 VP9, 21 Motion JPEG, 22 MPEG-4 part 2), channels `u8` (0: pictures), ticks a second `u32`, the camera's `fmtp`, UTF-8. What follows is of this epoch |
 //! | `F` | engine | flags `u8` (1: frames before it are missing; 2: a key frame), time in UTC microseconds `i64`, the frame |
+//! | `L` | engine | of pictures: so much later than their time frames come here by this machine's clock, microseconds `i64`. The time may be of another machine's clock |
 //! | `K` | engine | a key frame is wanted soon |
 //! | `P` | worker | epoch `u64`, time in UTC `i64`, what was made: a packet of Opus of 20 ms and 1/48000 s, or a picture as Annex B and 1/90000 s |
 //! | `C` | worker | what it costs: thousandths of a core since the last one `u32`, resident bytes `u64` |
@@ -16,7 +17,8 @@ use vms_media::{Codec, Frame, Track};
 
 use super::{Cost, Kind, picture, sound};
 
-/// What is made of the future is a worker's mistake.
+/// What is made of frames that have not come yet is a worker's mistake; sound may
+/// end later than the frame it is made of begins.
 const MOST_AHEAD_US: i64 = 1_000_000;
 
 /// The first words about a track.
@@ -49,6 +51,12 @@ pub fn head(epoch: u64, track: &Track) -> Option<Vec<u8>> {
 pub fn frame(frame: &Frame, missing: bool) -> Vec<u8> {
     let flags = u8::from(missing || frame.discontinuity) | u8::from(frame.key) << 1;
     message(b'F', &[&[flags], &frame.timing.utc_us.to_le_bytes(), &frame.data])
+}
+
+/// How late frames come.
+#[must_use]
+pub fn lag(lag_us: i64) -> Vec<u8> {
+    message(b'L', &[&lag_us.to_le_bytes()])
 }
 
 /// A key frame is wanted.
@@ -114,7 +122,8 @@ pub fn read(body: &[u8]) -> Option<FromWorker> {
 }
 
 /// Judges what a worker sends, which decodes what nobody vouches for: it goes
-/// to viewers only as fast as time goes by.
+/// to viewers only as fast as the camera's frames come. Their times are compared
+/// with one another alone: they may be of another machine's clock.
 #[derive(Debug)]
 pub struct Run {
     /// Ticks a second, and those between two frames at least.
@@ -134,7 +143,8 @@ impl Run {
     }
 
     /// Whether a frame begins a new epoch; `None`: it is none that can be.
-    pub fn judge(&mut self, epoch: u64, at: i64, now_us: i64) -> Option<bool> {
+    /// `newest_us`: the newest time of what the worker was given of the epoch.
+    pub fn judge(&mut self, epoch: u64, at: i64, newest_us: i64) -> Option<bool> {
         let begins = self.last.is_none_or(|(last, _)| last != epoch);
         // Epochs go up; within one, frames follow one another.
         let follows = match self.last {
@@ -142,7 +152,7 @@ impl Run {
             Some((last, _)) => epoch > last,
             None => true,
         };
-        let possible = at > 0 && follows && self.utc_us(at) <= now_us + MOST_AHEAD_US;
+        let possible = at > 0 && follows && self.utc_us(at) <= newest_us + MOST_AHEAD_US;
         possible.then(|| {
             self.last = Some((epoch, at));
             begins
