@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from vms.common import StreamName
+from vms.common import StreamName, StreamRef
 from vms.engine.model import (
     Event,
     PushStatus,
@@ -196,6 +196,11 @@ class StreamBoard:
     def views(self) -> list[StreamView]:
         """Return every stream, ordered by camera and stream."""
         return [self._entries[key].view for key in sorted(self._entries)]
+
+    def view(self, ref: StreamRef) -> StreamView | None:
+        """Return one stream, if it is expected."""
+        entry = self._entries.get((ref.camera, ref.stream))
+        return None if entry is None else entry.view
 
     def changed_since(self, version: int) -> list[StreamView]:
         """Return the streams whose state, reason or picture changed after ``version``."""

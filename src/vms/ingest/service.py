@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from vms.common import Clock, UnavailableError, VmsError
+from vms.common import Clock, StreamRef, UnavailableError, VmsError
 from vms.engine import DesiredState, MediaControl
 from vms.ingest.model import Expected, Listener, StreamBoard, StreamView
 from vms.ingest.ports import Steering
@@ -90,13 +90,21 @@ class IngestWatch:
 
     async def streams(self) -> list[StreamView]:
         """Return every stream, asked for anew where the last report is old."""
+        await self._freshen()
+        return self._board.views()
+
+    async def stream(self, ref: StreamRef) -> StreamView | None:
+        """Return one stream, asked for anew where the last report is old."""
+        await self._freshen()
+        return self._board.view(ref)
+
+    async def _freshen(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._tried.wait(), FIRST_CONTACT_S)
         if self._connected and not self._is_fresh():
             # When it just went away, the board's last word is the answer.
             with contextlib.suppress(UnavailableError):
                 await self._refresh()
-        return self._board.views()
 
     async def expect(self, cameras: Iterable[Expected]) -> None:
         """Show the streams of these cameras from now on, and no others."""

@@ -11,11 +11,12 @@ import things
 from doubles import FakeMedia, desired, event, status, wish
 from vms.admin import Function, Principal, system_principal
 from vms.api.events import EventQuery, Place, PlaceBook, Sight, WallFeed
-from vms.common import ManualClock, StreamName, SystemClock
+from vms.common import CameraId, ManualClock, StreamName, StreamRef, SystemClock
 from vms.engine import PushStatus, Reason, StreamState
 from vms.ingest import IngestWatch
 
 STATE = desired(wish("gate", StreamName.MAIN, StreamName.SUB), wish("yard"))
+MAIN = StreamName.MAIN
 EVERYTHING = Sight(system_principal("test"), EventQuery())
 
 
@@ -108,6 +109,10 @@ async def test_nobody_is_told_of_what_he_may_not_watch(media: FakeMedia) -> None
         assert cameras(await hear(messages)) == expected
         views = await feed.streams(Sight(who, asked))
         assert {view.camera for view in views} == expected
+        for camera in ("gate", "yard", "nobody"):
+            view = await feed.stream(Sight(who, asked), StreamRef(CameraId(camera), MAIN))
+            assert (view is not None) == (camera in expected)
+            assert view is None or view in views
     task.cancel()
 
 
@@ -122,6 +127,7 @@ async def test_whom_a_stream_is_brought_to_is_told_to_who_may_read_its_camera_al
         sight = Sight(things.person("ana", "city:sp", functions), EventQuery())
         main, sub = await feed.streams(sight)
         assert (main.push, sub.push) == (told, ())
+        assert await feed.stream(sight, StreamRef(CameraId("gate"), MAIN)) == main
         heard = await hear(feed.messages(sight))
         assert [len(stream["push"]) for stream in heard["streams"]] == [len(told), 0]
     task.cancel()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from doubles import FakeMedia, desired, event, status, wish
-from vms.common import ConflictError, ManualClock
+from vms.common import CameraId, ConflictError, ManualClock, StreamName, StreamRef
 from vms.engine import Applied, DesiredState, StreamState
 from vms.ingest import MEDIA_DOWN, IngestWatch
 
@@ -113,6 +113,10 @@ async def test_a_report_is_asked_for_when_the_last_is_old(media: FakeMedia) -> N
         clock.advance(1)
         await asyncio.gather(*(watch.streams() for _ in range(10)))
         assert media.asked == asked + 1
+        clock.advance(1)
+        one = await watch.stream(StreamRef(CameraId("gate"), StreamName.MAIN))
+        assert media.asked == asked + 2
+        assert one == watch.board.views()[0]
 
 
 async def test_who_asks_first_waits_for_the_first_contact(media: FakeMedia) -> None:

@@ -107,10 +107,11 @@ class WallFeed:
 
     async def stream(self, sight: Sight, wanted: StreamRef) -> StreamView | None:
         """Return one stream, if there is such a one that somebody sees."""
-        for view in await self.streams(sight):
-            if (view.camera, view.stream) == (wanted.camera, wanted.stream):
-                return view
-        return None
+        view = await self._watch.stream(wanted)
+        if view is None:
+            return None
+        seen = self._of(sight).only(sight, [view], await self._places.fresh())
+        return seen[0] if seen else None
 
     async def messages(self, sight: Sight) -> AsyncIterator[str]:
         """Yield what one listener is told, for ever."""
