@@ -8,8 +8,9 @@ from vms.config.load import (
     load,
     shown,
 )
-from vms.config.model import Camera, Settings, listen_address
+from vms.config.model import Camera, Settings
 from vms.config.reference import example, reference
+from vms.config.texts import listen_address
 
 __all__ = [
     "ENV_DATA",
