@@ -124,7 +124,7 @@ def test_a_file_and_motion_jpeg_are_live(media: Path, tmp_path: Path) -> None:
             codec, packets = probed(product, "film")
             assert codec == "h264"
             assert packets >= 25
-            reason = product.streams()["none/main"]["reason"]
+            reason = wait_for(lambda: product.streams()["none/main"]["reason"], LIVE_LIMIT_S)
             assert reason == {"code": "file_not_found", "values": {"detail": "none.mkv"}}
 
 

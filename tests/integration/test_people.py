@@ -112,7 +112,8 @@ def test_the_picture_of_now_is_for_whoever_may_watch(town: Town, ana: Client) ->
     refused = ana.ask("GET", "/cameras/yard/snapshot.jpg")
     assert (refused.status_code, refused.json()["code"]) == (404, "camera_unknown")
     lines = town.admin.get("/audit?action=stream.snapshot")["items"]
-    assert [line["object"] for line in lines] == ["camera:gate"]
+    # One for each hour, of which another may begin meanwhile.
+    assert {line["object"] for line in lines} == {"camera:gate"}
 
 
 def test_a_wrong_password_of_a_camera_is_told(town: Town, gestor: Client) -> None:

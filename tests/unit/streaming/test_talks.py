@@ -52,7 +52,7 @@ async def following(database: Database, media: FakeMedia) -> AsyncIterator[None]
 
 
 async def holds(database: Database, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(await asyncio.to_thread(lines, database)) != count:
             await asyncio.sleep(0.01)
 
