@@ -216,6 +216,8 @@ class Addresses(msgspec.Struct, frozen=True):
     rtmp: str = ""
     srt: str = ""
     hls: str = ""
+    # That of `rtmp`, where TLS is spoken there too.
+    rtmps: str = ""
 
 
 class StreamSource(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -191,7 +191,7 @@ def description_from(message: pb.Description) -> model.Description:
         generation=message.generation,
         digest=message.digest,
         addresses=model.Addresses(
-            at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp), at.rtmp, at.srt, at.hls
+            at.front, at.rtsp, at.webrtc, tuple(at.webrtc_udp), at.rtmp, at.srt, at.hls, at.rtmps
         ),
         cursor=message.cursor,
     )

@@ -10,6 +10,7 @@ from vms.common import StreamName, host_text
 # The protocols that encoders know, with the key told as docs/design/ways.md says.
 _FORMS = {
     "srt": "srt://{at}?streamid=publish:{path}:{key}&passphrase={secret}",
+    "rtmps": "rtmps://{at}/{path}?key={key}&secret={secret}",
     "rtmp": "rtmp://{at}/{path}?key={key}&secret={secret}",
 }
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound to
@@ -18,7 +19,7 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 class PublishAddress(msgspec.Struct, frozen=True):
     """Where an encoder sends a stream. Secret: it holds the key."""
 
-    # "srt", "rtmp" or "whip".
+    # "srt", "rtmps", "rtmp" or "whip".
     protocol: str
     stream: StreamName
     address: str

@@ -100,7 +100,8 @@ def test_a_batch_of_events() -> None:
 
 
 def test_a_description_and_a_result() -> None:
-    description = Description("1.0", "one", 7, "ab", ADDRESSES, 9)
+    addresses = msgspec.structs.replace(ADDRESSES, rtmps="127.0.0.1:1935")
+    description = Description("1.0", "one", 7, "ab", addresses, 9)
     assert wire.description_from(wire.description_to(description)) == description
     applied = Applied(7, ("a/main",), ("b/sub",), ("c/main",))
     assert wire.applied_from(wire.applied_to(applied)) == applied

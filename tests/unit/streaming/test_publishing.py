@@ -20,6 +20,15 @@ def test_each_protocol_and_stream_has_its_address() -> None:
     ]
 
 
+def test_where_tls_is_spoken_the_secret_need_not_go_in_the_clear() -> None:
+    listeners = {"rtmp": "0.0.0.0:1935", "rtmps": "0.0.0.0:1935"}
+    found = publish_addresses(listeners, "vms.example", "gate", (MAIN,), LOGIN)
+    assert [(one.protocol, one.address) for one in found] == [
+        ("rtmps", "rtmps://vms.example:1935/gate?key=k1&secret=secret"),
+        ("rtmp", "rtmp://vms.example:1935/gate?key=k1&secret=secret"),
+    ]
+
+
 def test_whip_is_where_the_pages_are_with_the_key_beside_the_address() -> None:
     found = publish_addresses({}, "h", "gate", (MAIN, SUB), LOGIN, origin="https://vms.example")
     assert [(one.protocol, one.stream, one.address, one.bearer) for one in found] == [

@@ -24,7 +24,7 @@ export interface StreamKey {
 
 /** Where an encoder sends a stream; it holds the key. */
 export interface PublishAddress {
-  readonly protocol: 'srt' | 'rtmp' | 'whip'
+  readonly protocol: 'srt' | 'rtmps' | 'rtmp' | 'whip'
   readonly stream: StreamName
   readonly address: string
   /** Typed in beside the address, where the protocol has a place for it. */

@@ -53,6 +53,9 @@ pub struct Addresses {
     pub webrtc_udp: Vec<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtmp: Option<SocketAddr>,
+    /// The same, where TLS is spoken there too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtmps: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub srt: Option<SocketAddr>,
 }
@@ -154,6 +157,7 @@ impl Engine {
         let sockets = Sockets::new(pictures, access.clone());
         let recordings = Recordings::of(recording.as_ref(), &hub)?;
         let sources = shared(config, hub, (clock, arrivals), journal.clone(), recording.clone());
+        let rtmp_tls = handshake.is_some();
         let rtmp = {
             let _inside = runtime.enter();
             start_rtmp(config, &access, &sources, handshake)?
@@ -193,6 +197,7 @@ impl Engine {
             hls: front.hls_address(),
             webrtc_udp: webrtc.local_addrs(),
             rtmp: inner.rtmp.as_ref().map(RtmpServer::address),
+            rtmps: inner.rtmp.as_ref().filter(|_| rtmp_tls).map(RtmpServer::address),
             srt: inner.srt.as_ref().map(SrtServer::address),
         };
         Ok(Self { inner, front, runtime: Some(runtime), addresses })

@@ -38,6 +38,7 @@ impl Drop for Publisher {
 fn a_publisher_comes_in_the_clear_and_by_tls_on_one_port() {
     let pair = Pair::new("rtmps");
     let engine = engine_with_tls(&pair);
+    assert_eq!(engine.addresses().rtmps, engine.addresses().rtmp);
     engine.apply(&wish(1, "publish:", true)).expect("a new state");
     for scheme in ["rtmp", "rtmps"] {
         let publisher = Publisher::to(&engine, scheme);
@@ -50,6 +51,7 @@ fn a_publisher_comes_in_the_clear_and_by_tls_on_one_port() {
 #[test]
 fn tls_where_there_is_no_certificate_is_hung_up_on() {
     let engine = engine();
+    assert_eq!(engine.addresses().rtmps, None);
     engine.apply(&wish(1, "publish:", true)).expect("a new state");
     let mut publisher = Publisher::to(&engine, "rtmps");
     let ended = publisher.0.wait().expect("a process of ours");
