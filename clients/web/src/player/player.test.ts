@@ -146,6 +146,18 @@ describe('makePlayer', () => {
     expect(states.at(-1)).toMatchObject({ phase: 'playing', moving: false })
   })
 
+  it('gives a session its time from when its stream is open, however long that takes', async () => {
+    const player = start()
+    player.want(true)
+    player.want(false)
+    await pass(12)
+    player.want(true)
+    await pass(4)
+    expect([sessions.length, phase()]).toEqual([1, 'joining'])
+    await pass(2)
+    expect(reason()).toBe('no_frames')
+  })
+
   it('waits longer for the first picture once connected', async () => {
     const player = start()
     player.want(true)

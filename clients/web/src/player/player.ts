@@ -180,6 +180,8 @@ export function makePlayer(options: PlayerOptions): Player {
   }
 
   function want(value: boolean): void {
+    // A session may have had to wait for its stream to open.
+    if (value && !wanted && state.phase === 'joining') lastFrame = now()
     wanted = value
     if (wanted && state.phase === 'idle') join()
   }

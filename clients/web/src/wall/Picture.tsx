@@ -23,7 +23,7 @@ export interface PictureProps {
   onStats(stats: PlayerStats | undefined): void
 }
 
-/** One stream, playing while the camera is live and the picture is on the page. */
+/** One stream, playing while the camera is live, or would be for a reader, and the picture is on the page. */
 export function Picture(props: PictureProps): JSX.Element {
   // The parent makes a new picture for another stream: these never change.
   // eslint-disable-next-line solid/reactivity
@@ -35,7 +35,8 @@ export function Picture(props: PictureProps): JSX.Element {
     authorize: addresses === undefined ? undefined : (kind) => addresses.of(camera, stream, kind),
     iceServers: () => addresses?.iceServers() ?? [],
     sends: () => props.status?.codec,
-    wanted: () => props.status?.state === 'live',
+    // A stream on demand is opened by its first reader.
+    wanted: () => props.status?.state === 'live' || props.status?.state === 'idle',
     visible: () => props.visible,
     changes: () => `${props.status?.state} ${props.status?.codec}`,
     returns: () => props.returns(),

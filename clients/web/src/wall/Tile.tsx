@@ -1,5 +1,6 @@
 import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
 import type { Addresses } from '../api/addresses'
+import type { StreamName } from '../api/streams'
 import type { CreatePlayerOptions } from '../player/createPlayer'
 import { hasSound } from '../player/media'
 import { IDLE } from '../player/player'
@@ -38,7 +39,7 @@ export function Tile(props: TileProps): JSX.Element {
   const [large, setLarge] = createSignal(IDLE)
   const [smallStats, setSmallStats] = createSignal<PlayerStats>()
   const [largeStats, setLargeStats] = createSignal<PlayerStats>()
-  const stream = createMemo(() => chooseStream(props.camera, props.pixels))
+  const stream = createMemo<StreamName>((now) => chooseStream(props.camera, props.pixels, now), 'sub')
   const main = () => props.camera.streams.main
   // Also where the tile shows the main stream already: only the enlarged one has sound.
   const wantsMain = createMemo(() => props.enlarged && main() !== undefined)

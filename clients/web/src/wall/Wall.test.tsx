@@ -198,6 +198,23 @@ describe('the wall', () => {
     expect(players[0]?.calls).toContain('retryNow')
   })
 
+  it('opens a stream on demand by looking at it, and stays with it while the camera is called', () => {
+    const page = show(bothStreams('gate', { state: 'idle', reason: { code: 'no_viewer', values: {} } }))
+    const notice = () => page.querySelector('.notice')?.textContent
+    const [gate] = players
+    expect(gate?.wanted).toBe(true)
+    gate?.options.onState({ phase: 'joining', media: null, moving: false, reason: null })
+    expect(notice()).toBe('Opening')
+    const before = [...(gate?.calls ?? [])]
+    server.onStreams(bothStreams('gate', { state: 'connecting', reason: null }))
+    expect(notice()).toBe('Connecting')
+    server.onStreams(bothStreams('gate'))
+    playing(gate)
+    expect(notice()).toBeUndefined()
+    expect([players.length, gate?.wanted]).toEqual([1, true])
+    expect(gate?.calls.slice(before.length)).not.toContain('close')
+  })
+
   it('moves by arrows, enlarges by Enter with the main stream, comes back by Escape', () => {
     const page = show([...bothStreams('a'), ...bothStreams('b'), ...bothStreams('c')])
     press('ArrowRight')

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { StreamState } from '../api/streams'
 import { streamStatus } from '../api/testing'
 import type { PlayerStats } from '../player/stats'
 import { asShown, camerasOf, chooseStream, isLive, mergeStreams } from './cameras'
@@ -74,6 +75,19 @@ describe('chooseStream', () => {
   ])('%s', (_, streams, pixels, choice) => {
     const [camera] = camerasOf(streams)
     expect(camera && chooseStream(camera, pixels)).toBe(choice)
+  })
+})
+
+describe('chooseStream of a main stream on demand', () => {
+  it('opens it by looking, and stays with it while it is called, not where it fails', () => {
+    const choose = (state: StreamState, now: 'main' | 'sub') => {
+      const [camera] = camerasOf([{ ...main, state }, sub])
+      return camera && chooseStream(camera, 1600, now)
+    }
+    expect(choose('idle', 'sub')).toBe('main')
+    expect(choose('connecting', 'main')).toBe('main')
+    expect(choose('connecting', 'sub')).toBe('sub')
+    expect(choose('backing_off', 'main')).toBe('sub')
   })
 })
 

@@ -37,14 +37,15 @@ function byName(one: Camera, other: Camera): number {
 const SUB_STRETCH = 2
 
 /**
- * The stream that a tile of so many device pixels shows: the sub-stream, unless
+ * The stream that a tile of so many device pixels shows, which shows `now`: the sub-stream, unless
  * there is none, it is down while the main stream is not, or it is far too small.
  */
-export function chooseStream(camera: Camera, pixels: number): StreamName {
+export function chooseStream(camera: Camera, pixels: number, now?: StreamName): StreamName {
   const { main, sub } = camera.streams
   if (sub === undefined) return 'main'
-  // A stream on demand is opened by looking at it.
-  if (main?.state !== 'live' && main?.state !== 'idle') return 'sub'
+  // A stream on demand is opened by looking at it, and connecting for a while then.
+  const opens = main?.state === 'idle' || (main?.state === 'connecting' && now === 'main')
+  if (main?.state !== 'live' && !opens) return 'sub'
   const down = sub.state === 'off' || sub.state === 'stalled' || sub.state === 'backing_off'
   const small = sub.width !== null && pixels > sub.width * SUB_STRETCH
   return down || small ? 'main' : 'sub'

@@ -40,6 +40,16 @@ describe('noticeOf', () => {
     expect(noticeOf(connecting, { ...playing, moving: false }, english)).toMatchObject({ tone: 'busy' })
   })
 
+  it('says of a stream on demand that it is ready until somebody looks, and then how its player is doing', () => {
+    const idle = streamStatus({ state: 'idle', reason: { code: 'no_viewer', values: {} } })
+    const quiet: PlayerState = { phase: 'idle', media: null, moving: false, reason: null }
+    expect(noticeOf(idle, quiet, english)).toEqual({ tone: 'off', title: 'Ready', reason: english.reason({ code: 'no_viewer', values: {} }) })
+    expect(noticeOf(idle, { ...quiet, phase: 'joining' }, english)).toEqual({ tone: 'busy', title: 'Opening', reason: null })
+    expect(noticeOf(idle, refused, english)).toMatchObject({ tone: 'warn', title: 'No picture' })
+    // The pictures may be here before the word that it is live.
+    expect(noticeOf(idle, playing, english)).toBeNull()
+  })
+
   it("says the player's reason where the camera is well", () => {
     expect(noticeOf(streamStatus(), refused, english)).toEqual({
       tone: 'warn',

@@ -15,13 +15,14 @@ const TONES: Readonly<Record<string, Tone>> = { connecting: 'busy', stalled: 'wa
 
 /**
  * Whether the player's picture is to be seen. A stream may be said to be
- * connecting only because the API itself has just started; a picture that
- * still moves is then shown on.
+ * connecting only because the API itself has just started, or to be idle
+ * because word of its opening is slower than its pictures: one that moves is
+ * shown all the same.
  */
 export function isVisible(status: StreamStatus | undefined, player: PlayerState): boolean {
   if (player.phase !== 'playing') return false
   const state = status?.state ?? 'connecting'
-  return state === 'live' || (state === 'connecting' && player.moving)
+  return state === 'live' || ((state === 'connecting' || state === 'idle') && player.moving)
 }
 
 /** What a tile says instead of a picture; null while the picture is there. */
@@ -32,7 +33,9 @@ export function noticeOf(
 ): Notice | null {
   if (isVisible(status, player)) return null
   const state = status?.state ?? 'connecting'
-  if (state !== 'live') {
+  // Whoever looks at a stream on demand opens it: how far that is the player knows.
+  const isOpening = state === 'idle' && player.phase !== 'idle'
+  if (state !== 'live' && !isOpening) {
     const reason = status?.reason ? translator.reason(status.reason) : null
     // Nothing is wrong and nothing can be done from here: the camera calls us.
     if (state === 'connecting' && status?.reason?.code === 'no_publisher') {
