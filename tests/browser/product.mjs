@@ -60,10 +60,12 @@ export function startUp(...cameras) {
  *
  * @param {string} folder
  * @param {Record<string, string>} files
+ * @param {object} [how] each camera is, beside that
+ * @param {Record<string, string>} [settings] as variables of the environment
  */
-export function startFiles(folder, files) {
-  const cameras = Object.entries(files).flatMap(([id, name]) => ['--camera', `${id}=file:${name}`])
-  return start(['up', '--open', ...cameras], { VMS_SOURCE__MEDIA_DIR: folder })
+export function startFiles(folder, files, how = {}, settings = {}) {
+  const cameras = Object.entries(files).map(([id, name]) => ({ id, url: `file:${name}`, ...how }))
+  return start(['up', '--open'], { VMS_SOURCE__MEDIA_DIR: folder, VMS_CAMERAS: JSON.stringify(cameras), ...settings })
 }
 
 /**

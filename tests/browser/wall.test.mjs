@@ -1,8 +1,13 @@
 // The product as a person meets it: real processes, a real Chromium.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { assertMoving, isPlaying, openWall, pictures, screenshot, startBrowser, statsOf, statsWhere } from './page.mjs'
-import { startDemo, startUp } from './product.mjs'
+import { startDemo, startFiles, startUp } from './product.mjs'
 
 const LATEST_FIRST_PICTURE_MS = 5000
 
@@ -152,6 +157,38 @@ describe('the wall', () => {
     console.log(`all pictures back ${Date.now() - killed} ms after the media process was killed`)
     await assertMoving(page)
     await page.context().close()
+  })
+})
+
+describe('a camera on demand', () => {
+  it('is opened by being looked at, and left after the last look', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vms-demand-'))
+    const made = '-v error -f lavfi -i testsrc2=s=640x360:r=25 -t 4 -pix_fmt yuv420p -c:v libx264 -preset ultrafast -bf 0 -g 25'
+    await promisify(execFile)('ffmpeg', [...made.split(' '), join(folder, 'film.mp4')])
+    const quiet = await startFiles(folder, { film: 'film.mp4' }, { on_demand: true }, { VMS_SOURCE__LINGER_MS: '500' })
+    const becomes = async (/** @type {string} */ wanted) => {
+      const until = Date.now() + 20_000
+      for (;;) {
+        const { items } = await (await fetch(`${quiet.address}/api/v1/streams`)).json()
+        const state = /** @type {{state: string}[]} */ (items)[0]?.state
+        if (state === wanted) return
+        assert.ok(Date.now() < until, `the camera is ${state}, not ${wanted}`)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+    }
+    try {
+      await becomes('idle')
+      const { page, complaints } = await openWall(browser, quiet.address)
+      await pictures(page, 1)
+      await assertMoving(page)
+      await page.locator('.summary', { hasText: '1 of 1 live' }).waitFor()
+      await page.locator('.notice').waitFor({ state: 'detached' })
+      await done(page, complaints)
+      await becomes('idle')
+    } finally {
+      await quiet.stop()
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 })
 
