@@ -1,7 +1,8 @@
 // Chromium plays by ICE over TCP where it is told of no address for UDP.
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import { after, before, describe, it } from 'node:test'
-import { startBrowser } from './page.mjs'
+import { assertMoving, isPlaying, openWall, startBrowser, statsWhere } from './page.mjs'
 import { startDemo } from './product.mjs'
 
 /** @type {Awaited<ReturnType<typeof startDemo>>} */
@@ -48,5 +49,36 @@ describe('where no UDP gets through', () => {
     })
     assert.equal(told.protocol, 'tcp')
     assert.ok(told.frames >= 50)
+  })
+})
+
+describe('where neither UDP nor TCP gets through, and nothing says so', () => {
+  it('pictures come by the media socket', async () => {
+    const silent = createSocket('udp4')
+    await new Promise((resolve) => silent.bind(0, '127.0.0.1', () => { resolve(undefined) }))
+    try {
+      const { page, complaints } = await openWall(browser, 'about:blank')
+      await page.addInitScript((/** @type {number} */ port) => {
+        const Peer = window.RTCPeerConnection
+        window.RTCPeerConnection = class extends Peer {
+          /**
+           * @override
+           * @param {RTCSessionDescriptionInit} answer
+           */
+          async setRemoteDescription(answer) {
+            const lines = (answer.sdp ?? '').split('\r\n').filter((line) => !/^a=candidate:.* tcp /i.test(line))
+            const sdp = lines.map((line) => line.replace(/^(a=candidate:\S+ \d+ udp \d+ )\S+ \d+( typ host)/i, `$1127.0.0.1 ${port}$2`))
+            await super.setRemoteDescription({ type: answer.type, sdp: sdp.join('\r\n') })
+          }
+        }
+      }, silent.address().port)
+      await page.goto(product.address)
+      await statsWhere(page, (stats) => stats.some((tile) => isPlaying(tile) && tile.way === 'socket'), 60_000)
+      await assertMoving(page)
+      await page.context().close()
+      assert.deepEqual(complaints, [])
+    } finally {
+      silent.close()
+    }
   })
 })

@@ -1,10 +1,11 @@
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { Problem } from '../api/problem'
 import { makeWays, type Ways, type WaysOptions } from './way'
 import { chooseWay, forcedWay, WAYS, type Can, type Way } from './ways'
 import type { WhepOptions, WhepSession } from './whep'
 
 let asked: string[]
+let clock: number
 let last: Opened
 /** What sessions of a way are refused for. */
 let refusals: Partial<Record<Way, Problem>>
@@ -41,6 +42,7 @@ function make(some: Way[], forced?: Way): Ways {
   const open: WaysOptions['open'] = { webrtc: opener('webrtc'), socket: opener('socket'), mse: opener('mse'), hls: opener('hls') }
   return makeWays({
     can: canOf(...some),
+    now: () => clock,
     forced,
     codecs: (way) => Promise.resolve(`codecs of ${way}`),
     media: () => {
@@ -66,6 +68,7 @@ function open(ways: Ways): WhepSession {
 beforeEach(() => {
   asked = []
   refusals = {}
+  clock = 0
 })
 
 const ALL = [...WAYS]
@@ -123,6 +126,56 @@ it('takes the socket where no session ever connects, and not where one was only 
   last.onConnection('failed')
   open(ways)
   expect(asked.slice(-2)).toEqual(['socket opened', 'socket gate/sub'])
+})
+
+describe('a session by WebRTC that was answered and is closed without a connection', () => {
+  const opensBy = (ways: Ways) => {
+    open(ways)
+    return asked.at(-1)
+  }
+  async function closed(ways: Ways, after: number, leaving = false): Promise<void> {
+    const session = open(ways)
+    await session.opened
+    clock += after
+    session.close(leaving)
+    session.close()
+  }
+
+  it('tells like one that failed that the network lets none through', async () => {
+    const ways = make(['webrtc', 'socket'])
+    await closed(ways, 3001)
+    expect(opensBy(ways)).toBe('webrtc')
+    await closed(ways, 3001)
+    expect(opensBy(ways)).toBe('socket gate/sub')
+  })
+
+  it('counts once, whether it failed or not', async () => {
+    const ways = make(['webrtc', 'socket'])
+    const session = open(ways)
+    await session.opened
+    clock += 3001
+    last.onConnection('failed')
+    session.close()
+    expect(opensBy(ways)).toBe('webrtc')
+  })
+
+  it('tells nothing where it had no time, the page left, or another one of the page was connected once', async () => {
+    const ways = make(['webrtc', 'socket'])
+    for (let tries = 0; tries < 3; tries += 1) {
+      await closed(ways, 3000)
+      await closed(ways, 3001, true)
+      refusals = { webrtc: new Problem(503, { code: 'unavailable', values: {} }) }
+      const refused = open(ways)
+      await refused.opened.catch(() => undefined)
+      clock += 9000
+      refused.close()
+      refusals = {}
+    }
+    expect(opensBy(ways)).toBe('webrtc')
+    last.onConnection('connected')
+    for (let tries = 0; tries < 3; tries += 1) await closed(ways, 3001)
+    expect(opensBy(ways)).toBe('webrtc')
+  })
 })
 
 it('goes on by the next way where one has not the codec', async () => {

@@ -6,11 +6,9 @@ import { mediaSource } from './liveBuffer'
 import { makeMediaSocket, type MediaSocket } from './mediaSocket'
 import { makeMseSession } from './mseSession'
 import { canDecode, makeSocketSession } from './socketSession'
+import { makeNetwork, type Trial } from './network'
 import { chooseWay, forcedWay, type Can, type Way } from './ways'
 import { makeWhep, type WhepOptions, type WhepSession } from './whep'
-
-/** So many sessions of the page that never connected: its network lets no WebRTC through. */
-const FAILURES = 2
 
 export interface WayOptions {
   readonly camera: string
@@ -36,6 +34,7 @@ export interface WaysOptions {
   readonly codecs?: Codecs
   /** What opens a session by each way, so that tests need none of them. */
   readonly open?: Openers
+  readonly now?: () => number
 }
 
 interface Openers {
@@ -51,7 +50,7 @@ const KINDS: Readonly<Record<Way, AddressKind>> = { webrtc: 'webrtc', socket: 's
 /** The best way that browser and network have; another one for a stream that it cannot play. */
 export function makeWays(options: WaysOptions): Ways {
   const openers = options.open ?? OPENERS
-  let failures = 0
+  const network = makeNetwork(options.now ?? (() => performance.now()))
   let media: MediaSocket | undefined
 
   function by(way: Way, { camera, stream, iceServers, sends }: WayOptions, wanted: WhepOptions): WhepSession {
@@ -66,13 +65,15 @@ export function makeWays(options: WaysOptions): Ways {
     const unable = new Set<Way>()
     let first: Problem | undefined
     let closed = false
+    let trial: Trial | undefined
 
     function choose(): Way | undefined {
-      return chooseWay({ can: options.can, blocked: failures >= FAILURES, unable, forced: options.forced })
+      return chooseWay({ can: options.can, blocked: network.isBlocked(), unable, forced: options.forced })
     }
 
     function start(way: Way): WhepSession {
-      let connected = false
+      const mine = way === 'webrtc' ? network.begin() : undefined
+      trial = mine
       const authorize = stream.authorize?.(KINDS[way])
       return by(way, stream, {
         ...wanted,
@@ -84,9 +85,7 @@ export function makeWays(options: WaysOptions): Ways {
           else void goOn(next).catch((error: unknown) => { if (!closed) wanted.onEnd?.(error as Problem) })
         },
         onConnection(state) {
-          if (state === 'connected') connected = true
-          if (way === 'webrtc' && connected) failures = 0
-          if (way === 'webrtc' && state === 'failed' && !connected) failures += 1
+          mine?.connection(state)
           wanted.onConnection(state)
         },
       })
@@ -110,6 +109,7 @@ export function makeWays(options: WaysOptions): Ways {
     async function opened(): Promise<void> {
       try {
         await session.opened
+        trial?.answered()
       } catch (error) {
         const next = closed ? undefined : nextAfter(now, error)
         if (next === undefined) throw first ?? error
@@ -129,6 +129,7 @@ export function makeWays(options: WaysOptions): Ways {
       chosen: () => session.chosen?.(),
       opened: opened(),
       close(leaving) {
+        if (!closed && leaving !== true) trial?.givenUp()
         closed = true
         session.close(leaving)
       },
