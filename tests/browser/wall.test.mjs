@@ -82,9 +82,10 @@ describe('the wall', () => {
     await done(page, complaints)
   })
 
-  it('scrolls where tiles would be too small, and asks for those alone that are in sight', async () => {
+  it('scrolls where tiles would be too small, pauses those out of sight and soon asks for the others alone', async () => {
     const { page, complaints } = await openWall(browser, product.address)
     await pictures(page, 16)
+    const pauses = page.waitForRequest((request) => request.method() === 'PATCH' && request.postData() === '{"paused":true}')
     await page.setViewportSize({ width: 360, height: 500 })
     await page.waitForSelector('.scroller.scrolls')
     const plays = (/** @type {import('./page.mjs').Stats} */ stats, /** @type {string} */ camera) =>
@@ -92,6 +93,7 @@ describe('the wall', () => {
     await statsWhere(page, (stats) => plays(stats, 'cam1') && !plays(stats, 'cam16'))
     const width = await page.locator('.tile').first().evaluate((tile) => tile.clientWidth)
     assert.ok(width >= 130, `a tile is ${width} px wide`)
+    assert.equal((await (await pauses).response())?.status(), 204)
     await page.keyboard.press('End')
     await statsWhere(page, (stats) => plays(stats, 'cam16') && !plays(stats, 'cam1'))
     await screenshot(page, 'wall-narrow')

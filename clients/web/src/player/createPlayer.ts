@@ -18,7 +18,7 @@ export interface CreatePlayerOptions {
   readonly sends?: Accessor<string | null | undefined>
   /** Whether there should be a picture now. */
   readonly wanted: Accessor<boolean>
-  /** Whether anybody can see it; where nobody can, nothing is asked for. */
+  /** Whether anybody can see it; where nobody can it is paused, and soon nothing is asked for. */
   readonly visible: Accessor<boolean>
   /** Changes with the stream (its state, its codec): a refused player then tries again. */
   readonly changes: Accessor<unknown>
@@ -34,7 +34,7 @@ export interface ReactivePlayer {
   attach(video: HTMLVideoElement): void
 }
 
-/** Hidden for so long (ms) a picture rests: who only looks up shortly finds it as it was. */
+/** Hidden for so long (ms) a picture, paused until then, ends: who only looks up shortly finds its session still there. */
 export const REST_AFTER = 3000
 
 /** Plays a stream for as long as its owner lives. */
@@ -56,10 +56,9 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   const again = (event: PageTransitionEvent): void => {
     if (event.persisted && !untrack(resting)) player.want(untrack(options.wanted))
   }
-  const [inSight, setInSight] = createSignal(true)
   createEffect(() => {
-    // What is scrolled out may still be heard.
-    player.rest(!options.audio && !inSight())
+    // What nobody sees may still be heard.
+    player.rest(!options.audio && !options.visible())
   })
   addEventListener('pagehide', goodbye)
   addEventListener('pageshow', again)
@@ -86,14 +85,6 @@ export function createPlayer(options: CreatePlayerOptions): ReactivePlayer {
   })
 
   function attach(video: HTMLVideoElement): void {
-    const sight = new IntersectionObserver((entries) => {
-      setInSight(entries.at(-1)?.isIntersecting ?? true)
-    })
-    sight.observe(video)
-    onCleanup(() => {
-      sight.disconnect()
-      setInSight(true)
-    })
     const media = createMemo(() => state().media)
     createEffect(() => {
       onCleanup(showMedia(video, media()))

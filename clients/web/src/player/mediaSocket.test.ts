@@ -38,8 +38,6 @@ class FakeSocket {
 
 let sockets: FakeSocket[]
 let media: MediaSocket
-let page: { hidden: boolean; addEventListener: (name: string, act: () => void) => void }
-let change: () => void
 
 function tile() {
   return {
@@ -53,15 +51,8 @@ function tile() {
 
 beforeEach(() => {
   sockets = []
-  page = {
-    hidden: false,
-    addEventListener: (_, act) => {
-      change = act
-    },
-  }
   media = makeMediaSocket({
     url: 'wss://vms/media',
-    page: page as unknown as Document,
     connect: () => {
       const socket = new FakeSocket()
       sockets.push(socket)
@@ -133,16 +124,18 @@ it('tells who is refused, and all when the socket is lost', () => {
   expect(two.onLost).toHaveBeenCalledOnce()
 })
 
-it('pauses while nobody looks', () => {
-  media.open({ camera: 'gate', stream: 'sub' }, tile())
+it('pauses a tile that nobody looks at, for as long as it is open', () => {
+  const one = media.open({ camera: 'gate', stream: 'sub' }, tile())
+  media.open({ camera: 'yard', stream: 'sub' }, tile())
   const [socket] = sockets
   socket?.open()
-  page.hidden = true
-  change()
-  page.hidden = false
-  change()
-  expect(socket?.sent.slice(1)).toEqual([
+  one.rest(true)
+  one.rest(false)
+  one.close()
+  one.rest(true)
+  expect(socket?.sent.slice(2)).toEqual([
     { type: 'pause', id: 0 },
     { type: 'resume', id: 0 },
+    { type: 'unsubscribe', id: 0 },
   ])
 })

@@ -34,6 +34,8 @@ export interface TileEvents {
 
 export interface Tile {
   renew(address: string): void
+  /** Nobody can see it: nothing is sent until this is called with false. */
+  rest(hidden: boolean): void
   close(): void
 }
 
@@ -53,7 +55,6 @@ export interface MediaSocket {
 export interface MediaSocketOptions {
   readonly url: string
   readonly connect?: (url: string) => WebSocket
-  readonly page?: Pick<Document, 'hidden' | 'addEventListener'>
 }
 
 const HEAD = 24
@@ -69,10 +70,9 @@ interface Word {
   readonly reason?: unknown
 }
 
-/** One WebSocket for all tiles of a page: open while there are any, quiet while nobody looks. */
+/** One WebSocket for all tiles of a page: open while there are any. */
 export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
   const connect = options.connect ?? ((url: string) => new WebSocket(url))
-  const page = options.page ?? document
   const tiles = new Map<number, TileEvents>()
   let socket: WebSocket | undefined
   let waiting: string[] = []
@@ -137,10 +137,6 @@ export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
     })
   }
 
-  page.addEventListener('visibilitychange', () => {
-    for (const id of tiles.keys()) send({ type: page.hidden ? 'pause' : 'resume', id })
-  })
-
   return {
     open(wanted, events) {
       while (tiles.has(next)) next = (next + 1) % IDS
@@ -153,6 +149,9 @@ export function makeMediaSocket(options: MediaSocketOptions): MediaSocket {
       return {
         renew(fresh) {
           if (tiles.has(id)) send({ type: 'renew', id, address: fresh })
+        },
+        rest(hidden) {
+          if (tiles.has(id)) send({ type: hidden ? 'pause' : 'resume', id })
         },
         close() {
           if (!tiles.delete(id)) return

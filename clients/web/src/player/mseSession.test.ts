@@ -43,7 +43,7 @@ beforeEach(async () => {
       open: ({ camera, stream, codecs }, mine) => {
         told.push(`open ${camera}/${stream} ${codecs ?? 'of any codec'}`)
         events = mine
-        return { renew: () => undefined, close: () => told.push('tile closed') }
+        return { renew: () => undefined, rest: () => undefined, close: () => told.push('tile closed') }
       },
     },
     codecs: () => Promise.resolve('h264,vp9'),

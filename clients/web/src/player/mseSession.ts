@@ -52,6 +52,7 @@ export function makeMseSession(options: MseSessionOptions): WhepSession {
     },
     opened: tile.opened,
     chosen: tile.chosen,
+    rest: tile.rest,
     close() {
       tile.close()
       buffer.close()

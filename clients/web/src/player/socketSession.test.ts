@@ -49,7 +49,7 @@ function start(authorize?: (renew: boolean) => Promise<string>): void {
       open: ({ camera, stream, address }, mine) => {
         told.push(`open ${camera}/${stream} ${address ?? 'freely'}`)
         events = mine
-        return { renew: (fresh) => renewed.push(fresh), close: () => told.push('close') }
+        return { renew: (fresh) => renewed.push(fresh), rest: (hidden) => told.push(`rest ${String(hidden)}`), close: () => told.push('close') }
       },
     },
     sends: () => 'h265',
@@ -151,6 +151,15 @@ it('renews by fresh addresses, and says why it may not go on', async () => {
   expect(told.at(-1)).toBe('end 403 address_revoked')
   events.onLost()
   expect(told.at(-1)).toBe('closed')
+})
+
+it('is paused while nobody sees it, also where that was said before it was open', async () => {
+  start()
+  session.rest?.(true)
+  expect(told).toEqual([])
+  await vi.advanceTimersByTimeAsync(0)
+  session.rest?.(false)
+  expect(told).toEqual(['open gate/sub freely', 'rest true', 'rest false'])
 })
 
 it('is refused with the status that other ways have', async () => {

@@ -110,6 +110,7 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
     },
     opened: tile.opened,
     chosen: tile.chosen,
+    rest: tile.rest,
     close() {
       closed = true
       tile.close()

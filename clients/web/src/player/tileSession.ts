@@ -26,6 +26,7 @@ export interface TileSession {
   readonly chosen: () => Chosen | undefined
   /** The page cannot play what comes. */
   refuse(problem: Problem): void
+  readonly rest: (hidden: boolean) => void
   close(): void
 }
 
@@ -60,6 +61,7 @@ export function unplayable(codec: string): Problem {
 /** Opens a tile and renews it for as long as it is wanted. */
 export function makeTileSession(options: TileSessionOptions, player: TilePlayer): TileSession {
   let closed = false
+  let hidden = false
   let tile: Tile | undefined
   let chosen: Chosen | undefined
   let renewal: ReturnType<typeof setTimeout> | undefined
@@ -109,6 +111,7 @@ export function makeTileSession(options: TileSessionOptions, player: TilePlayer)
           if (!closed) options.onConnection('closed')
         },
       })
+      if (hidden) tile.rest(true)
     })
   }
 
@@ -117,6 +120,10 @@ export function makeTileSession(options: TileSessionOptions, player: TilePlayer)
     chosen: () => chosen,
     refuse(problem) {
       if (!closed) options.onEnd?.(problem)
+    },
+    rest(value) {
+      hidden = value
+      tile?.rest(value)
     },
     close() {
       closed = true

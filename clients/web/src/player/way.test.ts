@@ -33,6 +33,7 @@ function opener(way: Way) {
       peer: { getStats: () => Promise.resolve([[way, way]] as const) },
       chosen: () => (way === 'webrtc' ? undefined : { variant: 'transcoded', reason: 'codec' }),
       opened: refusal === undefined ? Promise.resolve() : Promise.reject(refusal),
+      rest: (hidden) => asked.push(`${way} ${hidden ? 'paused' : 'goes on'}`),
       close: () => asked.push(`${way} closed`),
     }
   }
@@ -47,7 +48,7 @@ function make(some: Way[], forced?: Way): Ways {
     codecs: (way) => Promise.resolve(`codecs of ${way}`),
     media: () => {
       asked.push('socket opened')
-      return { open: () => ({ renew: () => undefined, close: () => undefined }) }
+      return { open: () => ({ renew: () => undefined, rest: () => undefined, close: () => undefined }) }
     },
     open,
   })
@@ -194,6 +195,18 @@ it('goes on by the next way where one has not the codec', async () => {
   expect(asked.at(-1)).toBe('mse closed')
   last.onEnd?.(noCodec('h265'))
   expect(asked.at(-1)).toBe('mse closed')
+})
+
+it('pauses a picture that nobody sees, and tells a session that comes after it', () => {
+  const session = open(make(['webrtc', 'socket']))
+  session.rest?.(true)
+  expect(asked).toEqual(['webrtc', 'webrtc paused'])
+  last.onEnd?.(noCodec('H.265'))
+  expect(asked.slice(2)).toEqual(['webrtc closed', 'socket opened', 'socket gate/sub', 'socket paused'])
+  session.rest?.(false)
+  expect(asked.at(-1)).toBe('socket goes on')
+  last.onEnd?.(noCodec('H.265'))
+  expect(asked.at(-1)).toBe('ended: no_common_codec H.265')
 })
 
 it('says why no way plays, and does not look for another where that is not the cause', async () => {

@@ -65,6 +65,7 @@ export function makeWays(options: WaysOptions): Ways {
     const unable = new Set<Way>()
     let first: Problem | undefined
     let closed = false
+    let hidden = false
     let trial: Trial | undefined
 
     function choose(): Way | undefined {
@@ -75,7 +76,7 @@ export function makeWays(options: WaysOptions): Ways {
       const mine = way === 'webrtc' ? network.begin() : undefined
       trial = mine
       const authorize = stream.authorize?.(KINDS[way])
-      return by(way, stream, {
+      const made = by(way, stream, {
         ...wanted,
         ...(authorize === undefined ? {} : { authorize }),
         onEnd(refusal) {
@@ -89,6 +90,8 @@ export function makeWays(options: WaysOptions): Ways {
           wanted.onConnection(state)
         },
       })
+      if (hidden) made.rest?.(true)
+      return made
     }
 
     /** The way to go on by, where this one cannot play what the camera sends. */
@@ -128,6 +131,10 @@ export function makeWays(options: WaysOptions): Ways {
       },
       chosen: () => session.chosen?.(),
       opened: opened(),
+      rest(value) {
+        hidden = value
+        session.rest?.(value)
+      },
       close(leaving) {
         if (!closed && leaving !== true) trial?.givenUp()
         closed = true

@@ -1,4 +1,4 @@
-import { batch, createEffect, onCleanup, type Accessor } from 'solid-js'
+import { batch, createEffect, createMemo, onCleanup, untrack, type Accessor } from 'solid-js'
 import { createStore } from 'solid-js/store'
 
 export interface InView {
@@ -11,10 +11,11 @@ export interface InView {
 export function createInView(scrolls: Accessor<boolean>): InView {
   const [seen, setSeen] = createStore<Record<string, boolean | undefined>>({})
   const ids = new Map<Element, string>()
+  const scrolling = createMemo(scrolls)
   let observer: IntersectionObserver | undefined
 
   createEffect(() => {
-    if (!scrolls()) return
+    if (!scrolling()) return
     const mine = new IntersectionObserver((entries) => {
       batch(() => {
         for (const { target, isIntersecting } of entries) {
@@ -28,12 +29,17 @@ export function createInView(scrolls: Accessor<boolean>): InView {
     onCleanup(() => {
       mine.disconnect()
       observer = undefined
+      batch(() => {
+        for (const id of ids.values()) setSeen(id, true)
+      })
     })
   })
 
   return {
     watch(id, element) {
       ids.set(element, id)
+      // Who is seen before anything scrolls is, until the browser says otherwise.
+      setSeen(id, !untrack(scrolling))
       observer?.observe(element)
       onCleanup(() => {
         observer?.unobserve(element)
@@ -41,6 +47,6 @@ export function createInView(scrolls: Accessor<boolean>): InView {
         setSeen(id, undefined)
       })
     },
-    has: (id) => !scrolls() || seen[id] === true,
+    has: (id) => !scrolling() || seen[id] === true,
   }
 }
