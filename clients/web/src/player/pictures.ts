@@ -10,39 +10,53 @@ export interface PicturesOptions {
   readonly makeFrame?: (image: ImageBitmap, init: VideoFrameInit) => VideoFrame
 }
 
-/** A decoder of Motion JPEG in the form of one of WebCodecs: each frame is a picture of its own. */
+/**
+ * A decoder of Motion JPEG in the form of one of WebCodecs: each frame is a picture of its own. One is
+ * decoded at a time, and of those that come meanwhile the newest is next: a busy page shows fewer, not later ones.
+ */
 export function makePictures(init: VideoDecoderInit, options: PicturesOptions = {}): Decoder {
   const decode = options.decode ?? ((file) => createImageBitmap(file))
   const makeFrame = options.makeFrame ?? ((image, of) => new VideoFrame(image, of))
   let state: CodecState = 'unconfigured'
-  let queued = 0
-  let newest = Number.NEGATIVE_INFINITY
+  let next: EncodedVideoChunk | undefined
+  let works = false
   // Pictures that were asked for before are not shown after it.
   let run = 0
+
+  // Functions, as both may change while something is awaited.
+  const isOf = (mine: number) => mine === run
+  const take = () => {
+    const taken = next
+    next = undefined
+    return taken
+  }
+
+  async function work(): Promise<void> {
+    if (works) return
+    works = true
+    for (let chunk = take(); chunk !== undefined; chunk = take()) await show(chunk, run)
+    works = false
+  }
 
   async function show(chunk: EncodedVideoChunk, mine: number): Promise<void> {
     const data = new Uint8Array(chunk.byteLength)
     chunk.copyTo(data)
     try {
       const image = await decode(new Blob([data], { type: 'image/jpeg' }))
-      // Browsers decode several at once: what comes too late is left out.
-      if (mine === run && chunk.timestamp > newest) {
-        newest = chunk.timestamp
-        init.output(makeFrame(image, { timestamp: chunk.timestamp }))
+      try {
+        if (isOf(mine)) init.output(makeFrame(image, { timestamp: chunk.timestamp }))
+      } finally {
+        image.close()
       }
-      image.close()
     } catch (error) {
-      if (mine === run) init.error(error instanceof DOMException ? error : new DOMException(String(error), 'EncodingError'))
-    } finally {
-      if (mine === run) queued -= 1
+      if (isOf(mine)) init.error(error instanceof DOMException ? error : new DOMException(String(error), 'EncodingError'))
     }
   }
 
-  function begin(next: CodecState): void {
-    state = next
-    queued = 0
+  function begin(as: CodecState): void {
+    state = as
+    next = undefined
     run += 1
-    newest = Number.NEGATIVE_INFINITY
   }
 
   return {
@@ -50,7 +64,7 @@ export function makePictures(init: VideoDecoderInit, options: PicturesOptions = 
       return state
     },
     get decodeQueueSize() {
-      return queued
+      return next === undefined ? 0 : 1
     },
     reset: () => {
       begin('unconfigured')
@@ -59,8 +73,8 @@ export function makePictures(init: VideoDecoderInit, options: PicturesOptions = 
       state = 'configured'
     },
     decode(chunk) {
-      queued += 1
-      void show(chunk, run)
+      next = chunk
+      void work()
     },
     close: () => {
       begin('closed')
