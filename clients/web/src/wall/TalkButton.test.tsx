@@ -85,6 +85,21 @@ describe('the button to talk', () => {
     expect([made.length, made[1]?.calls, talk.getAttribute('aria-pressed')]).toEqual([2, ['close'], 'false'])
   })
 
+  it('is worked by a click of assistive technology, which neither presses nor holds', async () => {
+    const { made, page } = await shown()
+    const talk = await there(page)
+    const click = (detail: number) => talk.dispatchEvent(new MouseEvent('click', { detail, bubbles: true }))
+    click(0)
+    expect([made.length, talk.getAttribute('aria-pressed')]).toEqual([1, 'true'])
+    click(0)
+    expect([made[0]?.calls, talk.getAttribute('aria-pressed')]).toEqual([['close'], 'false'])
+    // That of a mouse comes after its press, which has done it.
+    click(1)
+    expect(made.length).toBe(1)
+    // And a key that has done it makes no click of its own.
+    expect([key(talk, 'keydown'), key(talk, 'keyup')]).toEqual([false, false])
+  })
+
   it('says who talks already, that the camera has no loudspeaker, and that it ended', async () => {
     const { made, page } = await shown()
     const talk = await there(page)

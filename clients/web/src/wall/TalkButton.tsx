@@ -62,14 +62,14 @@ export function TalkButton(props: TalkButtonProps): JSX.Element {
     )
   }
 
+  function toggle(): void {
+    if (talk === undefined) start()
+    else stop()
+  }
+
   function press(): void {
-    if (talk !== undefined) {
-      pressed = 0
-      stop()
-      return
-    }
-    pressed = performance.now()
-    start()
+    pressed = talk === undefined ? performance.now() : 0
+    toggle()
   }
 
   function release(): void {
@@ -104,7 +104,14 @@ export function TalkButton(props: TalkButtonProps): JSX.Element {
               press()
             }}
             onKeyUp={(event) => {
-              if (isPress(event)) release()
+              if (!isPress(event)) return
+              // Some browsers make the click of a space bar here.
+              event.preventDefault()
+              release()
+            }}
+            onClick={(event) => {
+              // Assistive technology clicks without a press; what was pressed is done already.
+              if (event.detail === 0) toggle()
             }}
             onBlur={release}
           >
