@@ -1,4 +1,4 @@
-"""What every package may use: errors, ids, time, addresses. No IO in here."""
+"""What every package may use: errors, ids, time, addresses, how workers begin. No IO in here."""
 
 from vms.common.addresses import (
     LEAST_PASSPHRASE,
@@ -51,6 +51,7 @@ from vms.common.ids import (
     stream_ref,
 )
 from vms.common.paging import DEFAULT_PAGE, MAX_PAGE, Page, Slice
+from vms.common.workers import bare, worker_command
 
 __all__ = [
     "BY_KIND",
@@ -89,6 +90,7 @@ __all__ = [
     "UnavailableError",
     "Values",
     "VmsError",
+    "bare",
     "camera_id",
     "check_address",
     "check_host",
@@ -103,4 +105,5 @@ __all__ = [
     "split_login",
     "stream_ref",
     "with_login",
+    "worker_command",
 ]

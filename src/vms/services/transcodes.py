@@ -7,12 +7,11 @@ the media process, which runs it, decodes nothing and loads nothing that does.
 
 import asyncio
 import contextlib
-import os
 import socket
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vms.common import bare, worker_command
 from vms.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -100,14 +99,8 @@ class TranscodeSteward:
             await loop.sock_sendall(engine, f"{kind} {stream}\n".encode())
             engine.setblocking(True)
             return await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                MODULES[kind],
-                str(os.getpid()),
-                str(engine.fileno()),
+                *worker_command(MODULES[kind], str(engine.fileno())),
+                **bare(),
                 pass_fds=[engine.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                cwd="/",
-                # Where our modules lie, and nothing of what this process was told.
-                env={"PYTHONPATH": os.pathsep.join(sys.path)},
             )

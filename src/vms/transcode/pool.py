@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections import deque
 from dataclasses import dataclass, field
 
-from vms.common import Clock, InvalidError, UnavailableError
+from vms.common import Clock, InvalidError, UnavailableError, bare, worker_command
 from vms.telemetry import get_logger
 from vms.transcode.jobs import LENGTH, MAX_MESSAGE, Answer, Job, Refused, Still, pack, read_answer
 
@@ -122,16 +120,10 @@ class WorkerPool:
                 code="picture_workers_lost",
             )
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "vms.transcode.worker",
-            str(os.getpid()),
-            *(["lowly"] if self.lowly else []),
+            *worker_command("vms.transcode.worker", *(["lowly"] if self.lowly else [])),
+            **bare(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            cwd="/",
-            # Where our modules lie, and nothing of what this process was told.
-            env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         return _Worker(process)
 

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from vms.common import UnavailableError
+from vms.common import UnavailableError, bare, worker_command
 from vms.telemetry import get_logger
 from vms.transcode.live import open_ring
 from vms.transcode.watch import MAX_MESSAGE, Lost, Moved, Order, Unwatch, Watch, news
@@ -92,15 +91,10 @@ class MotionWorker:
         ours.setblocking(False)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "vms.transcode.watch",
-                str(os.getpid()),
-                str(theirs.fileno()),
+                *worker_command("vms.transcode.watch", str(theirs.fileno())),
+                **bare(),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
-                cwd="/",
-                env={"PYTHONPATH": os.pathsep.join(sys.path)},
             )
         self._socket = ours
         self._started.set()
