@@ -5,24 +5,14 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
-from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 from PIL import Image
 
 from vms.common import InvalidError
+from vms.transcode.decoders import open_decoder
 from vms.transcode.jobs import Picture, Sprite, Still
+from vms.transcode.ring import WITH_START_CODES
 
-DECODERS = {
-    "h264": "h264",
-    "h265": "hevc",
-    "av1": "libdav1d",
-    "vp8": "vp8",
-    "vp9": "vp9",
-    "mjpeg": "mjpeg",
-    "mpeg4": "mpeg4",
-}
-# Where pictures cannot be told apart without a container, or are whole by themselves.
-WITH_START_CODES = ("h264", "h265")
 IVF = b"DKIF"
 FORMATS = {"jpeg": "JPEG", "webp": "WEBP"}
 MAX_WIDTH = 4096
@@ -96,18 +86,6 @@ def _decoded_ivf(codec: str, data: bytes) -> Iterator[av.VideoFrame]:
             yield from file.decode(video=0)
     except av.FFmpegError as error:
         raise InvalidError(f"{codec} video cannot be decoded: {error}", code=UNDECODABLE) from None
-
-
-def open_decoder(codec: str) -> VideoCodecContext:
-    """Return a decoder of one thread."""
-    name = DECODERS.get(codec)
-    if name is None:
-        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
-    decoder = av.CodecContext.create(name, "r")
-    if not isinstance(decoder, VideoCodecContext):
-        raise InvalidError(f"no pictures are made of codec {codec!r}", code="picture_codec")
-    decoder.thread_count = 1
-    return decoder
 
 
 def luma(picture: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:

@@ -17,12 +17,18 @@ MAGIC = b"VMSRING1"
 _HEAD = struct.Struct("<8sQQQQ")
 _RECORD = struct.Struct("<IBBxxqIIQ")
 _CODECS = {1: "h264", 2: "h265", 3: "av1", 4: "vp8", 5: "vp9", 6: "mjpeg", 7: "mpeg4"}
+# Of these a frame is NAL units, which decoders take with start codes between them.
+WITH_START_CODES = ("h264", "h265")
 _NONE = 2**64 - 1
 KEY, MISSING = 1, 2
 
 
-def annexb(data: bytes) -> bytes:
-    """Return NAL units with 4-byte lengths as an Annex B stream."""
+def packet(codec: str, data: bytes) -> bytes:
+    """Return a frame as decoders take it: with start codes instead of lengths."""
+    return _annexb(data) if codec in WITH_START_CODES else data
+
+
+def _annexb(data: bytes) -> bytes:
     parts, at = [], 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -46,7 +52,7 @@ class RingFrame:
 
     def packet(self) -> bytes:
         """Return the frame as decoders take it: with start codes instead of lengths."""
-        return annexb(self.data) if self.codec in ("h264", "h265") else self.data
+        return packet(self.codec, self.data)
 
 
 @dataclass(slots=True)

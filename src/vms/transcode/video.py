@@ -18,7 +18,8 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from vms.transcode.ring import annexb
+from vms.transcode.decoders import open_decoder
+from vms.transcode.ring import packet as as_packet
 from vms.transcode.wire import Engine, Frame, GivesUpError, Head, Tell, serve
 from vms.transcode.worker import shut_in
 
@@ -35,16 +36,8 @@ LATE_STEP = RATE
 MOST_BROKEN = 250
 MEMORY_BYTES = 1536 << 20
 NICE = 5
-NALS = (16, 17)
-DECODERS = {
-    16: "h264",
-    17: "hevc",
-    18: "libdav1d",
-    19: "vp8",
-    20: "vp9",
-    21: "mjpeg",
-    22: "mpeg4",
-}
+# By the numbers of the engine (vms.transcode.wire).
+CODECS = {16: "h264", 17: "h265", 18: "av1", 19: "vp8", 20: "vp9", 21: "mjpeg", 22: "mpeg4"}
 # Of one second at its rate, and no more than half a second of it at once.
 OPTIONS = {
     "preset": "superfast",
@@ -68,18 +61,6 @@ def size_of(width: int, height: int) -> tuple[int, int]:
     longer, shorter = MOST_SIZE
     scale = min(1.0, longer / max(width, height), shorter / min(width, height))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
-
-
-def open_decoder(head: Head) -> VideoCodecContext:
-    """Return a decoder of one thread."""
-    name = DECODERS.get(head.codec)
-    if name is None:
-        raise GivesUpError(f"codec {head.codec} is not known")
-    decoder = av.CodecContext.create(name, "r")
-    if not isinstance(decoder, VideoCodecContext):
-        raise GivesUpError(f"{name} decodes no pictures")
-    decoder.thread_count = 1
-    return decoder
 
 
 def open_encoder(width: int, height: int, aspect: Fraction | None) -> VideoCodecContext:
@@ -118,7 +99,7 @@ class Transcoder:
         """Start an epoch of the camera."""
         self._head = head
         self._decoder = self._encoder = self._last = None
-        if head.codec not in DECODERS:
+        if head.codec not in CODECS:
             raise GivesUpError(f"codec {head.codec} is not known")
 
     def make_key(self) -> None:
@@ -134,12 +115,12 @@ class Transcoder:
         if self._decoder is None:
             if not frame.key:
                 return
-            self._decoder = open_decoder(self._head)
-        for picture in self._decode(frame, self._decoder, self._head.codec):
+            self._decoder = open_decoder(CODECS[self._head.codec])
+        for picture in self._decode(frame, self._decoder, CODECS[self._head.codec]):
             self._encode(picture, frame.lag_us, self._decoder.sample_aspect_ratio)
 
-    def _decode(self, frame: Frame, decoder: VideoCodecContext, codec: int) -> list[VideoFrame]:
-        packet = av.Packet(annexb(frame.data) if codec in NALS else frame.data)
+    def _decode(self, frame: Frame, decoder: VideoCodecContext, codec: str) -> list[VideoFrame]:
+        packet = av.Packet(as_packet(codec, frame.data))
         # The time of a frame is that of its showing: decoders put it back into its order.
         packet.pts, packet.time_base = frame.utc_us, Fraction(1, 1_000_000)
         try:

@@ -17,8 +17,9 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from vms.common import VmsError
+from vms.transcode.decoders import open_decoder
 from vms.transcode.motion import COLUMNS, HEIGHT, ROWS, WIDTH, MotionDetector, MotionGate
-from vms.transcode.picture import luma, open_decoder
+from vms.transcode.picture import luma
 from vms.transcode.ring import FrameRing, RingFrame
 from vms.transcode.worker import shut_in
 

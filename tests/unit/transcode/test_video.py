@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from vms.transcode.video import RATE, Transcoder, open_decoder, size_of
+from vms.transcode.decoders import open_decoder
+from vms.transcode.video import RATE, Transcoder, size_of
 from vms.transcode.wire import Engine, Frame, GivesUpError, Head, serve
 
 BEGUN_US = 1_790_000_000_000_000
@@ -79,7 +80,7 @@ class Seen:
 
     def shown(self) -> list[tuple[float, int, int]]:
         """Brightness and size of every picture, decoded one by one: none may wait for another."""
-        decoder = open_decoder(Head(1, 16, 0, RATE))
+        decoder = open_decoder("h264")
         found = []
         for _, _, data in self.made:
             (picture,) = decoder.decode(av.Packet(data))
