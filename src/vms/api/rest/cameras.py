@@ -9,10 +9,10 @@ from msgspec import Meta
 from vms.admin import Principal
 from vms.api.answers import answer, answer_page, no_content
 from vms.api.caller import Caller
-from vms.api.inputs import JSON_MEDIA, IfMatch, ListQuery, RawBody, body, path_name, query
+from vms.api.inputs import JSON_MEDIA, IfMatch, ListQuery, RawBody, body, query
 from vms.api.operation import Operations
 from vms.api.rest import examples
-from vms.api.rest.common import PartText
+from vms.api.rest.common import CameraName, PartText
 from vms.api.state import ApiState, State
 from vms.cameras import (
     MAKERS,
@@ -31,7 +31,7 @@ from vms.cameras import (
     Why,
     city_of,
 )
-from vms.common import CAMERA_ID_PATTERN, StreamName
+from vms.common import StreamName
 from vms.ingest import StreamView
 
 # Before the others: "export.csv" is no camera's id.
@@ -49,7 +49,6 @@ CityText = Annotated[
 ]
 IdText = Annotated[str, Meta(min_length=1, max_length=63)]
 AtUs = Annotated[int, Meta(ge=0, le=LATEST_US, description="Microseconds of UTC.")]
-CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, examples.ID, "The camera's id.")]
 
 
 class CameraView(Camera, frozen=True, kw_only=True):

@@ -11,8 +11,11 @@ from vms.api.caller import DEVICE_COOKIE
 from vms.api.inputs import ListQuery, path_name
 from vms.api.rest.examples import ID
 from vms.api.visit import visit_of
+from vms.common import CAMERA_ID_PATTERN
 
 ID_PATTERN = "[0-9a-z][0-9a-z_-]{0,62}"
+
+CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, ID, "The camera's id.")]
 
 HomeText = Annotated[
     str,

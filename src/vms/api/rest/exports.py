@@ -16,8 +16,7 @@ from vms.api.operation import Operations
 from vms.api.rest import examples
 from vms.api.rest import examples_cases as shown
 from vms.api.rest.cases import CityText, IdText
-from vms.api.rest.common import id_in_path
-from vms.api.rest.recording import CameraName
+from vms.api.rest.common import CameraName, id_in_path
 from vms.api.state import State
 from vms.api.visit import visit_of
 from vms.common import CAMERA_ID_PATTERN, StreamName

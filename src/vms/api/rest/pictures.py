@@ -9,16 +9,16 @@ from msgspec import Meta
 from vms.admin import Principal
 from vms.api.answers import answer
 from vms.api.caller import Caller
-from vms.api.inputs import path_name, query
+from vms.api.inputs import query
 from vms.api.operation import Operations
 from vms.api.rest import examples
+from vms.api.rest.common import CameraName
 from vms.api.state import ApiState, State
-from vms.common import CAMERA_ID_PATTERN, StreamName
+from vms.common import StreamName
 from vms.recording import AtUs, PictureFormat, SheetIndex, SpriteView, Tile
 
 ops = Operations("/api/v1/cameras", tag="recording")
 
-CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, examples.ID, "The camera's id.")]
 MOST_WIDTH = 4096
 # What was recorded by then can be read.
 LATELY_US = 5_000_000

@@ -12,7 +12,7 @@ from vms.api.inputs import IfMatch, body, path_name, query
 from vms.api.operation import Operations
 from vms.api.rest import examples
 from vms.api.rest import examples_recording as shown
-from vms.api.rest.common import id_in_path
+from vms.api.rest.common import CameraName, id_in_path
 from vms.api.state import State
 from vms.cities import CITY_PATTERN
 from vms.common import CAMERA_ID_PATTERN, StreamName, stream_ref
@@ -32,7 +32,6 @@ of_camera = Operations("/api/v1/cameras", tag="recording")
 lines = Operations("/api/v1/timelines", tag="recording")
 policies = Operations("/api/v1/recording/policies", tag="recording")
 
-CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, examples.ID, "The camera's id.")]
 CityName = Annotated[str, path_name("city", CITY_PATTERN, "sp", "The city's id.")]
 PlanName = Annotated[str, path_name("plan", CITY_PATTERN, "basic", "The plan's id.")]
 GroupName = Annotated[str, id_in_path("group", "The camera group's id.")]

@@ -8,16 +8,15 @@ from msgspec import Meta
 
 from vms.api.caller import Caller
 from vms.api.events import EventQuery, Sight
-from vms.api.inputs import path_name, query
+from vms.api.inputs import query
 from vms.api.operation import Operations
-from vms.api.rest import examples
+from vms.api.rest.common import CameraName
 from vms.api.state import State
-from vms.common import CAMERA_ID_PATTERN, StreamName, UnavailableError, stream_ref
+from vms.common import StreamName, UnavailableError, stream_ref
 from vms.engine import StreamState
 
 ops = Operations("/api/v1/cameras", tag="streams")
 
-CameraName = Annotated[str, path_name("camera", CAMERA_ID_PATTERN, examples.ID, "The camera's id.")]
 MOST_WIDTH = 4096
 
 
