@@ -1,7 +1,5 @@
 """What every change leaves behind: a line of the audit and an event, in its transaction."""
 
-import re
-
 from vms import audit, outbox
 from vms.admin.drafts import Visit
 from vms.admin.model import PLATFORM_HOME, Principal
@@ -20,7 +18,6 @@ from vms.proto.events import (
 )
 
 ANONYMOUS = "anonymous"
-_ADDRESS = re.compile(r"[!-~]{1,100}")
 
 Detail = str | int | bool | tuple[str, ...] | None
 
@@ -51,7 +48,7 @@ class Trace:
             object=thing,
             city=_city(home),
             outcome=outcome,
-            address=who.address if _ADDRESS.fullmatch(who.address) else None,
+            address=who.address,
             details=details,
         )
         audit.record(unit, entry, self._clock)
@@ -59,8 +56,7 @@ class Trace:
     def name(self, unit: Unit, who: Principal | Visit, user: User) -> None:
         """Tell the audit whose id a user's is; his name can be erased there."""
         actor = who.actor if isinstance(who, Principal) else ANONYMOUS
-        address = who.address if _ADDRESS.fullmatch(who.address) else None
-        by = audit.Asker(actor, unit.scope, address)
+        by = audit.Asker(actor, unit.scope, who.address)
         audit.name_person(
             unit,
             by,

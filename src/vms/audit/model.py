@@ -64,7 +64,7 @@ class AuditEntry:
     # The city whose thing it is; none is the platform's chain.
     city: str | None = None
     outcome: AuditOutcome = "ok"
-    # The network address of the request.
+    # The network address of the request; a text that is none is left out.
     address: str | None = None
     # Ids, names of changed fields, numbers. Never names or texts of people.
     details: Mapping[str, Detail] = field(default_factory=dict)
@@ -214,11 +214,10 @@ def line_of(entry: AuditEntry, line_id: str, time_us: int) -> Line:
     _check(_ACTOR, "actor", entry.actor)
     _check(_ACTION, "action", entry.action)
     _check(_OBJECT, "object", entry.object)
-    salt = hashed = None
-    if entry.address is not None:
-        _check(_ADDRESS, "address", entry.address)
-        salt = new_salt()
-        hashed = hash_of_address(entry.address, salt)
+    address = salt = hashed = None
+    if entry.address is not None and _ADDRESS.fullmatch(entry.address):
+        address, salt = entry.address, new_salt()
+        hashed = hash_of_address(address, salt)
     return Line(
         city=city,
         id=line_id,
@@ -228,7 +227,7 @@ def line_of(entry: AuditEntry, line_id: str, time_us: int) -> Line:
         action=entry.action,
         object=entry.object,
         outcome=entry.outcome,
-        address=entry.address,
+        address=address,
         address_salt=salt,
         address_hash=hashed,
         details=canonical_details(entry.details),

@@ -61,7 +61,7 @@ class Trace:
                 action=action,
                 object=thing,
                 city=city,
-                address=who.address or None,
+                address=who.address,
                 details=details,
             ),
             self._clock,

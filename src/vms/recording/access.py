@@ -1,6 +1,5 @@
 """Whose recordings somebody may look at, take away, hold or rule."""
 
-import re
 from dataclasses import dataclass
 
 from vms.admin import PLATFORM_HOME, Function, Principal
@@ -12,7 +11,6 @@ from vms.outbox import emit
 from vms.proto.events import DomainEvent
 from vms.recording.model import DAY_US
 
-_ADDRESS = re.compile(r"[!-~]{1,100}")
 # Who holds one of these on a camera may know that there is one.
 _SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW, Function.PLAYBACK_VIEW)
 
@@ -110,7 +108,7 @@ class Trace:
             action=action,
             object=thing,
             city=city,
-            address=who.address if _ADDRESS.fullmatch(who.address) else None,
+            address=who.address,
             details=details,
         )
         record(unit, entry, self._clock)

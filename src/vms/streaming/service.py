@@ -207,7 +207,7 @@ class StreamAddresses:
                 action=action,
                 object=f"camera:{opening.camera}",
                 city=opening.city,
-                address=who.address or None,
+                address=who.address,
                 details=details,
             )
             record(unit, entry, self._clock)

@@ -123,7 +123,7 @@ class Snapshots:
                     action="stream.snapshot",
                     object=f"camera:{place.camera}",
                     city=place.city,
-                    address=who.address or None,
+                    address=who.address,
                     details={"stream": stream.stream.value, "hour_us": now_us - now_us % HOUR_US},
                 )
                 record(unit, entry, self._clock)

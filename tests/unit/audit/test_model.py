@@ -92,8 +92,6 @@ def test_an_entry_without_a_city_is_the_platforms() -> None:
         ("object", "camera:\n"),
         ("city", "São Paulo"),
         ("city", "*"),
-        ("address", "192.0.2.1, 10.0.0.1"),
-        ("address", ""),
         ("details", {"Name": 1}),
         ("details", {"a": 0.5}),
         ("details", {"a": [1]}),
@@ -117,6 +115,12 @@ def test_what_has_no_one_form_or_no_end_is_refused(field: str, value: object) ->
 )
 def test_who_acts_is_a_kind_and_an_id(actor: str) -> None:
     assert stored(actor=actor).actor == actor
+
+
+@pytest.mark.parametrize("address", [None, "", "192.0.2.1, 10.0.0.1", "x" * 101])
+def test_what_is_no_address_is_left_out(address: str | None) -> None:
+    line = stored(address=address)
+    assert (line.address, line.address_salt, line.address_hash) == (None, None, None)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "fe80::1%eth0", "unix"])

@@ -166,7 +166,7 @@ _REPORT = ReportView(
 
 async def _let_in(state: ApiState, who: Principal, city: str | None) -> Asker:
     """Return somebody as the audit knows him, let in to a chain that he may read."""
-    by = Asker(actor=f"{who.kind}:{who.id}", scope=who.scope, address=who.address or None)
+    by = Asker(actor=f"{who.kind}:{who.id}", scope=who.scope, address=who.address)
     if city is None and who.home != PLATFORM_HOME:
         city = who.home
     if city is None or city == PLATFORM_WORD:
