@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 from vms.admin import Scope
+from vms.cameras import CameraPlace
 from vms.common import CameraId, Clock, UnavailableError
 from vms.database import Database, Unit, Vault
-from vms.streaming import AddressKeys, CameraPlace, Relays, StreamAddresses
+from vms.streaming import AddressKeys, Relays, StreamAddresses
 from vms.transcode import Picture, RingFrame, Still
 
 

@@ -2,7 +2,6 @@
 
 from vms.cameras.access import (
     camera_groups,
-    camera_place,
     camera_runs,
     camera_streams,
     cameras_of_group,
@@ -31,6 +30,7 @@ from vms.cameras.model import (
     wish_of,
     wish_of_entry,
 )
+from vms.cameras.place import CameraPlace, camera_place, place_seen
 from vms.cameras.ports import CameraQuota, Places
 from vms.cameras.service import Cameras, city_of
 from vms.cameras.services import CameraServices
@@ -49,6 +49,7 @@ __all__ = [
     "CameraFile",
     "CameraHistory",
     "CameraItem",
+    "CameraPlace",
     "CameraQuota",
     "CameraServices",
     "CameraState",
@@ -85,6 +86,7 @@ __all__ = [
     "desired_state",
     "draft_of_entry",
     "parse_camera",
+    "place_seen",
     "wish_of",
     "wish_of_entry",
 ]

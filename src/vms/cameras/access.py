@@ -29,11 +29,6 @@ def find(unit: Unit, who: Principal, camera: str, function: Function) -> Sealed:
     return found
 
 
-def camera_place(unit: Unit, camera: str) -> tuple[str, frozenset[str]] | None:
-    """Return city and groups of a camera: what permissions on it depend on."""
-    return store.place(unit, camera)
-
-
 def camera_runs(unit: Unit, camera: str) -> bool:
     """Tell whether there is such a camera and it is switched on."""
     return store.is_on(unit, camera)

@@ -1,58 +1,20 @@
 """Whose recordings somebody may look at, take away, hold or rule."""
 
-from dataclasses import dataclass
-
 from vms.admin import PLATFORM_HOME, Function, Principal
 from vms.audit import AuditEntry, record
-from vms.cameras import camera_place
-from vms.common import Clock, ForbiddenError, InvalidError, NotFoundError
+from vms.cameras import CameraPlace, camera_place, place_seen
+from vms.common import Clock, InvalidError
 from vms.database import Unit
 from vms.outbox import emit
 from vms.proto.events import DomainEvent
 from vms.recording.model import DAY_US
 
-# Who holds one of these on a camera may know that there is one.
-_SEEN_BY = (Function.CAMERA_READ, Function.LIVE_VIEW, Function.PLAYBACK_VIEW)
-
 Detail = str | int | bool | tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a camera belongs: what permissions on it depend on."""
-
-    camera: str
-    city: str
-    groups: frozenset[str]
-
-
-def camera_unknown(camera: str) -> NotFoundError:
-    """Return the one answer for a camera that is not there and for one of others."""
-    return NotFoundError(
-        f"there is no camera {camera!r}", code="camera_unknown", values={"camera": camera}
-    )
-
-
-def find(unit: Unit, who: Principal, camera: str, function: Function) -> Place:
+def find(unit: Unit, who: Principal, camera: str, function: Function) -> CameraPlace:
     """Return a camera with which somebody may do something; an unseen one does not exist."""
-    found = camera_place(unit, camera)
-    if found is None:
-        raise camera_unknown(camera)
-    place = Place(camera, *found)
-    if not any(may(who, one, place) for one in _SEEN_BY):
-        raise camera_unknown(camera)
-    require(who, function, place)
-    return place
-
-
-def may(who: Principal, function: Function, place: Place) -> bool:
-    """Tell whether somebody may do something with a camera's recordings."""
-    return who.may(function, city=place.city, camera=place.camera, groups=place.groups)
-
-
-def require(who: Principal, function: Function, place: Place) -> None:
-    """Refuse what somebody may not do."""
-    who.require(function, city=place.city, camera=place.camera, groups=place.groups)
+    return place_seen(who, camera, camera_place(unit, camera), function)
 
 
 def city_of(who: Principal, city: str | None) -> str:
@@ -116,8 +78,3 @@ class Trace:
     def event(self, unit: Unit, event: DomainEvent) -> None:
         """Tell whoever listens."""
         emit(unit, event)
-
-
-def forbidden() -> ForbiddenError:
-    """Return the refusal of what nobody may do in this way."""
-    return ForbiddenError("this is not allowed here", code="permission_missing")

@@ -9,7 +9,7 @@ from vms.admin import Function, Principal
 from vms.cameras import camera_place
 from vms.common import Clock, InvalidError, Page, Slice, new_id
 from vms.database import Database, Unit
-from vms.recording.access import Place, Trace, cities_of, find, may
+from vms.recording.access import Trace, cities_of, find
 from vms.recording.model import Bookmark, BookmarkChange, BookmarkDraft
 from vms.recording.store import bookmarks as store
 
@@ -110,7 +110,7 @@ class Bookmarks:
 
 def _plays(unit: Unit, who: Principal, camera: str) -> bool:
     found = camera_place(unit, camera)
-    return found is not None and may(who, _VIEW, Place(camera, *found))
+    return found is not None and found.allows(who, _VIEW)
 
 
 def _of(unit: Unit, who: Principal, name: str) -> Bookmark:

@@ -8,14 +8,14 @@ from typing import TypeVar
 import msgspec
 
 from vms.admin import Function, Principal
-from vms.cameras import RosterEntry, camera_streams
+from vms.cameras import CameraPlace, RosterEntry, camera_streams
 from vms.cities import CityTerms
 from vms.common import Clock, InvalidError, StreamName, TooManyError
 from vms.database import PLATFORM, Database, Unit, version_conflict
 from vms.engine import CameraWish, Keep, StreamRecord
 from vms.proto.events import RecordingRulesChanged
 from vms.recording import schedule
-from vms.recording.access import Place, Trace, city_of, find
+from vms.recording.access import Trace, city_of, find
 from vms.recording.keeping import NOTHING, Levels, checked
 from vms.recording.model import (
     Keeping,
@@ -113,7 +113,7 @@ class RecordingRules:
         self,
         unit: Unit,
         who: Principal,
-        place: Place,
+        place: CameraPlace,
         row: store.RuleRow,
         action: str,
         changed: tuple[str, ...],
@@ -129,7 +129,7 @@ class RecordingRules:
         now_us = self._clock.utc_us()
         self._trace.event(unit, RecordingRulesChanged(city=city, at_us=now_us, camera=camera))
 
-    def _view(self, unit: Unit, place: Place, row: store.RuleRow) -> RuleView:
+    def _view(self, unit: Unit, place: CameraPlace, row: store.RuleRow) -> RuleView:
         now_us = self._clock.utc_us()
         terms = self._cities.terms(unit, place.city)
         zone = zoneinfo.ZoneInfo(terms.time_zone)

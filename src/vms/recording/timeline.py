@@ -7,10 +7,11 @@ from datetime import tzinfo
 import msgspec
 
 from vms.admin import Function, Principal
+from vms.cameras import CameraPlace
 from vms.common import Clock, InvalidError, StreamName
 from vms.database import Database, Unit
 from vms.recording import schedule
-from vms.recording.access import Place, check_time, find
+from vms.recording.access import check_time, find
 from vms.recording.model import (
     SECOND_US,
     GapView,
@@ -90,7 +91,7 @@ class Timelines:
         self,
         unit: Unit,
         city: str,
-        places: Sequence[Place],
+        places: Sequence[CameraPlace],
         stream: StreamName,
         time: tuple[int, int],
         pixel_us: int,

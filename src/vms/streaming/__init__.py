@@ -6,7 +6,6 @@ from vms.streaming.openings import EVERYTHING, Opening, Part
 from vms.streaming.places import StreamPlaces
 from vms.streaming.ports import (
     Callers,
-    CameraPlace,
     CameraPlaces,
     PlayerKey,
     PlayerKeys,
@@ -33,7 +32,6 @@ __all__ = [
     "AddressKind",
     "AddressSigner",
     "Callers",
-    "CameraPlace",
     "CameraPlaces",
     "Claims",
     "EngineAccess",

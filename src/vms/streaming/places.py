@@ -1,10 +1,8 @@
 """Where cameras belong, as their own context knows it."""
 
 from vms.admin import Scope, ScopeKind
-from vms.cameras import camera_place, camera_runs, cameras_of_group
-from vms.common import CameraId
+from vms.cameras import CameraPlace, camera_place, camera_runs, cameras_of_group
 from vms.database import Unit
-from vms.streaming.ports import CameraPlace
 
 
 class StreamPlaces:
@@ -12,8 +10,7 @@ class StreamPlaces:
 
     def place(self, unit: Unit, camera: str) -> CameraPlace | None:
         """See ``CameraPlaces``."""
-        found = camera_place(unit, camera)
-        return None if found is None else CameraPlace(CameraId(camera), *found)
+        return camera_place(unit, camera)
 
     def runs(self, unit: Unit, camera: str) -> bool:
         """See ``CameraPlaces``."""

@@ -5,17 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vms.admin import Principal, Scope
-from vms.common import CameraId
+from vms.cameras import CameraPlace
 from vms.database import Unit
-
-
-@dataclass(frozen=True, slots=True)
-class CameraPlace:
-    """Where a camera belongs: what permissions on it depend on."""
-
-    camera: CameraId
-    city: str
-    groups: frozenset[str]
 
 
 class CameraPlaces(Protocol):

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from vms.admin import PLATFORM_HOME, Function, Principal
+from vms.cameras import CameraPlace
 from vms.common import ForbiddenError, NotFoundError, UnauthenticatedError
 from vms.database import PLATFORM, Database, Unit
 from vms.engine import MediaControl, Revocation
@@ -19,7 +20,7 @@ from vms.proto.events import (
     UserUpdated,
 )
 from vms.streaming.openings import EVERYTHING, Opening, Part, find, forget
-from vms.streaming.ports import Callers, CameraPlace, CameraPlaces
+from vms.streaming.ports import Callers, CameraPlaces
 from vms.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -127,10 +128,7 @@ def _still_may(who: Principal | None, one: Opening, place: CameraPlace | None) -
         Function.AUDIO_TALK: one.talks,
     }
     functions = [function for function, needed in opened.items() if needed]
-    return all(
-        who.may(function, city=place.city, camera=place.camera, groups=place.groups)
-        for function in functions
-    )
+    return all(place.allows(who, function) for function in functions)
 
 
 class StreamRevoker:

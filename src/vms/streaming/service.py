@@ -9,14 +9,14 @@ import msgspec
 
 from vms.admin import CallerKind, Function, Principal, Scope, ScopeKind, user_name
 from vms.audit import AuditEntry, record
+from vms.cameras import CameraPlace, place_seen
 from vms.common import CameraId, Clock, InvalidError, StreamRef
 from vms.database import PLATFORM, Database, Unit
 from vms.engine import AccessRules, StreamKeyRule, StreamLimits
 from vms.streaming.keyring import AddressKeys
-from vms.streaming.may import may, watched
 from vms.streaming.model import LIFETIME_S, NONCE_BYTES, AddressKind, Claims, View
 from vms.streaming.openings import Opening, opened_by, played_by, put, session_of
-from vms.streaming.ports import CameraPlace, CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
+from vms.streaming.ports import CameraPlaces, PlayerKey, PlayerKeys, StreamQuotas
 from vms.streaming.relays import IceServer, Relays
 
 SECOND_US = 1_000_000
@@ -117,7 +117,7 @@ class StreamAddresses:
         return await self._database.run(lambda unit: self._talk(unit, who, camera), who.scope)
 
     def _talk(self, unit: Unit, who: Principal, camera: CameraId) -> SignedAddress:
-        place = watched(self._places, unit, who, camera, Function.AUDIO_TALK)
+        place = place_seen(who, camera, self._places.place(unit, camera), Function.AUDIO_TALK)
         now_us = self._clock.utc_us()
         expires_s = now_us // SECOND_US + LIFETIME_S
         stream = StreamRef(camera)
@@ -152,7 +152,9 @@ class StreamAddresses:
     def _sign_playback(
         self, unit: Unit, who: Principal, stream: StreamRef, time: tuple[int, int]
     ) -> tuple[SignedAddress, Opening]:
-        place = watched(self._places, unit, who, stream.camera, Function.PLAYBACK_VIEW)
+        place = place_seen(
+            who, stream.camera, self._places.place(unit, stream.camera), Function.PLAYBACK_VIEW
+        )
         now_us = self._clock.utc_us()
         expires_s = now_us // SECOND_US + LIFETIME_S
         claims = _claims(who, stream, place, AddressKind.PLAYBACK, expires_s, time)
@@ -187,7 +189,9 @@ class StreamAddresses:
         expires_s = now_us // SECOND_US + LIFETIME_S
         signed, openings = [], []
         for stream in streams:
-            place = watched(self._places, unit, who, stream.camera, Function.LIVE_VIEW)
+            place = place_seen(
+                who, stream.camera, self._places.place(unit, stream.camera), Function.LIVE_VIEW
+            )
             claims = _claims(who, stream, place, kind, expires_s)
             signed.append(SignedAddress(stream, signer.sign(claims), expires_s * SECOND_US))
             openings.append(_opening(who, place, claims, now_us))
@@ -232,7 +236,7 @@ def _claims(
         kind=kind,
         # The masked view is the default everywhere; who may lift masks comes later.
         view=View.MASKED,
-        audio=int(may(who, Function.AUDIO_LISTEN, place)),
+        audio=int(place.allows(who, Function.AUDIO_LISTEN)),
         viewer=viewer_of(who),
         session=session_of(who),
         node="",

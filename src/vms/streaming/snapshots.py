@@ -7,9 +7,9 @@ from typing import Protocol
 
 from vms.admin import Function, Principal
 from vms.audit import AuditEntry, record
+from vms.cameras import place_seen
 from vms.common import Clock, StreamRef, TooManyError
 from vms.database import Database, Unit
-from vms.streaming.may import watched
 from vms.streaming.ports import CameraPlaces
 from vms.transcode import Picture, RingFrame, Still
 
@@ -116,7 +116,9 @@ class Snapshots:
         known = look in self._looks
 
         def work(unit: Unit) -> None:
-            place = watched(self._places, unit, who, stream.camera, Function.LIVE_VIEW)
+            place = place_seen(
+                who, stream.camera, self._places.place(unit, stream.camera), Function.LIVE_VIEW
+            )
             if not known:
                 entry = AuditEntry(
                     actor=who.actor,

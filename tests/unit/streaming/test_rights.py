@@ -17,6 +17,7 @@ from vms.admin import (
     RoleView,
     SignInDraft,
 )
+from vms.cameras import CameraPlace
 from vms.common import CameraId, ManualClock, StreamRef, UnavailableError
 from vms.database import PLATFORM, CityScope, Database, Unit, upgrade
 from vms.engine import Revocation
@@ -25,7 +26,6 @@ from vms.proto.events import CameraDeleted, CameraUpdated, CityUpdated, DomainEv
 from vms.streaming import (
     AddressKeys,
     AddressKind,
-    CameraPlace,
     StreamAddresses,
     StreamRevoker,
     StreamRights,

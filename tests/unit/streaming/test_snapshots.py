@@ -74,7 +74,7 @@ async def test_who_may_not_watch_gets_no_picture_that_others_had(place: Place) -
     await place.snapshots.take(ANA, GATE)
     with pytest.raises(ForbiddenError):
         await place.snapshots.take(person(Function.PLAYBACK_VIEW), GATE)
-    with pytest.raises(NotFoundError, match="no camera pier"):
+    with pytest.raises(NotFoundError, match="no camera 'pier'"):
         await place.snapshots.take(ANA, PIER)
     assert place.lines() == ["stream.snapshot"]
 
