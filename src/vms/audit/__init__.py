@@ -3,6 +3,7 @@
 from vms.audit.export import AuditExport, csv_row
 from vms.audit.heads import HeadFile
 from vms.audit.keys import PublicKey, fingerprint_of
+from vms.audit.looks import Look, Looks
 from vms.audit.model import (
     ANONYMOUS,
     PERSON_ERASED,
@@ -37,6 +38,8 @@ __all__ = [
     "HeadFile",
     "HeadKeeper",
     "Line",
+    "Look",
+    "Looks",
     "Mark",
     "PublicKey",
     "Report",

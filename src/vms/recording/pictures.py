@@ -6,16 +6,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from vms.admin import Function, Principal
+from vms.audit import AuditEntry, Look, Looks
 from vms.common import Clock, StreamName
 from vms.database import Database, Unit
 from vms.engine import RecordingControl
 from vms.engine.recording import PICTURE, PictureRequest
-from vms.recording.access import Trace, find
+from vms.recording.access import find
 from vms.transcode import Picture, Sprite, Still
 
 MOST_CACHED_BYTES = 64 << 20
-HOUR_US = 3_600_000_000
-MOST_LOOKS = 10_000
 
 
 class PictureFormat(StrEnum):
@@ -48,33 +47,29 @@ class Workers(Protocol):
         ...
 
 
-class Looks:
-    """Who looked at which hour of which camera: each is one line of the audit, not one a look."""
+class PictureLooks:
+    """Who looked at which hour of which camera."""
 
     def __init__(self, database: Database, clock: Clock, action: str) -> None:
-        self._database = database
-        self._trace = Trace(clock)
+        self._looks = Looks(database, clock)
         self._action = action
-        self._known: OrderedDict[tuple[str, str, str, int], None] = OrderedDict()
 
-    async def note(self, who: Principal, camera: str, at_us: int, function: Function) -> None:
+    async def note(self, who: Principal, camera: str, at_us: int) -> None:
         """Refuse who may not look, and write who did."""
-        look = (who.actor, who.session or "", camera, at_us // HOUR_US)
-        if look in self._known:
-            await self._database.run(
-                lambda unit: find(unit, who, camera, function), who.scope, read=True
+        look = Look.at(who.actor, who.session, camera, at_us)
+
+        def entry(unit: Unit) -> AuditEntry:
+            place = find(unit, who, camera, Function.PLAYBACK_VIEW)
+            return AuditEntry(
+                actor=who.actor,
+                action=self._action,
+                object=f"camera:{camera}",
+                city=place.city,
+                address=who.address,
+                details={"hour_us": look.hour_us},
             )
-            return
 
-        def work(unit: Unit) -> None:
-            place = find(unit, who, camera, function)
-            hour = at_us - at_us % HOUR_US
-            self._trace.line(unit, who, self._action, f"camera:{camera}", place.city, hour_us=hour)
-
-        await self._database.run(work, who.scope)
-        self._known[look] = None
-        if len(self._known) > MOST_LOOKS:
-            self._known.popitem(last=False)
+        await self._looks.note(look, who.scope, entry)
 
 
 _Key = tuple[str, StreamName, int, bool, int, PictureFormat]
@@ -88,7 +83,7 @@ class Pictures:
     ) -> None:
         self._engine = engine
         self._workers = workers
-        self._looks = Looks(database, clock, "playback.picture")
+        self._looks = PictureLooks(database, clock, "playback.picture")
         self._kept: OrderedDict[_Key, PictureView] = OrderedDict()
         self._kept_bytes = 0
 
@@ -107,7 +102,7 @@ class Pictures:
 
         ``exact``: the frame of the instant; else the key frame before it, which is quicker.
         """
-        await self._looks.note(who, camera, at_us, Function.PLAYBACK_VIEW)
+        await self._looks.note(who, camera, at_us)
         key = (camera, stream, at_us, exact, width, picture_format)
         kept = self._kept.get(key)
         if kept is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from vms.admin import Function, Principal
+from vms.admin import Principal
 from vms.common import (
     Clock,
     ConflictError,
@@ -24,7 +24,7 @@ from vms.engine import Event, RecordingControl
 from vms.engine.recording import INVENTORY, PICTURE, InventoryRequest, Part, PictureRequest
 from vms.engine.recording import Picture as Taken
 from vms.recording.model import LATEST_US, SECOND_US
-from vms.recording.pictures import Looks, Workers
+from vms.recording.pictures import PictureLooks, Workers
 from vms.recording.sprite_files import HOUR_US, Sheet, SheetFiles, SheetIndex, Tile
 from vms.telemetry import get_logger
 from vms.transcode import Sprite
@@ -81,7 +81,7 @@ class Sprites:
         self._idlers = idlers
         self._clock = clock
         self._sleep = sleep
-        self._looks = Looks(database, clock, "playback.sprite")
+        self._looks = PictureLooks(database, clock, "playback.sprite")
         self._making: dict[_Hour, asyncio.Task[Sheet]] = {}
         # What was removed while a sheet was made is not on it.
         self._removals = 0
@@ -89,7 +89,7 @@ class Sprites:
 
     async def at(self, who: Principal, camera: str, at_us: int) -> SpriteView:
         """Return the sheet of the hour of an instant; it is made where it is missing."""
-        await self._looks.note(who, camera, at_us, Function.PLAYBACK_VIEW)
+        await self._looks.note(who, camera, at_us)
         wanted = _Hour(camera, at_us // HOUR_US)
         sheet = await asyncio.to_thread(self._files.read, camera, wanted.hour)
         if sheet is None:

@@ -1,12 +1,11 @@
 """Stills of live pictures: the newest key frame of a stream, as JPEG."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
 from vms.admin import Function, Principal
-from vms.audit import AuditEntry, record
+from vms.audit import AuditEntry, Look, Looks
 from vms.cameras import place_seen
 from vms.common import Clock, StreamRef, TooManyError
 from vms.database import Database, Unit
@@ -17,8 +16,6 @@ from vms.transcode import Picture, RingFrame, Still
 SHARED_S = 1.0
 # Pictures that are being made at once; more are refused.
 MOST_AT_WORK = 16
-HOUR_US = 3_600_000_000
-MOST_LOOKS = 10_000
 
 
 class Frames(Protocol):
@@ -61,12 +58,11 @@ class Snapshots:
         decoders: Decoders,
         clock: Clock,
     ) -> None:
-        self._database = database
         self._places = places
         self._frames = frames
         self._decoders = decoders
         self._clock = clock
-        self._looks: OrderedDict[tuple[str, str, str, int], None] = OrderedDict()
+        self._looks = Looks(database, clock)
         self._made: dict[_Key, tuple[float, Snapshot]] = {}
         self._at_work: dict[_Key, asyncio.Task[Snapshot]] = {}
 
@@ -111,26 +107,18 @@ class Snapshots:
 
     async def _note(self, who: Principal, stream: StreamRef) -> None:
         """Refuse who may not look, and write who did."""
-        now_us = self._clock.utc_us()
-        look = (who.actor, who.session or "", stream.camera, now_us // HOUR_US)
-        known = look in self._looks
+        look = Look.at(who.actor, who.session, stream.camera, self._clock.utc_us())
 
-        def work(unit: Unit) -> None:
-            place = place_seen(
-                who, stream.camera, self._places.place(unit, stream.camera), Function.LIVE_VIEW
+        def entry(unit: Unit) -> AuditEntry:
+            place = self._places.place(unit, stream.camera)
+            place = place_seen(who, stream.camera, place, Function.LIVE_VIEW)
+            return AuditEntry(
+                actor=who.actor,
+                action="stream.snapshot",
+                object=f"camera:{place.camera}",
+                city=place.city,
+                address=who.address,
+                details={"stream": stream.stream.value, "hour_us": look.hour_us},
             )
-            if not known:
-                entry = AuditEntry(
-                    actor=who.actor,
-                    action="stream.snapshot",
-                    object=f"camera:{place.camera}",
-                    city=place.city,
-                    address=who.address,
-                    details={"stream": stream.stream.value, "hour_us": now_us - now_us % HOUR_US},
-                )
-                record(unit, entry, self._clock)
 
-        await self._database.run(work, who.scope, read=known)
-        self._looks[look] = None
-        if len(self._looks) > MOST_LOOKS:
-            self._looks.popitem(last=False)
+        await self._looks.note(look, who.scope, entry)
