@@ -5,7 +5,8 @@
 //! fed by a reader of the hub), which fills a window of parts ([`playlist`]);
 //! players ask for files ([`ask`]) and may wait for one that is not there yet.
 //! Packaging ends some seconds after the last player asked. Who may hear and
-//! who may not are served from two windows. Sound that players do not take (G.711)
+//! who may not are served from two windows, whichever codecs they say they take:
+//! all who are sent the same stream share one. Sound that players do not take (G.711)
 //! is made into Opus ([`feed`]) while somebody who may hear plays.
 
 pub mod ask;
@@ -17,8 +18,8 @@ mod sound;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -92,10 +93,13 @@ pub enum Missing {
 
 /// A stream that is being packaged.
 struct Live {
+    stream: Arc<Stream>,
     packager: Mutex<Packager>,
     /// Counts what was added, to wake who waits.
     version: watch::Sender<u64>,
     asked: Mutex<Instant>,
+    /// The stream left the configuration.
+    forgotten: AtomicBool,
     choice: Choice,
     /// Keeps the transcode going.
     _listener: Option<Listener>,
@@ -104,6 +108,7 @@ struct Live {
 struct Inner {
     pictures: Pictures,
     runtime: Handle,
+    /// By who asked; those who are sent the same share one.
     live: Mutex<HashMap<Player, Arc<Live>>>,
     since: Instant,
     held_bytes: AtomicUsize,
@@ -169,13 +174,19 @@ impl Hls {
 
     /// Forgets a stream that is no more configured.
     pub fn end_stream(&self, key: &StreamKey) {
-        self.inner.live.lock().retain(|player, _| player.key != *key);
+        self.inner.live.lock().retain(|player, live| {
+            let stays = player.key != *key;
+            if !stays {
+                live.forgotten.store(true, Ordering::Relaxed);
+            }
+            stays
+        });
     }
 
     #[must_use]
     pub fn metrics(&self) -> HlsMetrics {
         HlsMetrics {
-            streams: self.inner.live.lock().len(),
+            streams: self.inner.live.lock().values().map(Arc::as_ptr).collect::<HashSet<_>>().len(),
             held_bytes: self.inner.held_bytes.load(Ordering::Relaxed),
             requests: self.inner.requests.load(Ordering::Relaxed),
             sent_bytes: self.inner.sent_bytes.load(Ordering::Relaxed),
@@ -186,25 +197,41 @@ impl Hls {
     fn live(&self, player: &Player) -> Result<Arc<Live>, Missing> {
         let mut all = self.inner.live.lock();
         if let Some(live) = all.get(player) {
-            *live.asked.lock() = Instant::now();
-            return Ok(live.clone());
+            return Ok(live.asked());
+        }
+        let same = |(other, live): (&Player, &Arc<Live>)| {
+            (other.key == player.key && other.audio == player.audio).then(|| live.clone())
+        };
+        let running: Vec<Arc<Live>> = all.iter().filter_map(same).collect();
+        let is_full = self.inner.held_bytes.load(Ordering::Relaxed) > MOST_BYTES;
+        // Picked is only what may be sent: picking begins a conversion.
+        if is_full && running.is_empty() {
+            return Err(Missing::Full);
         }
         // Players of HLS put pictures into their order.
         let takes = Takes { codec: &|codec| player.codecs.takes(codec), b_frames: true };
-        let Picked { stream, choice, listener } = self.inner.pictures.pick(&player.key, &takes).map_err(missing)?;
-        if self.inner.held_bytes.load(Ordering::Relaxed) > MOST_BYTES {
-            return Err(Missing::Full);
-        }
+        let picked = self.inner.pictures.pick(&player.key, &takes).map_err(missing)?;
+        let live = match running.into_iter().find(|live| Arc::ptr_eq(&live.stream, &picked.stream)) {
+            Some(live) => live.asked(),
+            None if is_full => return Err(Missing::Full),
+            None => self.begin(player, picked),
+        };
+        all.insert(player.clone(), live.clone());
+        Ok(live)
+    }
+
+    fn begin(&self, player: &Player, Picked { stream, choice, listener }: Picked) -> Arc<Live> {
         let live = Arc::new(Live {
+            stream,
             packager: Mutex::new(Packager::new(player.audio, self.inner.first())),
             version: watch::Sender::new(0),
             asked: Mutex::new(Instant::now()),
+            forgotten: AtomicBool::new(false),
             choice,
             _listener: listener,
         });
-        all.insert(player.clone(), live.clone());
-        self.inner.runtime.spawn(package(Arc::downgrade(&self.inner), player.clone(), live.clone(), stream));
-        Ok(live)
+        self.inner.runtime.spawn(package(Arc::downgrade(&self.inner), player.clone(), live.clone()));
+        live
     }
 }
 
@@ -232,6 +259,12 @@ impl Answer {
 }
 
 impl Live {
+    /// It goes on for whoever has just asked.
+    fn asked(self: &Arc<Self>) -> Arc<Self> {
+        *self.asked.lock() = Instant::now();
+        self.clone()
+    }
+
     /// The answer, or nothing while it is to be waited for.
     fn look(&self, wanted: Wanted, query: &str) -> Option<Result<Answer, Missing>> {
         let window = &mut self.packager.lock().window;
@@ -262,10 +295,10 @@ impl Live {
 }
 
 /// Packages until nobody asks any more.
-async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>, stream: Arc<Stream>) {
+async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>) {
     let wake = Arc::new(Notify::new());
-    let Some(makers) = of.upgrade().map(|inner| inner.makers(&player, &live, &stream)) else { return };
-    let mut feed = Feed::new(stream, makers, wake.clone());
+    let Some(makers) = of.upgrade().map(|inner| inner.makers(&player, &live)) else { return };
+    let mut feed = Feed::new(live.stream.clone(), makers, wake.clone());
     let mut looks = tokio::time::interval(Duration::from_secs(1));
     let mut held = 0;
     loop {
@@ -274,7 +307,7 @@ async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>, stream: Arc<S
         inner.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
         held = bytes;
-        if inner.is_over(&player, &live) {
+        if inner.is_over(&live) {
             inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
             return;
         }
@@ -308,20 +341,26 @@ impl Inner {
 
     /// Who makes sound for a player, and of which stream: with pictures that are
     /// made comes the sound of those they are made of.
-    fn makers(&self, player: &Player, live: &Live, stream: &Stream) -> Option<(Transcodes, StreamKey)> {
+    fn makers(&self, player: &Player, live: &Live) -> Option<(Transcodes, StreamKey)> {
         let transcodes = self.pictures.transcodes().filter(|_| player.audio)?;
         let own = live.choice.variant == Variant::Sub;
-        Some((transcodes.clone(), if own { stream.key().clone() } else { player.key.clone() }))
+        Some((transcodes.clone(), if own { live.stream.key().clone() } else { player.key.clone() }))
     }
 
     /// Whether a packaging is to end: idle, or its stream was forgotten.
-    fn is_over(&self, player: &Player, live: &Arc<Live>) -> bool {
-        let mut all = self.live.lock();
-        let ours = all.get(player).is_some_and(|running| Arc::ptr_eq(running, live));
-        let idle = live.is_idle();
-        if ours && idle {
-            all.remove(player);
+    fn is_over(&self, live: &Arc<Live>) -> bool {
+        if live.forgotten.load(Ordering::Relaxed) {
+            return true;
         }
-        idle || !ours
+        if !live.is_idle() {
+            return false;
+        }
+        // Nobody finds it any more once it is seen idle with all of them held.
+        let mut all = self.live.lock();
+        let idle = live.is_idle();
+        if idle {
+            all.retain(|_, running| !Arc::ptr_eq(running, live));
+        }
+        idle
     }
 }

@@ -328,6 +328,63 @@ async fn players_wait_for_what_comes_and_packaging_ends_with_them() {
     panic!("{} bytes are held for nobody", hls.metrics().held_bytes);
 }
 
+fn player_of(key: &StreamKey, codecs: &str) -> Player {
+    Player { key: key.clone(), audio: true, codecs: Codecs::parse(codecs).expect("codecs") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn players_who_are_sent_the_same_share_one_window_whatever_they_say_they_take() {
+    let hub = Hub::new(HubConfig::default());
+    let key = StreamKey::parse("gate").expect("a good name");
+    let mut publisher = hub.publish(&key, tracks().to_vec());
+    let hls = Hls::new(Pictures::new(hub.clone(), None), tokio::runtime::Handle::current());
+    let lists = ["h264", "h264,h265", "h264,av1", "h264,av1,vp9"];
+    let players = lists.map(|list| player_of(&key, list));
+    let deaf = Player { audio: false, ..players[0].clone() };
+    for player in players.iter().chain([&deaf]) {
+        let asked = hls.ask(player, Wanted::Playlist(Reload::default()), "");
+        assert_eq!(tokio::time::timeout(Duration::from_millis(1), asked).await.ok(), None, "no picture has come");
+    }
+    assert_eq!(hls.metrics().streams, 2, "one who may not hear has his own");
+    for ms in (0..4_000).step_by(40) {
+        publisher.push(picture(0, ms, ms % 2_000 == 0));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut texts = Vec::new();
+    for player in &players {
+        let found = hls.ask(player, Wanted::Playlist(Reload::default()), "").await.expect("a playlist");
+        texts.push(found.answer);
+    }
+    assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+    // All of them keep it, and it goes with the last.
+    for _ in 0..20 {
+        let asked = hls.ask(&players[3], Wanted::Playlist(Reload::default()), "").await;
+        assert!(asked.is_ok(), "{asked:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(hls.metrics().streams, 1);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!((hls.metrics().streams, hls.metrics().held_bytes), (0, 0));
+    assert!(hls.inner.live.lock().is_empty(), "no list is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_too_much_is_packaged_no_window_more_begins_and_nothing_is_converted_for_one() {
+    let hub = Hub::new(HubConfig::default());
+    let (gate, yard) = (StreamKey::parse("gate").expect("a name"), StreamKey::parse("yard").expect("a name"));
+    let _gate = hub.publish(&gate, tracks().to_vec());
+    let _yard = hub.publish(&yard, vec![Track::video(Codec::H265)]);
+    let hls = Hls::new(Pictures::new(hub.clone(), None), tokio::runtime::Handle::current());
+    assert!(hls.live(&player_of(&gate, "h264")).is_ok());
+    hls.inner.held_bytes.store(super::MOST_BYTES + 1, std::sync::atomic::Ordering::Relaxed);
+    assert!(hls.live(&player_of(&gate, "h264,h265")).is_ok(), "what is there is shared");
+    let deaf = Player { audio: false, ..player_of(&gate, "h264") };
+    // Not even asked whether it could be converted.
+    for player in [deaf, player_of(&yard, "h265"), player_of(&yard, "h264")] {
+        assert_eq!(hls.live(&player).err(), Some(Missing::Full), "{player:?}");
+    }
+}
+
 #[test]
 fn av1_and_vp9_are_played_and_other_open_codecs_are_not() {
     for (name, entry, played) in [
