@@ -52,19 +52,18 @@ impl Feed {
             }
             let silence = self.sound.as_mut().map(|sound| sound.filler.until(frame)).unwrap_or_default();
             for frame in silence.iter().chain([frame]) {
-                added |= packager.push(frame, || self.tracks());
+                added |= packager.push(frame, || tracks(&self.stream, self.sound.is_some()));
             }
         }
         added | self.fill_sound(packager)
     }
 
     fn fill_sound(&mut self, packager: &mut Packager) -> bool {
-        let tracks = self.tracks();
-        let Some(sound) = &mut self.sound else { return false };
+        let Self { stream, sound: Some(sound), .. } = self else { return false };
         let mut added = false;
         while let Next::Frame(delivery) = sound.reader.next() {
             for frame in sound.filler.take(&delivery.frame) {
-                added |= packager.push(&frame, || tracks.clone());
+                added |= packager.push(&frame, || tracks(stream, true));
             }
         }
         added
@@ -90,14 +89,14 @@ impl Feed {
             }
         }
     }
+}
 
-    /// What can be packaged now.
-    fn tracks(&self) -> Arc<[Track]> {
-        let camera = self.stream.tracks();
-        if self.sound.is_none() {
-            return camera;
-        }
-        let made = Track { id: sound::TRACK, ..opus_track() };
-        camera.iter().cloned().chain([made]).collect()
+/// What can be packaged now; `with_made`: sound is made for it.
+fn tracks(stream: &Stream, with_made: bool) -> Arc<[Track]> {
+    let camera = stream.tracks();
+    if !with_made {
+        return camera;
     }
+    let made = Track { id: sound::TRACK, ..opus_track() };
+    camera.iter().cloned().chain([made]).collect()
 }
