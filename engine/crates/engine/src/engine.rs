@@ -461,6 +461,7 @@ impl Inner {
                 }
                 self.hls.end_stream(&key);
                 self.sources.hub.remove(&key);
+                self.transcodes.end_stream(&key);
                 applied.stopped.push(name);
             }
         }

@@ -159,6 +159,22 @@ fn a_player_loses_a_camera_that_is_masked_while_he_plays() {
 }
 
 #[test]
+fn a_player_of_a_camera_that_is_removed_is_told() {
+    let (farm, engine) = (farm(None), guarded_engine());
+    let everywhere = r#"{"id": "wall", "secret": "secret"}"#;
+    engine.apply(&wish(1, &format!("rtsp://{}/cam1", farm.addr()), everywhere)).expect("applied");
+    until(&engine, "a live stream", |report| report.state == State::Live);
+    let mut player = Player::connect(engine.addresses().rtsp);
+    let address = player.url.clone();
+    assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
+    assert_eq!(player.play(), 200);
+    let mut without = wish(2, "", everywhere);
+    without.cameras.clear();
+    engine.apply(&without).expect("applied");
+    player.until_closed();
+}
+
+#[test]
 fn a_revoked_player_is_cut_at_once() {
     let (farm, engine) = (farm(None), guarded_engine());
     engine.apply(&wish(1, &format!("rtsp://{}/cam1", farm.addr()), KEY)).expect("applied");

@@ -102,10 +102,12 @@ impl Hub {
         self.inner.streams.read().get(key).cloned()
     }
 
-    /// Forgets a stream; readers that hold it wait without end, so a sink ends
-    /// them when the stream leaves the configuration.
+    /// Forgets a stream, and tells its readers that it is no more.
     pub fn remove(&self, key: &StreamKey) {
-        self.inner.streams.write().remove(key);
+        let removed = self.inner.streams.write().remove(key);
+        if let Some(stream) = removed {
+            stream.remove();
+        }
     }
 
     /// Starts a new epoch of a stream under a new publisher.

@@ -59,6 +59,8 @@ pub struct Delivery {
 pub enum CloseReason {
     /// Overtaken for 30 s on end.
     TooSlow,
+    /// The stream is no more; nothing else comes.
+    Removed,
 }
 
 #[derive(Clone, Debug)]
@@ -185,8 +187,12 @@ impl Reader {
                     self.stats.drops += u64::from(skipped);
                     Next::Frame(Delivery { frame, burst: None, skipped })
                 }
+                None if self.stream.is_removed() => Next::Closed(CloseReason::Removed),
                 None => Next::Pending,
             };
+        }
+        if self.stream.is_removed() {
+            return Next::Closed(CloseReason::Removed);
         }
         let stream = self.stream.clone();
         let state = stream.state.lock();

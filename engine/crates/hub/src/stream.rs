@@ -40,6 +40,8 @@ pub struct Stream {
     watched: watch::Sender<bool>,
     /// It is opened for its readers alone.
     on_demand: AtomicBool,
+    /// The hub has forgotten it.
+    removed: AtomicBool,
 }
 
 pub(crate) struct State {
@@ -174,6 +176,7 @@ impl Stream {
             key_requests: AtomicU64::new(0),
             watched: watch::Sender::new(false),
             on_demand: AtomicBool::new(false),
+            removed: AtomicBool::new(false),
             state: Mutex::new(State {
                 ring: Ring::new(limits),
                 tracks: Arc::new([]),
@@ -367,6 +370,20 @@ impl Stream {
             let freed = state.ring.shed(SHED_KEEP_US);
             self.budget.used.fetch_sub(freed, Ordering::Relaxed);
         }
+    }
+
+    /// No more of it comes, as each reader is told once it has taken what waits
+    /// in its own queue.
+    pub(crate) fn remove(&self) {
+        let state = self.state.lock();
+        self.removed.store(true, Ordering::Release);
+        let wakers = state.wakers.clone();
+        drop(state);
+        wake_all(&wakers);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 
     fn release(&self, publisher: u64) {

@@ -425,3 +425,31 @@ async fn who_waits_for_a_stream_on_demand_has_it_opened() {
     let (_, _publisher) = tokio::join!(stream.wait_opened(long), opens);
     assert!(stream.video_info().is_some());
 }
+
+#[test]
+fn readers_of_a_stream_that_is_removed_are_woken_and_told_behind_what_waits_for_them() {
+    let mut rig = Rig::default();
+    rig.publisher.push(video(0, true, 100));
+    let kinds = [
+        ReaderKind::Live { burst: true },
+        ReaderKind::Recorder { max_bytes: 1000 },
+        ReaderKind::Pulled { max_bytes: 1000 },
+    ];
+    let mut readers = kinds.map(|kind| {
+        let woken = Arc::new(Counter::default());
+        (rig.publisher.stream().subscribe(kind, woken.clone()), woken)
+    });
+    rig.hub.remove(&rig.key);
+    for (at, (reader, woken)) in readers.iter_mut().enumerate() {
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "reader {at}");
+        // A queue is a promise.
+        assert_eq!(drain(reader).len(), usize::from(at > 0), "reader {at}");
+        for _ in 0..2 {
+            assert!(matches!(reader.next(), Next::Closed(CloseReason::Removed)), "reader {at}");
+        }
+    }
+    let other = rig.hub.ensure(&rig.key);
+    let mut reader = other.subscribe(ReaderKind::Live { burst: true }, Arc::new(Counter::default()));
+    reader.next();
+    assert!(matches!(reader.next(), Next::Pending), "another one of its name goes on");
+}

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, Semaphore};
-use vms_hub::{Hub, Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_hub::{CloseReason, Hub, Next, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::TrackKind;
 
 pub use ring::{HEAD_BYTES, Ring};
@@ -108,7 +108,8 @@ async fn feed(socket: UnixStream, stream: &Arc<Stream>) -> io::Result<()> {
     let mut reader = stream.subscribe(ReaderKind::Live { burst: true }, wake.clone());
     let mut end = [0_u8; 1];
     loop {
-        if fill(&mut ring, &mut reader) && told(&socket)? {
+        let filled = fill(&mut ring, &mut reader);
+        if filled.over || (filled.wrote && told(&socket)?) {
             return Ok(());
         }
         tokio::select! {
@@ -137,16 +138,26 @@ fn told(socket: &UnixStream) -> io::Result<bool> {
     }
 }
 
-/// Writes what waits; whether there was anything.
-fn fill(ring: &mut Ring, reader: &mut Reader) -> bool {
-    let mut wrote = false;
+/// What became of what waited.
+#[derive(Default)]
+struct Filled {
+    /// There was something.
+    wrote: bool,
+    /// The stream is no more.
+    over: bool,
+}
+
+/// Writes what waits.
+fn fill(ring: &mut Ring, reader: &mut Reader) -> Filled {
+    let mut filled = Filled::default();
     loop {
         match reader.next() {
             Next::Frame(delivery) if delivery.frame.kind == TrackKind::Video => {
-                wrote |= ring.push(&delivery.frame, delivery.skipped > 0);
+                filled.wrote |= ring.push(&delivery.frame, delivery.skipped > 0);
             }
             Next::Frame(_) | Next::Waiting(_) | Next::TracksChanged(_) => {}
-            Next::Pending | Next::Closed(_) => return wrote,
+            Next::Closed(CloseReason::Removed) => return Filled { over: true, ..filled },
+            Next::Pending | Next::Closed(CloseReason::TooSlow) => return filled,
         }
     }
 }

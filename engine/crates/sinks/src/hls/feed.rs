@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
-use vms_hub::{Next, Reader, ReaderKind, Stream, StreamKey};
+use vms_hub::{CloseReason, Next, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::{Frame, Track};
 
 use super::segment::{Packager, is_playable};
@@ -24,6 +24,8 @@ pub struct Feed {
     makers: Option<(Transcodes, StreamKey)>,
     sound: Option<Sound>,
     epoch: Option<u64>,
+    /// The stream is no more.
+    pub is_over: bool,
 }
 
 /// The sound that is made.
@@ -38,13 +40,20 @@ impl Feed {
     #[must_use]
     pub fn new(stream: Arc<Stream>, makers: Option<(Transcodes, StreamKey)>, wake: Arc<Notify>) -> Self {
         let reader = stream.subscribe(ReaderKind::Recorder { max_bytes: QUEUE_BYTES }, wake.clone());
-        Self { stream, reader, wake, makers, sound: None, epoch: None }
+        Self { stream, reader, wake, makers, sound: None, epoch: None, is_over: false }
     }
 
     /// Packages what waits; whether something new can be had.
     pub fn fill(&mut self, packager: &mut Packager) -> bool {
         let mut added = false;
-        while let Next::Frame(delivery) = self.reader.next() {
+        loop {
+            let delivery = match self.reader.next() {
+                Next::Frame(delivery) => delivery,
+                end => {
+                    self.is_over = matches!(end, Next::Closed(CloseReason::Removed));
+                    break;
+                }
+            };
             let frame: &Frame = &delivery.frame;
             if self.epoch != Some(frame.epoch) {
                 self.epoch = Some(frame.epoch);

@@ -307,6 +307,9 @@ async fn package(of: Weak<Inner>, player: Player, live: Arc<Live>) {
         inner.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
         held = bytes;
+        if feed.is_over {
+            inner.forget(&live);
+        }
         if inner.is_over(&live) {
             inner.held_bytes.fetch_sub(held, Ordering::Relaxed);
             return;
@@ -345,6 +348,12 @@ impl Inner {
         let transcodes = self.pictures.transcodes().filter(|_| player.audio)?;
         let own = live.choice.variant == Variant::Sub;
         Some((transcodes.clone(), if own { live.stream.key().clone() } else { player.key.clone() }))
+    }
+
+    /// Who asks again is given what there is by then.
+    fn forget(&self, live: &Arc<Live>) {
+        live.forgotten.store(true, Ordering::Relaxed);
+        self.live.lock().retain(|_, running| !Arc::ptr_eq(running, live));
     }
 
     /// Whether a packaging is to end: idle, or its stream was forgotten.

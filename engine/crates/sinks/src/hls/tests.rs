@@ -385,6 +385,21 @@ async fn where_too_much_is_packaged_no_window_more_begins_and_nothing_is_convert
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_was_sent_a_sub_stream_that_is_removed_is_given_what_there_is_then() {
+    let hub = Hub::new(HubConfig::default());
+    let (main, sub) = (StreamKey::parse("gate").expect("a name"), StreamKey::parse("gate/sub").expect("a name"));
+    let _main = hub.publish(&main, vec![Track::video(Codec::H265)]);
+    let _sub = hub.publish(&sub, tracks().to_vec());
+    let hls = Hls::new(Pictures::new(hub.clone(), None), tokio::runtime::Handle::current());
+    let player = player_of(&main, "h264");
+    assert_eq!(hls.live(&player).expect("the sub-stream").choice.variant, Variant::Sub);
+    hub.remove(&sub);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(hls.metrics().streams, 0);
+    assert_eq!(hls.live(&player).err(), Some(Missing::Codec { camera: Codec::H265 }));
+}
+
 #[test]
 fn av1_and_vp9_are_played_and_other_open_codecs_are_not() {
     for (name, entry, played) in [

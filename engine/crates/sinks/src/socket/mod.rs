@@ -204,6 +204,10 @@ impl Socket {
             for one in out.drain(..) {
                 match one {
                     Out::Word(text) => pieces.message(TEXT, [Bytes::from(text)]),
+                    Out::Removed => {
+                        self.forget(id);
+                        pieces.say(&Word::Ended { id, code: "not_found" });
+                    }
                     Out::Media(head, data) => {
                         self.of.metrics.frames.fetch_add(1, Ordering::Relaxed);
                         pieces.message(BINARY, [Bytes::copy_from_slice(&head), data]);

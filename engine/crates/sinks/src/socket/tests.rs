@@ -247,3 +247,21 @@ async fn a_page_that_leaves_or_talks_nonsense_is_forgotten() {
     }
     panic!("{} sockets and {} tiles are left", count(&metrics.sockets), count(&metrics.tiles));
 }
+
+#[tokio::test]
+async fn a_tile_whose_stream_is_removed_is_ended_and_the_others_go_on() {
+    let rig = Rig::new();
+    let (_gate, mut yard) = (rig.camera("gate"), rig.camera("yard"));
+    let mut page = rig.page(1 << 20);
+    page.say(GATE).await;
+    page.say(r#"{"type":"subscribe","id":2,"camera":"yard","stream":"main"}"#).await;
+    for _ in 0..4 {
+        page.word().await;
+    }
+    rig.hub.remove(&StreamKey::parse("gate").expect("a good name"));
+    assert_eq!(page.word().await, r#"{"code":"not_found","id":1,"type":"ended"}"#);
+    page.say(GATE).await;
+    assert_eq!(page.word().await, r#"{"code":"not_found","id":1,"type":"refused"}"#, "its number is free again");
+    yard.push(picture(0, true, 60));
+    page.frame(2).await;
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vms_access::Ticket;
 use vms_format::TrackConfig;
-use vms_hub::{Delivery, Next, Reader, ReaderKind, Stream, WaitReason, Wake};
+use vms_hub::{CloseReason, Delivery, Next, Reader, ReaderKind, Stream, WaitReason, Wake};
 use vms_media::{Codec, Track};
 
 use crate::transcode::Listener;
@@ -18,6 +18,8 @@ const LATE_US: i64 = 1_000_000;
 /// What is sent next.
 pub enum Out {
     Word(String),
+    /// Its stream is no more: the tile is over.
+    Removed,
     /// Head, and what follows it.
     Media([u8; wire::HEAD_BYTES], Bytes),
 }
@@ -121,9 +123,13 @@ impl Tile {
                     return true;
                 }
                 // Overtaken for long: it begins as if it had just come.
-                Next::Closed(_) => {
+                Next::Closed(CloseReason::TooSlow) => {
                     self.pause();
                     self.resume();
+                }
+                Next::Closed(CloseReason::Removed) => {
+                    out.push(Out::Removed);
+                    return true;
                 }
                 Next::Pending => return false,
             }

@@ -146,7 +146,7 @@ impl Caller {
             let now = Instant::now();
             match viewer.pump(&mut line.connection, now) {
                 Pumped::Goes => {}
-                // A reader ends by itself only when it is overtaken.
+                // A reader ends by itself only when it is overtaken; one whose stream is no more is stopped.
                 Pumped::Ended | Pumped::TooSlow => return Reason::TooSlow,
                 Pumped::NotCarried => return Reason::UnknownCodec { codec: self.codec() },
             }

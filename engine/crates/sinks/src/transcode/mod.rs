@@ -111,6 +111,8 @@ impl Kind {
 pub enum End {
     /// Nobody wants it any more.
     Quiet,
+    /// The camera's stream is no more.
+    Removed,
     /// Something failed; a code, as metrics name it, and words for people.
     Failed(&'static str, String),
 }
@@ -248,6 +250,14 @@ impl State {
     }
 }
 
+impl State {
+    /// The job that makes this stream; one that was forgotten may have a
+    /// successor of its name.
+    fn job_of(&mut self, name: &Name, stream: &Arc<Stream>) -> Option<&mut Job> {
+        self.jobs.get_mut(name).filter(|job| Arc::ptr_eq(&job.stream, stream))
+    }
+}
+
 impl Transcodes {
     /// Of pictures so many streams are transcoded at most.
     #[must_use]
@@ -283,6 +293,17 @@ impl Transcodes {
         drop(state);
         self.inner.wanted.notify_one();
         Ok(Listener { inner: self.inner.clone(), name, stream, resting: false })
+    }
+
+    /// Forgets what is made of a stream that is no more, and why it failed. Where
+    /// a worker works, its end does that: it reads that stream.
+    pub fn end_stream(&self, key: &StreamKey) {
+        let mut state = self.inner.state.lock();
+        let idle = |((of, _), job): &(&Name, &Job)| of == key && job.works_since.is_none();
+        let over: Vec<Name> = state.jobs.iter().filter(idle).map(|(name, _)| name.clone()).collect();
+        for name in over {
+            self.inner.forget(&mut state, &name);
+        }
     }
 
     #[must_use]
@@ -371,6 +392,7 @@ impl Transcodes {
         let since = job.works_since.take();
         job.delay_ms = None;
         match end {
+            End::Removed => return self.inner.forget(&mut state, name),
             End::Quiet => {
                 tracing::info!(stream = %name.0, kind = name.1.as_str(), "nobody wants it: it is transcoded no more");
             }
@@ -426,7 +448,7 @@ impl Listener {
             return;
         }
         let mut state = self.inner.state.lock();
-        let Some(job) = state.jobs.get_mut(&self.name) else { return };
+        let Some(job) = state.job_of(&self.name, &self.stream) else { return };
         if resting {
             job.resting += 1;
             job.quiet_since = Instant::now();
@@ -445,7 +467,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut state = self.inner.state.lock();
-        let Some(job) = state.jobs.get_mut(&self.name) else { return };
+        let Some(job) = state.job_of(&self.name, &self.stream) else { return };
         job.listeners -= 1;
         job.resting -= usize::from(self.resting);
         job.quiet_since = Instant::now();

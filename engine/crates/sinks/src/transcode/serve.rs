@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
-use vms_hub::{Next, Publisher, Reader, ReaderKind, Stream, StreamKey};
+use vms_hub::{CloseReason, Next, Publisher, Reader, ReaderKind, Stream, StreamKey};
 use vms_media::{Frame, Track, TrackKind};
 
 use super::wire::{self, FromWorker, Run, most_bytes};
@@ -98,6 +98,9 @@ async fn feed(source: &Arc<Stream>, work: &Work, mut to: impl AsyncWrite + Unpin
     feed.choose(&source.tracks());
     loop {
         let (bytes, closed) = feed.waiting();
+        if closed == Some(CloseReason::Removed) {
+            return End::Removed;
+        }
         if !bytes.is_empty() {
             match tokio::time::timeout(READ_WITHIN, to.write_all(&bytes)).await {
                 Ok(Ok(())) => {}
@@ -105,7 +108,7 @@ async fn feed(source: &Arc<Stream>, work: &Work, mut to: impl AsyncWrite + Unpin
                 Err(late) => return failed("worker_stuck", &late),
             }
         }
-        if closed {
+        if closed.is_some() {
             return failed("worker_stuck", &"it was too slow for too long");
         }
         wake.notified().await;
@@ -118,8 +121,8 @@ impl Feed<'_> {
         self.epoch = None;
     }
 
-    /// All that came; true when there is no more.
-    fn waiting(&mut self) -> (Vec<u8>, bool) {
+    /// All that came, and why there is no more.
+    fn waiting(&mut self) -> (Vec<u8>, Option<CloseReason>) {
         let mut out = Vec::new();
         let asked = self.work.stream.key_requests();
         if asked != self.keys_asked {
@@ -151,8 +154,8 @@ impl Feed<'_> {
                 }
                 Next::Frame(_) | Next::Waiting(_) => {}
                 Next::TracksChanged(tracks) => self.choose(&tracks),
-                Next::Pending => break false,
-                Next::Closed(_) => break true,
+                Next::Pending => break None,
+                Next::Closed(why) => break Some(why),
             }
         };
         // Nothing is left: the newest one came just now.

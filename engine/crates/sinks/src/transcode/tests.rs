@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use vms_hub::{HubConfig, Next, Publisher, ReaderKind, StreamName};
+use vms_hub::{CloseReason, HubConfig, Next, Publisher, ReaderKind, StreamName};
 use vms_media::{Codec, Timing};
 
 use super::sound::STEP;
@@ -420,6 +420,37 @@ async fn a_worker_that_fails_is_replaced_after_a_pause_and_the_reason_is_told() 
     }
     assert_eq!(rig.report().failures, 2);
     assert!(asked.elapsed() < COME_WITHIN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_of_a_camera_that_is_removed_is_forgotten_with_its_failures() {
+    let rig = Rig::new("removed");
+    let _publisher = rig.hub.publish(&rig.key, vec![video(), track(Codec::Aac)]);
+    let mut steward = steward(&rig).await;
+    let pictures = rig.transcodes.listen(&rig.key, Kind::Picture).expect("a place");
+    assert_eq!(told(&mut steward).await, "picture gate/main\n");
+    drop(connect(&rig.path, "picture gate/main\n").await);
+    rig.until("it failed", |reports| reports[0].failures == 1).await;
+    drop(pictures);
+    assert_eq!(rig.report().failures, 1, "who watches over the engine is told");
+
+    let sound = rig.transcodes.listen(&rig.key, Kind::Sound).expect("a place");
+    assert_eq!(told(&mut steward).await, "sound gate/main\n");
+    let mut worker = connect(&rig.path, "sound gate/main\n").await;
+    rig.until("it works", |reports| reports.iter().any(|report| report.works)).await;
+    let mut heard = sound.stream().subscribe(ReaderKind::Live { burst: false }, Arc::new(Notify::new()));
+
+    rig.hub.remove(&rig.key);
+    rig.transcodes.end_stream(&rig.key);
+    rig.until("all is forgotten", <[Report]>::is_empty).await;
+    let mut rest = Vec::new();
+    tokio::time::timeout(LINGER, worker.read_to_end(&mut rest)).await.expect("it is let go").expect("an end");
+    assert!(matches!(heard.next(), Next::Closed(CloseReason::Removed)), "so is who hears it");
+    // One that comes back under its name has nothing to do with whoever left.
+    let _again = rig.hub.publish(&rig.key, vec![track(Codec::Aac)]);
+    let _listener = rig.transcodes.listen(&rig.key, Kind::Sound).expect("a place");
+    drop(sound);
+    assert_eq!((rig.report().listeners, rig.report().failures), (1, 0));
 }
 
 fn utc_now_us() -> i64 {
