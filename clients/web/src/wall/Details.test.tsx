@@ -20,7 +20,6 @@ function text(chosen: Chosen | undefined, full = true, transcode: Transcode | un
       backup={false}
       transcode={transcode}
       translator={makeTranslator('en')}
-      snapshot={<button>Snapshot</button>}
     />
   ))
   return container.textContent
@@ -48,9 +47,6 @@ describe('Details', () => {
     const said = text({ variant: 'transcoded', reason: 'b_frames' }, false)
     expect(said).toContain('converted picture')
     expect(said).not.toContain('of a core')
-    expect(said).not.toContain('Snapshot')
-    cleanup()
-    expect(text(undefined)).toContain('Snapshot')
   })
 
   it('says that the network bears no more than the sub-stream', () => {

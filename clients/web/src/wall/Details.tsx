@@ -13,8 +13,6 @@ export interface DetailsProps {
   /** What converting the stream costs, while it is converted. */
   readonly transcode?: Transcode | undefined
   readonly translator: Translator
-  /** Shown beside all of it. */
-  readonly snapshot?: JSX.Element
 }
 
 /** Frames per second and latency, and in a large tile what explains them. */
@@ -52,7 +50,6 @@ export function Details(props: DetailsProps): JSX.Element {
         </Show>
         <span>{t().text('details.dropped', { count: whole(props.stats.framesDropped) })}</span>
         <span>{t().text('details.lost', { count: whole(props.stats.packetsLost) })}</span>
-        {props.snapshot}
       </Show>
     </div>
   )

@@ -21,22 +21,18 @@ export function Snapshot(props: SnapshotProps): JSX.Element {
     setDone(await savePicture(app.client, path, props.name, Date.now() * 1000))
   })
   return (
-    <>
-      <Show when={done()}>{(name) => <span role="status">{app.text('tile.snapshot.done', { name: name() })}</span>}</Show>
-      <Show when={action.error()}>{(error) => <b role="alert">{app.t().problem(error())}</b>}</Show>
+    <div class="snapshot">
       <button
         type="button"
         class="button"
         title={app.text('tile.snapshot.title')}
         disabled={action.busy()}
-        onClick={(event) => {
-          // A click on the tile itself makes it small.
-          event.stopPropagation()
-          void action.run()
-        }}
+        onClick={() => void action.run()}
       >
         {app.text('tile.snapshot')}
       </button>
-    </>
+      <Show when={done()}>{(name) => <span role="status">{app.text('tile.snapshot.done', { name: name() })}</span>}</Show>
+      <Show when={action.error()}>{(error) => <b role="alert">{app.t().problem(error())}</b>}</Show>
+    </div>
   )
 }

@@ -1,4 +1,4 @@
-import { createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, Show, type Accessor, type JSX } from 'solid-js'
 import type { Addresses } from '../api/addresses'
 import type { StreamName } from '../api/streams'
 import type { CreatePlayerOptions } from '../player/createPlayer'
@@ -10,7 +10,6 @@ import { asShown, chooseStream, type Camera } from './cameras'
 import { Details } from './Details'
 import { isVisible, noticeOf, type Notice } from './notice'
 import { Picture } from './Picture'
-import { Snapshot } from './Snapshot'
 
 export interface TileProps {
   readonly camera: Camera
@@ -19,8 +18,6 @@ export interface TileProps {
   /** Nobody sees it: another one is enlarged, it is scrolled away, or the page is hidden. */
   readonly hidden: boolean
   readonly details: boolean
-  /** Whether the picture of now can be saved. */
-  readonly snapshots: boolean
   readonly muted: boolean
   /** Width of the tile in the grid, in device pixels. */
   readonly pixels: number
@@ -30,6 +27,8 @@ export interface TileProps {
   readonly make?: CreatePlayerOptions['make']
   onFocus(): void
   onEnlarge(): void
+  /** Which stream is seen while it is enlarged; undefined while none is. */
+  onShown(stream: StreamName | undefined): void
   ref(element: HTMLElement): void
 }
 
@@ -60,6 +59,9 @@ export function Tile(props: TileProps): JSX.Element {
   const onBackup = () => props.camera.streams[shownStream()]?.backup === true
   const transcode = () => props.camera.streams[shownStream()]?.transcode ?? undefined
   const stats = () => asShown(onMain() ? largeStats() : smallStats(), shownStream(), props.camera)
+  createEffect(() => {
+    if (props.enlarged) props.onShown(notice() === null ? shownStream() : undefined)
+  })
   const isNarrow = () => notice() === null && stats()?.chosen?.reason === 'path'
 
   return (
@@ -134,11 +136,6 @@ export function Tile(props: TileProps): JSX.Element {
             backup={onBackup()}
             transcode={transcode()}
             translator={props.translator}
-            snapshot={
-              <Show when={props.snapshots}>
-                <Snapshot camera={props.camera.id} name={props.camera.name} stream={shownStream()} />
-              </Show>
-            }
           />
         )}
       </Show>

@@ -304,37 +304,49 @@ describe('the wall', () => {
     const api = fakeServer({ 'GET /cameras/gate/snapshot.jpg': () => new Response('jpeg', { headers: { 'Vms-At': '0' } }) })
     const page = show(bothStreams('gate', { name: 'Portão' }), false, api)
     playing(players[0])
-    press('i')
+    expect(page.querySelector('.actions button')).toBeNull()
     press('Enter')
     const main = find('gate', 'main')[0]
     playing(main)
-    main?.options.onStats?.(STATS)
+    // What stands in a button is nothing but its name to a screen reader.
+    expect(page.querySelector('[role=button] button')).toBeNull()
     pressButton(page, 'Snapshot')
     await vi.waitFor(() => {
-      expect(page.querySelector('.details [role=status]')?.textContent).toBe('Saved as Portao_1970-01-01T00-00-00-000Z.jpg')
+      expect(page.querySelector('.actions [role=status]')?.textContent).toBe('Saved as Portao_1970-01-01T00-00-00-000Z.jpg')
     })
     expect(saved).toEqual(['Portao_1970-01-01T00-00-00-000Z.jpg'])
     expect(api.last('GET /cameras/gate/snapshot.jpg')?.path).toBe('/cameras/gate/snapshot.jpg?stream=main')
     expect(page.querySelector('.enlarged')).not.toBeNull()
     api.answers['GET /cameras/gate/snapshot.jpg'] = () => refusal(503, 'camera_not_live')
-    page.querySelector<HTMLElement>('.details button')?.focus()
+    page.querySelector<HTMLElement>('.actions button')?.focus()
     press('Enter')
     expect(page.querySelector('.enlarged')).not.toBeNull()
     pressButton(page, 'Snapshot')
     await vi.waitFor(() => {
-      expect(page.querySelector('.details [role=alert]')?.textContent).toContain('not live now')
+      expect(page.querySelector('.actions [role=alert]')?.textContent).toContain('not live now')
     })
-    expect(page.querySelector('.details [role=status]')).toBeNull()
+    expect(page.querySelector('.actions [role=status]')).toBeNull()
+  })
+
+  it('takes the snapshot of what is seen, and offers none while nothing is', async () => {
+    vi.spyOn(URL, 'createObjectURL').mockReturnValue('blob:x')
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => undefined)
+    const api = fakeServer({ 'GET /cameras/gate/snapshot.jpg': () => new Response('jpeg', { headers: { 'Vms-At': '0' } }) })
+    const page = show(bothStreams('gate'), false, api)
+    press('Enter')
+    expect(page.querySelector('.actions button')).toBeNull()
+    playing(find('gate', 'sub')[0])
+    pressButton(page, 'Snapshot')
+    await vi.waitFor(() => {
+      expect(api.last('GET /cameras/gate/snapshot.jpg')?.path).toContain('?stream=sub')
+    })
   })
 
   it('offers no snapshot to who is not known', () => {
     const page = show(bothStreams('gate'))
-    press('i')
     press('Enter')
     playing(find('gate', 'main')[0])
-    find('gate', 'main')[0]?.options.onStats?.(STATS)
-    expect(page.querySelector('.details')?.textContent).toContain('25 fps')
-    expect(page.querySelector('.details button')).toBeNull()
+    expect(page.querySelector('.actions button')).toBeNull()
   })
 
   it('asks for nothing in tiles that are scrolled out of sight, where there is no room for all', () => {

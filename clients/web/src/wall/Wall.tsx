@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show, type JSX } from 'solid-js'
 import { makeAddresses } from '../api/addresses'
 import { makeEvents, type EventsOptions } from '../api/events'
-import { listStreams } from '../api/streams'
+import { listStreams, type StreamName } from '../api/streams'
 import { fitGrid, moveFocus } from '../lib/grid'
 import { actionOf, type Action } from '../lib/keys'
 import type { CreatePlayerOptions } from '../player/createPlayer'
@@ -13,6 +13,7 @@ import { Header } from '../ui/Header'
 import { Help } from '../ui/Help'
 import { isLive } from './cameras'
 import { createCameras } from './createCameras'
+import { Snapshot } from './Snapshot'
 import { TalkButton, type TalkButtonProps } from './TalkButton'
 import { Tile } from './Tile'
 
@@ -39,6 +40,8 @@ export function Wall(props: WallProps): JSX.Element {
   const addresses = open() ? undefined : makeAddresses(app.client)
   const [focused, setFocused] = createSignal(0)
   const [enlarged, setEnlarged] = createSignal<string>()
+  /** Of the enlarged camera, while its picture is there. */
+  const [shown, setShown] = createSignal<StreamName>()
   const [details, setDetails] = createSignal(false)
   const [muted, setMuted] = createSignal(true)
   const [help, setHelp] = createSignal(false)
@@ -103,7 +106,7 @@ export function Wall(props: WallProps): JSX.Element {
         setEnlarged(undefined)
         return
       case 'details':
-        setDetails((shown) => !shown)
+        setDetails((are) => !are)
         return
       case 'help':
         setHelp(true)
@@ -167,8 +170,6 @@ export function Wall(props: WallProps): JSX.Element {
                   enlarged={camera.id === enlarged()}
                   hidden={!pageVisible() || isAway(camera.id)}
                   details={details()}
-                  // In open mode nobody is known who could be written into the audit, and there are none.
-                  snapshots={!open()}
                   muted={muted()}
                   pixels={grid().width * devicePixelRatio}
                   translator={app.t()}
@@ -180,6 +181,7 @@ export function Wall(props: WallProps): JSX.Element {
                     setFocused(index())
                     toggle(camera.id)
                   }}
+                  onShown={setShown}
                   ref={(element) => {
                     tiles.set(camera.id, element)
                     inView.watch(camera.id, element)
@@ -190,6 +192,14 @@ export function Wall(props: WallProps): JSX.Element {
           </div>
         </div>
         <div class="actions">
+          {/* In open mode nobody is known who could be written into the audit, and there are none. */}
+          <Show when={open() ? undefined : shown()}>
+            {(stream) => (
+              <Show when={enlarged()} keyed>
+                {(id) => <Snapshot camera={id} name={nameOf(id)} stream={stream()} />}
+              </Show>
+            )}
+          </Show>
           <Show when={app.may('playback.view') ? enlarged() : undefined}>
             {(id) => (
               <a class="button" href={`/playback?cameras=${encodeURIComponent(id())}`} aria-label={text('tile.recordings', { name: nameOf(id()) })}>
