@@ -33,13 +33,17 @@ export interface Abilities {
   readonly plays: (mime: string) => boolean
 }
 
+/** Whether WebCodecs decodes it here. */
+export function isDecodable(wanted: VideoDecoderConfig): Promise<boolean> {
+  return VideoDecoder.isConfigSupported(wanted).then(
+    ({ supported }) => supported === true,
+    // A codec that it cannot even read the name of is an error to it.
+    () => false,
+  )
+}
+
 const HERE: Abilities = {
-  decodes: (codec) =>
-    VideoDecoder.isConfigSupported({ codec, codedWidth: 1920, codedHeight: 1080 }).then(
-      ({ supported }) => supported === true,
-      // A codec that it cannot even read the name of is an error to it.
-      () => false,
-    ),
+  decodes: (codec) => isDecodable({ codec, codedWidth: 1920, codedHeight: 1080 }),
   buffers: (mime) => mediaSource()?.isTypeSupported(mime) ?? false,
   plays: (mime) => document.createElement('video').canPlayType(mime) !== '',
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Problem } from '../api/problem'
 import type { TileEvents, TileFrame } from './mediaSocket'
-import { makeSocketSession } from './socketSession'
+import { makeSocketSession, type SocketSessionOptions } from './socketSession'
 import { readCounters } from './stats'
 import { RENEW_EVERY, type WhepSession } from './whep'
 
@@ -38,7 +38,9 @@ let told: string[]
 let renewed: string[]
 let session: WhepSession
 
-function start(authorize?: (renew: boolean) => Promise<string>): void {
+const H264_ALONE: Pick<SocketSessionOptions, 'canPlay'> = { canPlay: ({ codec }) => Promise.resolve(codec.startsWith('avc1')) }
+
+function start(authorize?: (renew: boolean) => Promise<string>, able = H264_ALONE): void {
   session = makeSocketSession({
     url: '',
     audio: false,
@@ -53,7 +55,7 @@ function start(authorize?: (renew: boolean) => Promise<string>): void {
       },
     },
     sends: () => 'h265',
-    canPlay: ({ codec }) => Promise.resolve(codec.startsWith('avc1')),
+    ...able,
     makeDecoder: (init) => {
       decoder = new FakeDecoder(init)
       return decoder as unknown as VideoDecoder
@@ -181,6 +183,16 @@ it('says that the browser cannot decode what the camera sends', async () => {
   start()
   await vi.advanceTimersByTimeAsync(0)
   events.onConfig({ ...config, codec: 'hvc1.1.6.L93.90' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(told.at(-1)).toBe('end 406 no_common_codec')
+})
+
+it('takes a codec that the browser cannot even read the name of for one that it cannot decode', async () => {
+  const isConfigSupported = () => Promise.reject(new TypeError('no such codec'))
+  vi.stubGlobal('VideoDecoder', { isConfigSupported })
+  start(undefined, {})
+  await vi.advanceTimersByTimeAsync(0)
+  events.onConfig(config)
   await vi.advanceTimersByTimeAsync(0)
   expect(told.at(-1)).toBe('end 406 no_common_codec')
 })

@@ -1,3 +1,4 @@
+import { isDecodable } from './codecs'
 import type { TileConfig, TileFrame } from './mediaSocket'
 import { makePictures, MOTION_JPEG, type Decoder } from './pictures'
 import { makeTileSession, unplayable, type TileSessionOptions } from './tileSession'
@@ -122,7 +123,7 @@ export function makeSocketSession(options: SocketSessionOptions): WhepSession {
 
 /** Motion JPEG is decoded as pictures, not by WebCodecs. */
 async function canDecodeSo(wanted: VideoDecoderConfig): Promise<boolean> {
-  return wanted.codec === MOTION_JPEG || (await VideoDecoder.isConfigSupported(wanted)).supported === true
+  return wanted.codec === MOTION_JPEG || isDecodable(wanted)
 }
 
 function decoderConfig({ codec, width, height, description }: TileConfig): VideoDecoderConfig {
