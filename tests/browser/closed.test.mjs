@@ -28,25 +28,37 @@ describe('where no UDP gets through', () => {
       const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
       peer.addTransceiver('video', { direction: 'recvonly' })
       await peer.setLocalDescription()
-      const camera = (await (await fetch('/api/v1/streams')).json()).items[0].camera
-      const answer = await fetch(`/api/v1/streams/${camera}/main/whep`, {
+      /** @returns {Promise<{camera: string, stream: string, state: string} | undefined>} */
+      const live = async () => {
+        const { items } = await (await fetch('/api/v1/streams')).json()
+        return items.find((/** @type {{stream: string, state: string}} */ one) => one.stream === 'main' && one.state === 'live')
+      }
+      const pause = () => new Promise((resolve) => setTimeout(resolve, 100))
+      let found = await live()
+      for (let tries = 0; tries < 300 && found === undefined; tries += 1) {
+        await pause()
+        found = await live()
+      }
+      const answer = await fetch(`/api/v1/streams/${found?.camera}/main/whep`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/sdp' },
         body: peer.localDescription?.sdp ?? '',
       })
+      if (answer.status !== 201) return { status: answer.status, frames: 0, protocol: await answer.text() }
       const byTcp = (await answer.text()).replace(/a=candidate:\S+ \d+ udp .*\r\n/gi, '')
       await peer.setRemoteDescription({ type: 'answer', sdp: byTcp })
-      for (let tries = 0; tries < 200; tries += 1) {
+      for (let tries = 0; tries < 600; tries += 1) {
         const report = new Map(await peer.getStats())
         const all = [...report.values()]
         const frames = all.find((one) => one.type === 'inbound-rtp')?.framesDecoded ?? 0
         const transport = all.find((one) => one.type === 'transport')
         const pair = report.get(transport?.selectedCandidatePairId)
-        if (frames >= 50) return { frames, protocol: report.get(pair?.remoteCandidateId)?.protocol }
-        await new Promise((resolve) => setTimeout(resolve, 100))
+        if (frames >= 50) return { status: 201, frames, protocol: report.get(pair?.remoteCandidateId)?.protocol }
+        await pause()
       }
-      return { frames: 0, protocol: 'none' }
+      return { status: 201, frames: 0, protocol: 'none' }
     })
+    assert.equal(told.status, 201, told.protocol)
     assert.equal(told.protocol, 'tcp')
     assert.ok(told.frames >= 50)
   })

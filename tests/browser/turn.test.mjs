@@ -39,10 +39,11 @@ async function startTurn() {
   args.push('--use-auth-secret', `--static-auth-secret=${SECRET}`, '--allow-loopback-peers', '--no-tls', '--no-dtls', '--no-cli')
   args.push('--no-rfc5780', '--verbose', '--log-file=stdout', '--simple-log', `--pidfile=${folder}/pid`, `--userdb=${folder}/db`)
   const child = spawn('turnserver', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  const end = new Promise((resolve) => child.once('exit', resolve))
+  const end = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
   let output = ''
-  await new Promise((resolve, reject) => {
+  const started = new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`turnserver did not start:\n${output}`)), START_LIMIT_MS)
+    child.once('error', reject)
     const heard = (/** @type {Buffer} */ text) => {
       output += text.toString()
       if (!output.includes(`listener opened on : 127.0.0.1:${port}`)) return
@@ -53,14 +54,18 @@ async function startTurn() {
     child.stderr.on('data', heard)
     child.once('exit', () => reject(new Error(`turnserver ended:\n${output}`)))
   })
-  return {
-    port,
-    async stop() {
-      child.kill('SIGTERM')
-      await end
-      await rm(folder, { recursive: true, force: true })
-    },
+  async function stop() {
+    child.kill('SIGTERM')
+    await end
+    await rm(folder, { recursive: true, force: true })
   }
+  try {
+    await started
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { port, stop }
 }
 
 /** @type {string} */
@@ -113,17 +118,22 @@ describe('a browser that can reach nothing but the TURN server', () => {
     const stats = await pictures(page, 2)
     assert.deepEqual([...new Set(stats.map((tile) => tile.way))], ['webrtc'])
     await assertMoving(page)
-    const kinds = await page.evaluate(async () => {
+    const kindsNow = () => page.evaluate(async () => {
       const { peers } = /** @type {{peers: RTCPeerConnection[]}} */ (/** @type {unknown} */ (window))
       const found = []
       for (const peer of peers.filter((one) => one.connectionState === 'connected')) {
         const report = await peer.getStats()
-        for (const entry of report.values()) {
-          if (entry.type === 'candidate-pair' && entry.nominated) found.push(report.get(entry.localCandidateId).candidateType)
-        }
+        const transport = [...report.values()].find((entry) => entry.type === 'transport')
+        const pair = report.get(transport?.selectedCandidatePairId)
+        found.push(report.get(pair?.localCandidateId)?.candidateType)
       }
       return found
     })
+    let kinds = await kindsNow()
+    for (let tries = 0; tries < 100 && kinds.length < 2; tries += 1) {
+      await page.waitForTimeout(100)
+      kinds = await kindsNow()
+    }
     assert.deepEqual(kinds, ['relay', 'relay'])
     await page.context().close()
   })
