@@ -10,7 +10,7 @@ use super::window::Window;
 
 /// No fragment's head is larger.
 const MAX_MOOF: u64 = 16 << 20;
-/// Samples of a fragment; hours of them.
+/// Samples of a fragment, of tracks that are not played too; hours of them.
 const MOST_SAMPLES: usize = 1 << 18;
 
 /// Where fragments are read.
@@ -63,7 +63,7 @@ impl Fragments {
     }
 
     fn take(&mut self, moof: &[u8], start: u64, tracks: &[Mp4Track]) -> Result<(), &'static str> {
-        let (mut samples, mut end) = (Vec::new(), start);
+        let (mut samples, mut read, mut end) = (Vec::new(), 0, start);
         for (_, traf) in children(moof).filter(|(name, _)| name == b"traf") {
             let tfhd = find(traf, &[b"tfhd"]).ok_or("a track of a fragment has no head")?;
             let id = u32_at(tfhd, 4).ok_or("a track's head in a fragment is cut short")?;
@@ -74,8 +74,9 @@ impl Fragments {
             end = base;
             for (_, trun) in children(traf).filter(|(name, _)| name == b"trun") {
                 own.read_run(trun, base, &mut end, |place| {
+                    read += 1;
                     samples.extend(index.map(|index| (index, place)));
-                    samples.len() <= MOST_SAMPLES
+                    read <= MOST_SAMPLES
                 })?;
             }
             if let Some(index) = index {

@@ -54,9 +54,10 @@ impl Mp4 {
             return Err(broken("its table (moov) is too large"));
         }
         let data = file.exactly(moov.contents, (moov.end - moov.contents) as usize, "its table is cut short")?.to_vec();
+        let mvhd = find(&data, &[b"mvhd"]);
         let (mut tracks, mut sounds, mut unknown) = (Vec::new(), 0, None);
         for (_, trak) in children(&data).filter(|(name, _)| name == b"trak") {
-            match Mp4Track::new(trak, &data) {
+            match Mp4Track::new(trak, mvhd) {
                 Ok(Some(track)) if track.stream.is_video() && !has_video(&tracks) => tracks.insert(0, track),
                 Ok(Some(track)) if !track.stream.is_video() && sounds < MOST_SOUNDS => {
                     sounds += 1;
@@ -118,7 +119,7 @@ impl Reader for Mp4 {
 impl Mp4Track {
     /// `None` where it is of no use; the name of a video's codec that is not
     /// played.
-    fn new(trak: &[u8], moov: &[u8]) -> Result<Option<Self>, String> {
+    fn new(trak: &[u8], mvhd: Option<&[u8]>) -> Result<Option<Self>, String> {
         let Some((id, timescale)) = ids(trak) else { return Ok(None) };
         let kind = find(trak, &[b"mdia", b"hdlr"]).and_then(|hdlr| hdlr.get(8..12)).unwrap_or_default();
         let Some(stbl) = find(trak, &[b"mdia", b"minf", b"stbl"]) else { return Ok(None) };
@@ -129,7 +130,7 @@ impl Mp4Track {
             b"soun" => sound(&name, entry),
             _ => None,
         };
-        let begin = begin_of(trak, timescale, find(moov, &[b"mvhd"]));
+        let begin = begin_of(trak, timescale, mvhd);
         let track = stream.map(|stream| Self { id, timescale, begin, stream, table: Table::new(stbl), next: None });
         Ok(track.map(|mut track| {
             track.advance();

@@ -102,6 +102,9 @@ fn no_number_of_a_file_decides_how_much_is_held_or_read() {
     let endless = [full(b"tfhd", &[1]), full(b"trun", &[u32::MAX])].concat();
     let file = [moov(&[], &[]), boxed(b"moof", &boxed(b"traf", &endless))].concat();
     assert_eq!(broken(file).1, "a fragment has too many samples");
+    let foreign = [full(b"tfhd", &[9]), full(b"trun", &[u32::MAX])].concat();
+    let file = [moov(&[], &[]), boxed(b"moof", &boxed(b"traf", &foreign))].concat();
+    assert_eq!(broken(file).1, "a fragment has too many samples", "of a track that is not played");
     let ahead = [&[0, 0, 0, 1][..], b"moov", &u64::MAX.to_be_bytes()].concat();
     assert_eq!(broken(ahead), (0, "a box is cut short"));
     let never_finished = [boxed(b"ftyp", b"isom"), boxed(b"mdat", KEY)].concat();
