@@ -37,6 +37,12 @@ pub fn check_video(units: &[AccessUnit]) {
     assert!(units.first().is_none_or(|unit| unit.key), "nothing before a key frame");
 }
 
+/// Decode times rise, unless the sender's clock was set back by over a second.
+pub fn check_dts(last: &mut Option<i64>, dts: i64) {
+    let before = last.replace(dts);
+    assert!(before.is_none_or(|before| dts > before || before.abs_diff(dts) > 90_000), "decode times rise");
+}
+
 /// Reads a file to its end or its first mistake, as far as a camera would in
 /// hours: tables may name the same bytes again and again.
 pub fn play_file(file: Vec<u8>) {

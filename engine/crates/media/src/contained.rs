@@ -4,6 +4,7 @@
 use crate::configs::{avc_config, hevc_config, sized_nals};
 use crate::depacketise::{AccessUnit, DropReason};
 use crate::pictures::Pictures;
+use crate::rising::Rising;
 use crate::{Codec, ParameterSets, WholePictures};
 
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum Video {
     },
     Whole {
         pictures: Box<WholePictures>,
-        last_dts: Option<i64>,
+        dts: Rising,
     },
 }
 
@@ -24,7 +25,7 @@ impl Video {
         if codec.has_nals() {
             Self::Nals { pictures: Box::new(Pictures::new(codec.clone())), length_size: 4 }
         } else {
-            Self::Whole { pictures: Box::new(WholePictures::new(codec.clone(), "")), last_dts: None }
+            Self::Whole { pictures: Box::new(WholePictures::new(codec.clone(), "")), dts: Rising::default() }
         }
     }
 
@@ -73,10 +74,9 @@ impl Video {
             Self::Nals { pictures, length_size } => {
                 pictures.unit(sized_nals(data, *length_size)?.into_iter(), timestamp, dts)
             }
-            Self::Whole { pictures, last_dts } => {
+            Self::Whole { pictures, dts: rising } => {
                 let picture = pictures.take(data.to_vec())?;
-                let dts = last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
-                *last_dts = Some(dts);
+                let dts = rising.next(dts);
                 let (key, discontinuity) = (picture.key, picture.discontinuity);
                 Ok(AccessUnit { timestamp, dts, key, discontinuity, data: picture.data })
             }

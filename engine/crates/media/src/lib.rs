@@ -29,6 +29,7 @@ pub mod nal;
 pub mod packetise;
 pub mod params;
 mod pictures;
+mod rising;
 #[cfg(test)]
 mod rtp_cases;
 pub mod sei;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use crate::depacketise::{AccessUnit, DropReason, MAX_UNIT_BYTES};
 use crate::nal::{self, Kind};
 use crate::params::{H264Sps, ParameterSets, VideoInfo};
+use crate::rising::Rising;
 use crate::{Codec, annexb, sei};
 
 /// Remembers a stream's parameter sets and puts them in front of key pictures
@@ -16,13 +17,13 @@ pub struct Pictures {
     sets: ParameterSets,
     seen_key: bool,
     discontinuity: bool,
-    last_dts: Option<i64>,
+    dts: Rising,
 }
 
 impl Pictures {
     #[must_use]
     pub fn new(codec: Codec) -> Self {
-        Self { codec, sets: ParameterSets::default(), seen_key: false, discontinuity: false, last_dts: None }
+        Self { codec, sets: ParameterSets::default(), seen_key: false, discontinuity: false, dts: Rising::default() }
     }
 
     #[must_use]
@@ -61,8 +62,8 @@ impl Pictures {
         self.discontinuity = true;
     }
 
-    /// Makes an access unit of a picture's NAL units. Decode times never go
-    /// back, whatever the sender says.
+    /// Makes an access unit of a picture's NAL units. Decode times rise,
+    /// unless the sender's clock was set back.
     ///
     /// # Errors
     /// With the reason why there is none.
@@ -83,11 +84,9 @@ impl Pictures {
             return Err(DropReason::NoKeyYet);
         }
         self.seen_key = true;
-        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
-        self.last_dts = Some(dts);
         Ok(AccessUnit {
             timestamp,
-            dts,
+            dts: self.dts.next(dts),
             key: picture.key,
             discontinuity: std::mem::take(&mut self.discontinuity),
             data: picture.data(&self.codec, &self.sets),
@@ -186,10 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn decode_times_never_go_back_and_a_loss_is_told_once() {
+    fn decode_times_go_back_only_with_the_senders_clock_and_a_loss_is_told_once() {
         let mut pictures = Pictures::new(Codec::H264);
         let mut unit = |dts| pictures.unit([SPS, PPS, KEY].into_iter(), dts, dts).expect("a picture");
         assert_eq!([unit(10).dts, unit(10).dts, unit(5).dts, unit(90).dts], [10, 11, 12, 90]);
+        assert_eq!([unit(900_000).dts, unit(3_600).dts, unit(7_200).dts], [900_000, 3_600, 7_200], "it was set back");
         pictures.lost();
         let mut flags = Vec::new();
         for _ in 0..2 {

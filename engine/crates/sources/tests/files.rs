@@ -72,6 +72,21 @@ fn scene_clock() -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_joined_of_two_files_is_played_in_real_time() {
+    let media = Media::new("joined");
+    media.clip("camera.h264", "clip.ts");
+    let clip = std::fs::read(media.0.join("clip.ts")).expect("written");
+    std::fs::write(media.0.join("joined.ts"), [&clip[..], &clip].concat()).expect("a folder of ours");
+    std::fs::remove_file(media.0.join("clip.ts")).expect("ours");
+    let scene = media.play("file:joined.ts");
+    let frames = scene.pictures(80).await;
+    let steps: Vec<_> = frames.windows(2).map(|pair| pair[1].dts - pair[0].dts).collect();
+    assert!(steps.iter().all(|step| (3500..9000).contains(step)), "{steps:?}");
+    let ahead = |frame: &Frame| frame.pts - frame.dts;
+    assert!(frames.iter().all(|frame| ahead(frame) == ahead(&frames[0])), "each is shown as much later");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_played_in_order_and_another_codec_begins_anew() {
     let media = Media::new("folder");
     std::fs::create_dir(media.0.join("day")).expect("a folder");

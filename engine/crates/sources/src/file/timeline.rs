@@ -5,6 +5,9 @@ use vms_media::AccessUnit;
 
 /// A step of a file's time beyond this, either way, is no pause of its camera.
 const JUMP_US: i64 = 10_000_000;
+/// Nor does the time of a track go back further but where it begins anew, as in
+/// what was joined of several files.
+const MOST_BACK_US: i64 = 1_000_000;
 /// What a picture lasts where nothing tells.
 const USUAL_STEP_US: i64 = 40_000;
 /// What one picture lasts that is a file of its own.
@@ -77,7 +80,9 @@ impl Timeline {
         let own_us = micros(unit.dts, rate);
         let newest = self.tracks.iter().filter_map(|line| line.at_us).max().or(self.end_us).unwrap_or(0);
         let at_us = own_us.saturating_add(self.offset_us);
-        if at_us.saturating_sub(newest).abs() > JUMP_US {
+        let before = self.tracks.get(track).and_then(|line| line.at_us);
+        let goes_back = before.is_some_and(|before| at_us < before.saturating_sub(MOST_BACK_US));
+        if goes_back || at_us.saturating_sub(newest).abs() > JUMP_US {
             if track != 0 {
                 return None;
             }
@@ -176,6 +181,9 @@ mod tests {
         line.begin(first(0), 2, true);
         let due: Vec<_> = played(&mut line, &[0, 40, 9_000_000, 9_000_040, 40]).iter().map(|(due, _)| *due).collect();
         assert_eq!(due, [0, 40, 80, 120, 160]);
+        let due =
+            played(&mut line, &[4_000, 4_040, 2_000, 2_040, 2_000]).iter().map(|(due, _)| *due).collect::<Vec<_>>();
+        assert_eq!(due, [4_120, 4_160, 4_200, 4_240, 4_241], "it goes back two seconds, and then a little");
         let mut astray = unit(80_000_000, 80_000_000);
         assert_eq!(line.place(1, 8_000, &mut astray), None, "sound follows the picture");
     }
