@@ -72,7 +72,8 @@ impl Video {
     pub fn unit(&mut self, data: &[u8], timestamp: i64, dts: i64) -> Result<AccessUnit, DropReason> {
         match self {
             Self::Nals { pictures, length_size } => {
-                pictures.unit(sized_nals(data, *length_size)?.into_iter(), timestamp, dts)
+                let nals = sized_nals(data, *length_size).inspect_err(|_| pictures.lost())?;
+                pictures.unit(nals.into_iter(), timestamp, dts)
             }
             Self::Whole { pictures, dts: rising } => {
                 let picture = pictures.take(data.to_vec())?;
@@ -83,19 +84,20 @@ impl Video {
         }
     }
 
+    /// Something was lost before the next picture.
+    pub fn lost(&mut self) {
+        match self {
+            Self::Nals { pictures, .. } => pictures.lost(),
+            Self::Whole { pictures, .. } => pictures.lost(),
+        }
+    }
+
     /// How many places a picture may be shown later than it is decoded, as far
     /// as the stream says.
     pub fn reorders(&self) -> u32 {
         match self {
             Self::Nals { pictures, .. } => pictures.reorders(),
             Self::Whole { .. } => 0,
-        }
-    }
-
-    pub fn lost(&mut self) {
-        match self {
-            Self::Nals { pictures, .. } => pictures.lost(),
-            Self::Whole { pictures, .. } => pictures.lost(),
         }
     }
 }

@@ -149,12 +149,7 @@ impl FlvDemuxer {
         let (dts, pts) = (at_ms * VIDEO_TICKS, (at_ms + i64::from(composition_ms)) * VIDEO_TICKS);
         out.push(match video.unit(part.data, pts, dts) {
             Ok(unit) => FlvItem::Unit(TrackKind::Video, unit),
-            Err(reason) => {
-                if reason != DropReason::NoKeyYet {
-                    video.lost();
-                }
-                FlvItem::Lost(reason)
-            }
+            Err(reason) => FlvItem::Lost(reason),
         });
     }
 

@@ -23,6 +23,7 @@ pub mod files;
 pub mod flv;
 pub mod frame;
 mod g711;
+mod gate;
 pub mod ivf;
 pub mod mpegts;
 pub mod nal;

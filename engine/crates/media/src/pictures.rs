@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::depacketise::{AccessUnit, DropReason, MAX_UNIT_BYTES};
+use crate::gate::Gate;
 use crate::nal::{self, Kind};
 use crate::params::{H264Sps, ParameterSets, VideoInfo};
 use crate::rising::Rising;
@@ -13,40 +14,37 @@ use crate::{Codec, annexb, sei};
 /// that come without; nothing leaves before the first key picture.
 #[derive(Debug)]
 pub struct Pictures {
-    codec: Codec,
-    sets: ParameterSets,
-    seen_key: bool,
-    discontinuity: bool,
+    gate: Gate,
     dts: Rising,
 }
 
 impl Pictures {
     #[must_use]
     pub fn new(codec: Codec) -> Self {
-        Self { codec, sets: ParameterSets::default(), seen_key: false, discontinuity: false, dts: Rising::default() }
+        Self { gate: Gate::new(codec, ParameterSets::default()), dts: Rising::default() }
     }
 
     #[must_use]
     pub fn codec(&self) -> &Codec {
-        &self.codec
+        &self.gate.codec
     }
 
     #[must_use]
     pub fn parameter_sets(&self) -> &ParameterSets {
-        &self.sets
+        &self.gate.sets
     }
 
     #[must_use]
     pub fn info(&self) -> Option<VideoInfo> {
-        self.sets.info(&self.codec)
+        self.gate.sets.info(&self.gate.codec)
     }
 
     /// How many places a picture may be shown later than it is decoded, as far
     /// as the stream says.
     #[must_use]
     pub fn reorders(&self) -> u32 {
-        let sps = self.sets.sps.as_deref();
-        match (&self.codec, sps.and_then(H264Sps::parse)) {
+        let sps = self.gate.sets.sps.as_deref();
+        match (&self.gate.codec, sps.and_then(H264Sps::parse)) {
             (Codec::H264, Some(sps)) => sps.max_reorder.unwrap_or(0),
             _ => self.info().map_or(0, |info| info.reorder_frames.into()),
         }
@@ -54,12 +52,12 @@ impl Pictures {
 
     /// A parameter set that came beside the pictures.
     pub fn learn(&mut self, set: &[u8]) {
-        self.sets.update(&self.codec, &Bytes::copy_from_slice(set));
+        self.gate.sets.update(&self.gate.codec, &Bytes::copy_from_slice(set));
     }
 
     /// Something was lost before the next picture.
     pub fn lost(&mut self) {
-        self.discontinuity = true;
+        self.gate.lost();
     }
 
     /// Makes an access unit of a picture's NAL units. Decode times rise,
@@ -75,21 +73,19 @@ impl Pictures {
     ) -> Result<AccessUnit, DropReason> {
         let mut picture = Picture::default();
         for nal in nals {
-            picture.add(&self.codec, nal, &mut self.sets)?;
+            let Gate { codec, sets, .. } = &mut self.gate;
+            picture.add(codec, nal, sets).map_err(|reason| self.gate.dropped(reason))?;
         }
         if !picture.has_slice {
             return Err(DropReason::BadPacket("no picture data"));
         }
-        if !(picture.key && self.sets.complete(&self.codec) || self.seen_key) {
-            return Err(DropReason::NoKeyYet);
-        }
-        self.seen_key = true;
+        let discontinuity = self.gate.pass(picture.key)?;
         Ok(AccessUnit {
             timestamp,
             dts: self.dts.next(dts),
             key: picture.key,
-            discontinuity: std::mem::take(&mut self.discontinuity),
-            data: picture.data(&self.codec, &self.sets),
+            discontinuity,
+            data: picture.data(&self.gate.codec, &self.gate.sets),
         })
     }
 }
@@ -199,9 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_over_the_cap_is_refused() {
+    fn a_picture_over_the_cap_is_refused_and_the_next_one_says_so() {
         let mut pictures = Pictures::new(Codec::H264);
         let half = vec![0x65; MAX_UNIT_BYTES / 2 + 1];
         assert_eq!(pictures.unit([&half[..], &half[..]].into_iter(), 0, 0), Err(DropReason::TooLarge));
+        assert!(pictures.unit([SPS, PPS, KEY].into_iter(), 0, 0).expect("a picture").discontinuity);
+        assert_eq!(pictures.unit([SPS].into_iter(), 0, 0), Err(DropReason::BadPacket("no picture data")));
+        assert!(!pictures.unit([KEY].into_iter(), 0, 0).expect("a picture").discontinuity, "nothing was dropped");
     }
 }

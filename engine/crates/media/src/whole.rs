@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::depacketise::{DropReason, MAX_UNIT_BYTES};
+use crate::gate::Gate;
 use crate::params::{ParameterSets, VideoInfo};
 use crate::{Codec, bitstream};
 
@@ -20,11 +21,8 @@ pub struct WholePicture {
 /// without; nothing leaves before the first key picture.
 #[derive(Debug)]
 pub struct WholePictures {
-    codec: Codec,
-    sets: ParameterSets,
+    gate: Gate,
     info: Option<VideoInfo>,
-    seen_key: bool,
-    discontinuity: bool,
 }
 
 impl WholePictures {
@@ -33,17 +31,17 @@ impl WholePictures {
     pub fn new(codec: Codec, fmtp: &str) -> Self {
         let sets = ParameterSets::from_fmtp(&codec, fmtp);
         let info = sets.info(&codec);
-        Self { codec, sets, info, seen_key: false, discontinuity: false }
+        Self { gate: Gate::new(codec, sets), info }
     }
 
     #[must_use]
     pub fn codec(&self) -> &Codec {
-        &self.codec
+        &self.gate.codec
     }
 
     #[must_use]
     pub fn parameter_sets(&self) -> &ParameterSets {
-        &self.sets
+        &self.gate.sets
     }
 
     #[must_use]
@@ -53,16 +51,17 @@ impl WholePictures {
 
     /// A head that came beside the pictures.
     pub fn learn(&mut self, data: &[u8]) {
-        if let Some(head) = bitstream::head(&self.codec, data)
-            && self.sets.learn_head(head)
+        let Gate { codec, sets, .. } = &mut self.gate;
+        if let Some(head) = bitstream::head(codec, data)
+            && sets.learn_head(head)
         {
-            self.info = self.sets.info(&self.codec);
+            self.info = sets.info(codec);
         }
     }
 
     /// Something was lost before the next picture.
     pub fn lost(&mut self) {
-        self.discontinuity = true;
+        self.gate.lost();
     }
 
     /// Takes a picture's bytes.
@@ -70,28 +69,26 @@ impl WholePictures {
     /// # Errors
     /// With the reason why nothing leaves.
     pub fn take(&mut self, data: Vec<u8>) -> Result<WholePicture, DropReason> {
-        let data = if self.codec == Codec::Av1 { bitstream::av1::bare(data) } else { data };
+        let data = if self.gate.codec == Codec::Av1 { bitstream::av1::bare(data) } else { data };
         if data.is_empty() {
             return Err(DropReason::BadPacket("no picture data"));
         }
         if data.len() > MAX_UNIT_BYTES {
-            return Err(DropReason::TooLarge);
+            return Err(self.gate.dropped(DropReason::TooLarge));
         }
-        let key = bitstream::is_key(&self.codec, &data);
+        let key = bitstream::is_key(&self.gate.codec, &data);
         if key {
             self.learn(&data);
         }
-        if !(key && self.sets.complete(&self.codec) || self.seen_key) {
-            return Err(DropReason::NoKeyYet);
-        }
-        self.seen_key = true;
+        let discontinuity = self.gate.pass(key)?;
         let data = if key { self.with_head(data) } else { data };
-        Ok(WholePicture { key, discontinuity: std::mem::take(&mut self.discontinuity), data: data.into() })
+        Ok(WholePicture { key, discontinuity, data: data.into() })
     }
 
     fn with_head(&self, data: Vec<u8>) -> Vec<u8> {
-        match &self.sets.head {
-            Some(head) if bitstream::head_is_sent(&self.codec) && bitstream::head(&self.codec, &data).is_none() => {
+        let Gate { codec, sets, .. } = &self.gate;
+        match &sets.head {
+            Some(head) if bitstream::head_is_sent(codec) && bitstream::head(codec, &data).is_none() => {
                 [&head[..], &data].concat()
             }
             _ => data,

@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use vms_media::ivf::Ivf;
 use vms_media::{
-    AccessUnit, Codec, Depacketiser, DropReason, MAX_PAYLOAD, RtpPacket, WholePictures, packet_count, packetise,
+    AccessUnit, Codec, Depacketiser, DropReason, MAX_PAYLOAD, MAX_UNIT_BYTES, RtpPacket, WholePictures, packet_count,
+    packetise,
 };
 
 const TICKS: i64 = 3600;
@@ -146,6 +147,8 @@ fn nothing_leaves_before_a_key_picture() {
             .map(|(_, data)| pictures.take(data.to_vec()).expect("a picture").discontinuity)
             .collect();
         assert_eq!(flags, [true, false]);
+        assert_eq!(pictures.take(vec![1; MAX_UNIT_BYTES + 1]), Err(DropReason::TooLarge), "{:?}", stream.codec);
+        assert!(pictures.take(stream.frames[9].1.to_vec()).expect("a picture").discontinuity);
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::dts::DecodeClock;
 use super::{AccessUnit, DropReason, MAX_UNIT_BYTES, MAX_UNIT_PACKETS, RtpPacket, h264, h265};
+use crate::gate::Gate;
 use crate::nal::{self, Kind};
 use crate::params::{H264Sps, ParameterSets, VideoInfo};
 use crate::{Codec, annexb, sei};
@@ -111,8 +112,7 @@ struct Sink<'a> {
 
 #[derive(Debug)]
 pub struct Video {
-    codec: Codec,
-    sets: ParameterSets,
+    gate: Gate,
     info: Option<VideoInfo>,
     /// Two pictures never share a timestamp (no interlaced fields).
     frames_only: bool,
@@ -126,8 +126,6 @@ pub struct Video {
     ended: Option<i64>,
     /// Packets were lost since the last unit.
     loss: bool,
-    discontinuity: bool,
-    seen_key: bool,
     /// NAL units in a row without a start code inside.
     clean_nals: u32,
 }
@@ -135,8 +133,7 @@ pub struct Video {
 impl Video {
     pub fn new(codec: &Codec, clock_rate: u32, fmtp: &str) -> Self {
         let mut video = Self {
-            codec: codec.clone(),
-            sets: ParameterSets::from_fmtp(codec, fmtp),
+            gate: Gate::new(codec.clone(), ParameterSets::from_fmtp(codec, fmtp)),
             info: None,
             frames_only: true,
             clock: DecodeClock::new(clock_rate),
@@ -146,8 +143,6 @@ impl Video {
             honest_units: 0,
             ended: None,
             loss: false,
-            discontinuity: false,
-            seen_key: false,
             clean_nals: 0,
         };
         video.sets_changed();
@@ -155,7 +150,7 @@ impl Video {
     }
 
     pub fn parameter_sets(&self) -> &ParameterSets {
-        &self.sets
+        &self.gate.sets
     }
 
     pub fn info(&self) -> Option<VideoInfo> {
@@ -169,7 +164,7 @@ impl Video {
         if packet.loss > 0 {
             self.lost();
         }
-        let piece = match self.codec {
+        let piece = match self.gate.codec {
             Codec::H264 => h264::piece(packet.payload),
             _ => h265::piece(packet.payload),
         };
@@ -216,7 +211,7 @@ impl Video {
 
     fn lost(&mut self) {
         self.loss = true;
-        self.discontinuity = true;
+        self.gate.lost();
         if self.fragment.take().is_some() || self.unit.has_slice {
             self.unit.has_slice = true;
             self.unit.spoil(DropReason::LostPackets);
@@ -275,7 +270,7 @@ impl Video {
     /// Decides where a NAL unit belongs, by its first bytes; false when it is
     /// not wanted.
     fn open_nal(&mut self, head: &[u8], time: i64, sink: &mut Sink<'_>) -> bool {
-        let kind = nal::kind(&self.codec, head);
+        let kind = nal::kind(&self.gate.codec, head);
         match kind {
             Kind::Ignored => return false,
             Kind::Bad => {
@@ -320,7 +315,7 @@ impl Video {
             self.unit.spoil(reason);
         }
         self.unit.has_slice = true;
-        self.unit.key |= key || self.unit.recovery && self.codec == Codec::H264 && nal::is_h264_intra_slice(head);
+        self.unit.key |= key || self.unit.recovery && self.gate.codec == Codec::H264 && nal::is_h264_intra_slice(head);
     }
 
     /// Why a unit begins without its picture's first slice.
@@ -338,26 +333,26 @@ impl Video {
 
     /// Reads what a whole NAL unit tells about the stream.
     fn note(&mut self, nal: &[u8]) {
-        let known = match nal::kind(&self.codec, nal) {
-            Kind::Vps => &self.sets.vps,
-            Kind::Sps => &self.sets.sps,
-            Kind::Pps => &self.sets.pps,
+        let known = match nal::kind(&self.gate.codec, nal) {
+            Kind::Vps => &self.gate.sets.vps,
+            Kind::Sps => &self.gate.sets.sps,
+            Kind::Pps => &self.gate.sets.pps,
             Kind::Sei => {
-                self.unit.recovery |= self.codec == Codec::H264 && sei::is_exact_recovery_point(nal);
+                self.unit.recovery |= self.gate.codec == Codec::H264 && sei::is_exact_recovery_point(nal);
                 return;
             }
             _ => return,
         };
-        if known.as_deref() != Some(nal) && self.sets.update(&self.codec, &Bytes::copy_from_slice(nal)) {
+        if known.as_deref() != Some(nal) && self.gate.sets.update(&self.gate.codec, &Bytes::copy_from_slice(nal)) {
             self.sets_changed();
         }
     }
 
     fn sets_changed(&mut self) {
-        self.info = self.sets.info(&self.codec);
+        self.info = self.gate.sets.info(&self.gate.codec);
         let reorders = self.info.as_ref().is_some_and(|info| info.reorder_frames);
         let mut depth = u32::from(reorders);
-        if let (Codec::H264, Some(sps)) = (&self.codec, self.sets.sps.as_deref())
+        if let (Codec::H264, Some(sps)) = (&self.gate.codec, self.gate.sets.sps.as_deref())
             && let Some(sps) = H264Sps::parse(sps)
         {
             self.frames_only = sps.frame_mbs_only;
@@ -458,15 +453,13 @@ impl Video {
     fn flush(&mut self, sink: &mut Sink<'_>) {
         self.judge_marker();
         self.loss = false;
-        if let Some(reason) = self.unit.damage {
-            self.discontinuity = true;
-            sink.drops.push(reason);
-        } else if self.unit.key && self.sets.complete(&self.codec) || self.seen_key {
-            self.seen_key = true;
-            let unit = self.finished();
-            sink.out.push(unit);
-        } else {
-            sink.drops.push(DropReason::NoKeyYet);
+        let passed = match self.unit.damage {
+            Some(reason) => Err(self.gate.dropped(reason)),
+            None => self.gate.pass(self.unit.key),
+        };
+        match passed {
+            Ok(discontinuity) => sink.out.push(self.finished(discontinuity)),
+            Err(reason) => sink.drops.push(reason),
         }
         self.unit.reset();
     }
@@ -483,12 +476,12 @@ impl Video {
         }
     }
 
-    fn finished(&mut self) -> AccessUnit {
+    fn finished(&mut self, discontinuity: bool) -> AccessUnit {
         let unit = &self.unit;
-        let in_band = unit.sps && unit.pps && (unit.vps || self.codec != Codec::H265);
+        let in_band = unit.sps && unit.pps && (unit.vps || self.gate.codec != Codec::H265);
         let data = if unit.key && !in_band {
             let mut data = Vec::with_capacity(unit.buffer.len() + 256);
-            for set in self.sets.in_order() {
+            for set in self.gate.sets.in_order() {
                 annexb::put_nal(&mut data, set);
             }
             data.extend_from_slice(&unit.buffer);
@@ -500,7 +493,7 @@ impl Video {
             timestamp: unit.timestamp,
             dts: self.clock.next(unit.timestamp),
             key: unit.key,
-            discontinuity: std::mem::take(&mut self.discontinuity),
+            discontinuity,
             data,
         }
     }

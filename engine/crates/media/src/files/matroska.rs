@@ -5,7 +5,7 @@ use super::window::Window;
 use super::{FileError, FileItem, Reader, rescale};
 use crate::depacketise::dts::DecodeClock;
 use crate::sound::Sound;
-use crate::{Codec, DropReason, MAX_UNIT_BYTES, Track};
+use crate::{Codec, MAX_UNIT_BYTES, Track};
 
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_a966;
@@ -145,7 +145,8 @@ impl Matroska {
         let broken = |what| FileError::Broken { at, what };
         let size = element.end.ok_or(broken("a block without a size"))? - element.body;
         if size > MAX_UNIT_BYTES as u64 {
-            out.push(FileItem::Lost(DropReason::TooLarge));
+            // Only pictures are that large, and the video is in front.
+            out.extend(self.tracks.first_mut().map(|track| track.stream.too_large()));
             return Ok(());
         }
         let data = self.file.exactly(element.body, size as usize, "a block is cut short")?;

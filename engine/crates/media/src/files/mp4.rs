@@ -7,7 +7,7 @@ use super::table::{Place, Table};
 use super::window::Window;
 use super::{FileError, FileItem, Reader, rescale};
 use crate::sound::Sound;
-use crate::{Codec, DropReason, MAX_UNIT_BYTES, Track};
+use crate::{Codec, MAX_UNIT_BYTES, Track};
 
 /// The table of a day of video and sound is no larger.
 const MAX_MOOV: u64 = 64 << 20;
@@ -104,7 +104,7 @@ impl Reader for Mp4 {
     fn next(&mut self, out: &mut Vec<FileItem>) -> Result<bool, FileError> {
         let Some((index, place)) = self.place()? else { return Ok(false) };
         if place.bytes as usize > MAX_UNIT_BYTES {
-            out.push(FileItem::Lost(DropReason::TooLarge));
+            out.push(self.tracks[index].stream.too_large());
             return Ok(true);
         }
         let data = self.file.exactly(place.at, place.bytes as usize, "the file ends before a picture or sound")?;

@@ -1,6 +1,6 @@
 //! What a track of a container holds, from what the container says of it.
 
-use super::{VIDEO_RATE, video_track};
+use super::{FileItem, VIDEO_RATE, video_track};
 use crate::contained::Video;
 use crate::depacketise::{AccessUnit, DropReason};
 use crate::sound::Sound;
@@ -63,16 +63,18 @@ impl Stream {
         }
     }
 
+    /// A picture is passed over unread.
+    pub fn too_large(&mut self) -> FileItem {
+        if let Self::Video(video) = self {
+            video.lost();
+        }
+        FileItem::Lost(DropReason::TooLarge)
+    }
+
     pub fn unit(&mut self, data: &[u8], pts: i64, dts: i64) -> Result<AccessUnit, DropReason> {
         match self {
             Self::Sound(sound) => Ok(sound.unit(pts, data)),
-            Self::Video(video) => {
-                let made = video.unit(data, pts, dts);
-                if made.as_ref().is_err_and(|reason| *reason != DropReason::NoKeyYet) {
-                    video.lost();
-                }
-                made
-            }
+            Self::Video(video) => video.unit(data, pts, dts),
         }
     }
 }

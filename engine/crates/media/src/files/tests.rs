@@ -69,6 +69,25 @@ fn samples_lie_where_the_tables_say() {
 }
 
 #[test]
+fn the_picture_behind_one_that_is_too_large_says_so() {
+    let discontinuities = |items: &[FileItem]| match items {
+        [FileItem::Lost(DropReason::TooLarge), FileItem::Unit { unit, .. }] => unit.discontinuity,
+        other => panic!("{other:?}"),
+    };
+    let large = 20 << 20;
+    let tables = |at: u32| {
+        let sizes = full(b"stsz", &[0, 2, large, KEY.len() as u32]);
+        [full(b"stts", &[1, 2, 1]), full(b"stsc", &[1, 1, 1, 1]), sizes, full(b"stco", &[2, at, at])]
+    };
+    let head = moov(&tables(0), &[]).len() as u32;
+    let mp4 = [moov(&tables(head + 8), &[]), boxed(b"mdat", KEY)].concat();
+    assert!(discontinuities(&all(mp4).expect("sound")), "MP4");
+    let block = |data: &[u8]| element(0xa3, &[&[0x81, 0, 0, 0x80][..], data].concat());
+    let file = matroska(&[block(&vec![0; large as usize]), block(KEY)]);
+    assert!(discontinuities(&all(file).expect("sound")), "Matroska");
+}
+
+#[test]
 fn an_edit_list_says_where_time_begins() {
     let with = |elst: &[u32]| {
         let edts = boxed(b"edts", &full(b"elst", elst));

@@ -292,7 +292,7 @@ impl Stream {
         let held = self.pes.as_ref().map_or(0, Vec::len);
         if held > MAX_UNIT_BYTES {
             self.pes = None;
-            out.push(TsItem::Lost(DropReason::TooLarge));
+            self.dropped(DropReason::TooLarge, out);
         } else if self.length.is_some_and(|length| held >= length) {
             self.finish(place, out);
         } else if filled && self.length.is_none() && !self.filling_lies && self.pes.is_some() {
@@ -305,6 +305,16 @@ impl Stream {
         if self.pes.take().is_some() {
             out.push(TsItem::Lost(DropReason::LostPackets));
         }
+        self.lost();
+    }
+
+    fn dropped(&mut self, reason: DropReason, out: &mut Vec<TsItem>) {
+        out.push(TsItem::Lost(reason));
+        self.lost();
+    }
+
+    /// Something was lost before what comes next.
+    fn lost(&mut self) {
         match &mut self.kind {
             StreamKind::Video(pictures) => pictures.lost(),
             StreamKind::Aac(aac) => aac.lost(),
@@ -316,16 +326,14 @@ impl Stream {
         let Some(pes) = self.pes.take() else { return };
         let whole = self.length.map_or(&pes[..], |length| &pes[..length.min(pes.len())]);
         let Some(header) = PesHeader::parse(whole) else {
-            out.push(TsItem::Lost(DropReason::BadPacket("no elementary stream")));
-            return;
+            return self.dropped(DropReason::BadPacket("no elementary stream"), out);
         };
         let pts = header.pts.map(|pts| self.pts.unwrap(pts));
         let dts = header.dts.map_or(pts, |dts| Some(self.dts.unwrap(dts)));
         match &mut self.kind {
             StreamKind::Video(pictures) => {
                 let (Some(pts), Some(dts)) = (pts, dts) else {
-                    out.push(TsItem::Lost(DropReason::BadPacket("a picture without its time")));
-                    return;
+                    return self.dropped(DropReason::BadPacket("a picture without its time"), out);
                 };
                 out.push(match pictures.unit(annexb::split(header.body), pts, dts) {
                     Ok(unit) => TsItem::Unit { track: place, unit },

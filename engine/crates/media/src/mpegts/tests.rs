@@ -131,6 +131,32 @@ fn times_wrap_after_33_bits() {
 }
 
 #[test]
+fn the_picture_behind_one_that_was_dropped_says_so() {
+    // Of the second picture: its time is not told, it is no elementary stream,
+    // its NAL unit has the bit that none may have.
+    for (at, byte) in [(7, 0), (6, 0), (9 + 5 + 6 + 4, 0xc1)] {
+        let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+        let mut stream = Vec::new();
+        for n in 0..4 {
+            muxer.write(0, n == 0, n * 3_600, n * 3_600, &picture(n == 0, 100), &mut stream);
+        }
+        let starts: Vec<_> = (0..stream.len()).filter(|at| stream[*at..].starts_with(&[0, 0, 1, 0xe0])).collect();
+        stream[starts[1] + at] = byte;
+        let (_, all) = items(&stream, TS_PACKET);
+        assert!(matches!(all[1], TsItem::Lost(DropReason::BadPacket(_))), "{:?}", all[1]);
+        assert_eq!(discontinuities(&all), [false, true, false]);
+    }
+}
+
+fn discontinuities(items: &[TsItem]) -> Vec<bool> {
+    let flag = |item: &TsItem| match item {
+        TsItem::Unit { unit, .. } => Some(unit.discontinuity),
+        TsItem::Lost(_) => None,
+    };
+    items.iter().filter_map(flag).collect()
+}
+
+#[test]
 fn a_lost_packet_costs_its_picture_and_is_told() {
     let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
     let mut stream = Vec::new();
@@ -144,14 +170,7 @@ fn a_lost_packet_costs_its_picture_and_is_told() {
     let (_, all) = items(&stream, 1316);
     let lost = all.iter().filter(|item| matches!(item, TsItem::Lost(DropReason::LostPackets))).count();
     assert_eq!((units(&all).len(), lost), (2, 1), "{all:?}");
-    let flags: Vec<_> = all
-        .iter()
-        .filter_map(|item| match item {
-            TsItem::Unit { unit, .. } => Some(unit.discontinuity),
-            TsItem::Lost(_) => None,
-        })
-        .collect();
-    assert_eq!(flags, [false, true]);
+    assert_eq!(discontinuities(&all), [false, true]);
 }
 
 #[test]
