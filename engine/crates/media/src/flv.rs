@@ -107,6 +107,12 @@ impl FlvDemuxer {
         video.into_iter().chain(audio).collect()
     }
 
+    /// Whether a codec of video is known.
+    #[must_use]
+    pub fn has_video(&self) -> bool {
+        self.video.is_some()
+    }
+
     fn video(&mut self, at_ms: i64, body: &[u8], out: &mut Vec<FlvItem>) -> Result<(), FlvError> {
         let Some(part) = VideoPart::parse(body)? else { return Ok(()) };
         match part.what {

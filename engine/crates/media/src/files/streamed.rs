@@ -4,8 +4,11 @@ use super::window::Window;
 use super::{FileError, FileItem, Reader};
 use crate::{FlvDemuxer, FlvError, FlvItem, FlvReader, Track, TrackKind, TsDemuxer, TsItem};
 
-/// So much is looked at, at a time.
+/// So much of MPEG-TS is looked at, at a time.
 const PIECE: usize = 32 << 10;
+/// So much of a tag of FLV is looked at first; twice as much each time that it
+/// is longer.
+const USUAL_TAG: usize = 4 << 10;
 /// A tag of FLV with all that stands around it is shorter.
 const MAX_TAG: usize = (16 << 20) + 64;
 
@@ -81,13 +84,13 @@ fn flv(
         FlvError::UnknownVideo(codec) => FileError::UnknownVideo(codec),
         FlvError::NotFlv => FileError::Broken { at, what: "no FLV" },
     };
-    let mut wanted = PIECE;
+    let mut wanted = USUAL_TAG;
     loop {
         let bytes = file.up_to(at, wanted)?;
         if let Some(tag) = reader.tag(bytes).map_err(error)? {
             let (used, mut items) = (tag.used, Vec::new());
             demuxer.push(tag.kind, tag.ms, tag.body, &mut items).map_err(error)?;
-            let has_video = demuxer.tracks().first().is_some_and(|track| track.kind == TrackKind::Video);
+            let has_video = demuxer.has_video();
             out.extend(items.into_iter().filter_map(|item| match item {
                 // Sound before video would have the first place.
                 FlvItem::Unit(TrackKind::Audio, _) if !has_video => None,
@@ -100,6 +103,6 @@ fn flv(
         if bytes.len() < wanted || wanted >= MAX_TAG {
             return Ok(0);
         }
-        wanted = MAX_TAG;
+        wanted = (wanted * 2).min(MAX_TAG);
     }
 }

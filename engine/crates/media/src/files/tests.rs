@@ -179,6 +179,43 @@ fn blocks_of_a_recorder_that_knows_no_sizes_are_read() {
     assert_eq!(foreign, Ok(Vec::new()), "a track that was not told");
 }
 
+/// A file that counts what is read of it.
+struct Counted(Vec<u8>, std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl ReadAt for Counted {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<(), String> {
+        self.1.fetch_add(buffer.len(), std::sync::atomic::Ordering::Relaxed);
+        self.0.read_at(at, buffer)
+    }
+}
+
+#[test]
+fn what_is_read_of_flv_is_near_its_length() {
+    let tag = |ms: u32, body: &[u8]| {
+        let ([_, s0, s1, s2], [t3, t0, t1, t2]) = ((body.len() as u32).to_be_bytes(), ms.to_be_bytes());
+        let size = (body.len() as u32 + 11).to_be_bytes();
+        [&[9, s0, s1, s2, t0, t1, t2, t3, 0, 0, 0][..], body, &size].concat()
+    };
+    let mut file =
+        [&b"FLV\x01\x01\0\0\0\x09\0\0\0\0"[..], &tag(0, &[&[0x17, 0, 0, 0, 0], &avc_config()[..]].concat())].concat();
+    for number in 0..60 {
+        let mut key = [&[0x17, 1, 0, 0, 0][..], &400_000u32.to_be_bytes(), &[0x65, 0x88]].concat();
+        key.resize(5 + 4 + 400_000, 1);
+        file.extend(tag(number * 40, &key));
+    }
+    let (len, read) = (file.len(), std::sync::Arc::default());
+    let mut opened = MediaFile::open(Box::new(Counted(file, std::sync::Arc::clone(&read)))).expect("FLV");
+    let mut items = Vec::new();
+    while opened.next(&mut items).expect("sound") {}
+    assert_eq!(decode_times(&items).len(), 60);
+    let read = read.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(read < 4 * len, "{read} bytes of {len}");
+}
+
 #[test]
 fn raw_pictures_that_have_no_times_are_not_guessed_at() {
     // max_num_reorder_frames of this stream's VUI is 2.
