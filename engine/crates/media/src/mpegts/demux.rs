@@ -21,6 +21,8 @@ const PAT: u16 = 0;
 const NULL: u16 = 0x1fff;
 /// Times wrap after 33 bits.
 const WRAP: i64 = 1 << 33;
+/// No picture is decoded longer before it is shown.
+const MOST_EARLY: i64 = 10 * CLOCK_RATE as i64;
 
 /// What a transport stream gives.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +58,6 @@ struct Stream {
     filling_lies: bool,
     ended_by_filling: bool,
     pts: Unwrap,
-    dts: Unwrap,
 }
 
 #[derive(Debug)]
@@ -238,7 +239,6 @@ impl Stream {
             filling_lies: false,
             ended_by_filling: false,
             pts: Unwrap::default(),
-            dts: Unwrap::default(),
         })
     }
 
@@ -329,13 +329,12 @@ impl Stream {
             return self.dropped(DropReason::BadPacket("no elementary stream"), out);
         };
         let pts = header.pts.map(|pts| self.pts.unwrap(pts));
-        let dts = header.dts.map_or(pts, |dts| Some(self.dts.unwrap(dts)));
         match &mut self.kind {
             StreamKind::Video(pictures) => {
-                let (Some(pts), Some(dts)) = (pts, dts) else {
+                let Some(pts) = pts else {
                     return self.dropped(DropReason::BadPacket("a picture without its time"), out);
                 };
-                out.push(match pictures.unit(annexb::split(header.body), pts, dts) {
+                out.push(match pictures.unit(annexb::split(header.body), pts, pts - header.early()) {
                     Ok(unit) => TsItem::Unit { track: place, unit },
                     Err(reason) => TsItem::Lost(reason),
                 });
@@ -380,6 +379,12 @@ impl<'a> PesHeader<'a> {
         let (fields, body) = rest.split_at_checked(usize::from(head[8]))?;
         let time = |wanted: bool, at: usize| if wanted { fields.get(at..at + 5).map(time_of) } else { None };
         Some(Self { pts: time(head[7] & 0x80 != 0, 0), dts: time(head[7] & 0xc0 == 0xc0, 5), body })
+    }
+
+    /// How long it is decoded before it is shown.
+    fn early(&self) -> i64 {
+        let told = self.pts.zip(self.dts).map(|(pts, dts)| (pts - dts).rem_euclid(WRAP));
+        told.filter(|early| *early <= MOST_EARLY).unwrap_or(0)
     }
 }
 

@@ -131,6 +131,21 @@ fn times_wrap_after_33_bits() {
 }
 
 #[test]
+fn a_picture_is_decoded_just_before_it_is_shown_also_where_times_wrap() {
+    let wrap = 1 << 33;
+    // The last one's decode time says nothing: an hour before.
+    for (pts, dts, expected) in
+        [(wrap, wrap - 3_600, (0, -3_600)), (7_200, 3_600, (7_200, 3_600)), (0, -324_000_000, (0, 0))]
+    {
+        let mut muxer = TsMuxer::new(&[track(0, Codec::H264)], true).expect("there is video");
+        let mut stream = Vec::new();
+        muxer.write(0, true, pts, dts, &picture(true, 100), &mut stream);
+        let times: Vec<_> = units(&items(&stream, 188).1).iter().map(|unit| (unit.2, unit.3)).collect();
+        assert_eq!(times, [expected]);
+    }
+}
+
+#[test]
 fn the_picture_behind_one_that_was_dropped_says_so() {
     // Of the second picture: its time is not told, it is no elementary stream,
     // its NAL unit has the bit that none may have.
