@@ -11,7 +11,7 @@ use crate::feed::Item;
 use crate::frames::TrackFrames;
 
 /// A packet that is missing is asked for again, several times over a distant
-/// way; after so long it is lost.
+/// way; once any that came behind it has waited so long, it is lost.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// Packets of a track held at most: half a second of a large picture.
 const MOST_HELD: usize = 1024;
@@ -131,9 +131,9 @@ impl Order {
             self.next = Some(next + 1);
             return Some((packet, 0));
         }
-        let (&sequence, (_, since)) = self.early.first_key_value()?;
-        let waited = now.saturating_duration_since(*since) >= PATIENCE;
-        if sequence != next && !waited && self.early.len() <= MOST_HELD {
+        let (&sequence, _) = self.early.first_key_value()?;
+        let any_waited = || self.early.values().any(|(_, since)| now.saturating_duration_since(*since) >= PATIENCE);
+        if sequence != next && self.early.len() <= MOST_HELD && !any_waited() {
             return None;
         }
         let (packet, _) = self.early.remove(&sequence)?;
@@ -204,6 +204,19 @@ mod tests {
         }
         assert_eq!(pictures(&mut intake).last(), Some(&Some(20)));
         assert!(!intake.needs_key());
+    }
+
+    #[test]
+    fn what_comes_again_of_a_gap_does_not_prolong_the_wait_for_its_rest() {
+        let (mut intake, now) = (intake(), Instant::now());
+        intake.push(0, packet(10), now);
+        intake.push(0, packet(20), now);
+        for sequence in [19, 18, 17] {
+            intake.push(0, packet(sequence), now + PATIENCE * 2 / 3);
+        }
+        assert_eq!(pictures(&mut intake), [Some(10)]);
+        intake.release(now + PATIENCE);
+        assert_eq!(pictures(&mut intake).last(), Some(&Some(20)));
     }
 
     #[test]
