@@ -90,7 +90,8 @@ pub struct Heard {
     pub packets: u64,
     /// Those of them that were no silence.
     pub loud: u64,
-    /// Packets that did not come right behind the one before.
+    /// Packets that did not come right behind the one before, nor after a pause
+    /// that they tell of (RFC 3551, section 4.1).
     pub breaks: u64,
     /// The sound, from the first packet on.
     pub sound: Vec<u8>,
@@ -117,8 +118,12 @@ impl Ears {
         let sequence = u16::from_be_bytes([head[2], head[3]]);
         let time = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         let samples = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let next = heard.last.map(|(_, sequence, time)| (sequence.wrapping_add(1), time));
-        heard.breaks += u64::from(next.is_some_and(|next| next != (sequence, time)));
+        let begins = head[1] & 0x80 != 0;
+        let follows = heard.last.is_none_or(|(_, last, end)| {
+            let pause = time.wrapping_sub(end) as i32;
+            sequence == last.wrapping_add(1) && (pause == 0 || begins && pause > 0)
+        });
+        heard.breaks += u64::from(!follows);
         // The next one begins where this one ends.
         heard.last = Some((head[1] & 0x7f, sequence, time.wrapping_add(samples)));
         heard.packets += 1;

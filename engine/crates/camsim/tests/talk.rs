@@ -21,7 +21,12 @@ fn set_up(client: &mut Client, track: usize) -> u16 {
 }
 
 fn say(client: &mut Client, sequence: u8, payload: &[u8]) {
-    let mut bytes = vec![b'$', 0, 0, 12 + payload.len() as u8, 0x80, 0, 0, sequence, 0, 0, 0, sequence * 4, 0, 0, 0, 1];
+    say_at(client, false, sequence, sequence * 4, payload);
+}
+
+fn say_at(client: &mut Client, begins: bool, sequence: u8, time: u8, payload: &[u8]) {
+    let marker = if begins { 0x80 } else { 0 };
+    let mut bytes = vec![b'$', 0, 0, 12 + payload.len() as u8, 0x80, marker, 0, sequence, 0, 0, 0, time, 0, 0, 0, 1];
     bytes.extend_from_slice(payload);
     client.stream.write_all(&bytes).expect("the camera listens");
 }
@@ -52,6 +57,12 @@ fn what_is_said_is_heard_once_it_plays_and_told() {
     let told = Client::connect(&url).parameters("GET_PARAMETER", &url, "heard\r\n").body;
     assert_eq!(told, "packets: 3\r\nloud: 2\r\nbreaks: 1\r\n");
     assert_eq!(farm.heard(2).packets, 0);
+    // After a pause, then one without a marker, then one that goes back.
+    for (begins, sequence, time) in [(true, 5, 100), (false, 6, 120), (true, 7, 20)] {
+        say_at(&mut client, begins, sequence, time, &[0xff; 4]);
+    }
+    eventually("the camera hears", || farm.heard(1).packets == 6);
+    assert_eq!(farm.heard(1).breaks, 3);
 }
 
 #[test]

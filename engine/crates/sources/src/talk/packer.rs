@@ -7,7 +7,7 @@ use super::Spoken;
 /// 20 ms, as nearly every camera expects them (RFC 3551, section 4.2).
 const SAMPLES: usize = 160;
 /// What was lost on the way to us is silence, up to a second; a longer gap is
-/// left out.
+/// a pause.
 const LONGEST_GAP: i64 = G711_RATE as i64;
 const MARKER: u8 = 0x80;
 
@@ -53,10 +53,20 @@ impl Packer {
             let silence = usize::try_from(gap).unwrap_or(0);
             self.waiting.resize(self.waiting.len() + silence, self.law.silence());
         } else if gap != 0 {
-            self.begins = true;
+            self.pause(gap);
         }
         self.waiting.extend(spoken.payload.iter().map(|byte| self.law.of(spoken.law, *byte)));
         self.expected = Some(spoken.timestamp + spoken.payload.len() as i64);
+    }
+
+    /// A spurt is over: what is left of it makes no packet, and RTP time goes
+    /// on meanwhile (RFC 3550, section 5.1). One that goes back tells of no
+    /// pause: the sender counts anew.
+    fn pause(&mut self, gap: i64) {
+        let passed = self.waiting.len() as i64 + gap.max(0);
+        self.timestamp = self.timestamp.wrapping_add(passed as u32);
+        self.waiting.clear();
+        self.begins = true;
     }
 
     /// The next whole packet; what is less waits for more.

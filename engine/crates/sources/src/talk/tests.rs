@@ -89,13 +89,16 @@ fn what_was_lost_is_silence_and_what_comes_late_is_left_out() {
     packer.take(&spoken(Law::A, 160, &[2; 160]));
     let got = packets(&mut packer);
     assert_eq!(got.concat_sound(), [vec![1; 160], vec![Law::A.silence(); 160], vec![3; 160]].concat());
-    packer.take(&spoken(Law::A, 480 + 8_001, &[4; 160]));
-    let got = packets(&mut packer);
+    packer.take(&spoken(Law::A, 480, &[4; 40]));
+    packer.take(&spoken(Law::A, 520 + 8_001, &[5; 160]));
+    let before = got[2].2 + 160;
     assert_eq!(
-        (got.len(), got[0].0, got[0].1, &got[0].3),
-        (1, true, 3, &vec![4; 160]),
-        "a new spurt, no second of zeros"
+        packets(&mut packer),
+        [(true, 3, before + 40 + 8_001, vec![5; 160])],
+        "a new spurt at its own time, no second of zeros, and no part of a packet from before"
     );
+    packer.take(&spoken(Law::A, 5, &[6; 160]));
+    assert_eq!(packets(&mut packer), [(true, 4, before + 40 + 8_001 + 160, vec![6; 160])], "the browser counts anew");
 }
 
 #[test]
