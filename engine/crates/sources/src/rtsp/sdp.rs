@@ -61,6 +61,9 @@ const STATIC_TYPES: [(u8, &str, u32, u8); 12] = [
     (34, "H263", 90_000, 1),
 ];
 
+/// More media than any camera has; what follows is not read.
+const MOST_MEDIA: usize = 64;
+
 /// A line about one payload type, and the section it stands in.
 struct Mapped<'a> {
     section: Option<usize>,
@@ -72,7 +75,10 @@ struct Mapped<'a> {
 #[derive(Default)]
 struct Section<'a> {
     kind: &'a str,
+    /// Each once, in the order in which they are listed.
     payload_types: Vec<u8>,
+    /// The same, a bit each.
+    listed: u128,
     control: Option<&'a str>,
     is_sendonly: bool,
 }
@@ -94,6 +100,7 @@ impl Description {
         let mut lines = Lines::default();
         for line in text.split(['\n', '\r']).map(str::trim) {
             match line.split_once('=') {
+                Some(("m", _)) if lines.sections.len() == MOST_MEDIA => break,
                 Some(("m", value)) => lines.sections.push(Section::parse(value)),
                 Some(("a", value)) => lines.attribute(value.trim()),
                 _ => {}
@@ -123,8 +130,15 @@ impl<'a> Section<'a> {
         let mut words = value.split_ascii_whitespace();
         let kind = words.next().unwrap_or_default();
         // Port, protocol, then payload types; makers leave some of them out.
-        let payload_types = words.skip(2).filter_map(payload_type).collect();
-        Self { kind, payload_types, control: None, is_sendonly: false }
+        let mut listed = 0;
+        let mut is_new = |payload_type: &u8| {
+            let bit = 1 << payload_type;
+            let is_new = listed & bit == 0;
+            listed |= bit;
+            is_new
+        };
+        let payload_types = words.skip(2).filter_map(payload_type).filter(&mut is_new).collect();
+        Self { kind, payload_types, listed, control: None, is_sendonly: false }
     }
 }
 
@@ -169,7 +183,7 @@ impl<'a> Lines<'a> {
         let own = of_type().find(|line| line.section == Some(index));
         let strays = |line: &&Mapped<'_>| {
             let section = line.section.and_then(|at| self.sections.get(at));
-            section.is_none_or(|section| !section.payload_types.contains(&payload_type))
+            section.is_none_or(|section| section.listed & 1 << payload_type == 0)
         };
         own.or_else(|| of_type().find(strays)).map(|line| line.value)
     }
@@ -345,6 +359,20 @@ mod tests {
         assert!(!keeps("LIVE555 Streaming Media vX"));
         assert!(!keeps("GStreamer"));
         assert!(!Description::parse(&vector("video_and_audio")).keeps_dead_sessions());
+    }
+
+    #[test]
+    fn what_is_listed_again_and_again_is_kept_once_and_in_its_order() {
+        let listed = |text: &str| {
+            let media = Description::parse(text).media;
+            media[0].formats.iter().map(|format| format.payload_type).collect::<Vec<_>>()
+        };
+        assert_eq!(listed("m=audio 0 RTP/AVP 8 127 8 0 127 128 8\r\na=rtpmap:127 PCMU/8000\r\n"), [8, 127, 0]);
+        let long =
+            format!("m=audio 0 RTP/AVP{}\r\n{}", " 96 0".repeat(6_000), "a=rtpmap:0 PCMU/8000\r\n".repeat(1_500));
+        assert_eq!(listed(&long), [96, 0]);
+        let many = Description::parse(&"m=video 0 RTP/AVP 96\r\n".repeat(3_000)).media;
+        assert_eq!(many.len(), MOST_MEDIA);
     }
 
     #[test]
