@@ -70,7 +70,7 @@ impl Matroska {
                 SEGMENT | INFO => opened.at = element.body,
                 CLUSTER => return Err(FileError::NoVideo),
                 TIMESTAMP_SCALE => {
-                    opened.scale = opened.number(&element)?.clamp(1, 1_000_000_000);
+                    opened.take_scale(&element)?;
                     opened.pass(at, &element)?;
                 }
                 TRACKS => {
@@ -81,6 +81,11 @@ impl Matroska {
                 _ => opened.pass(at, &element)?,
             }
         }
+    }
+
+    fn take_scale(&mut self, element: &Element) -> Result<(), FileError> {
+        self.scale = self.number(element)?.clamp(1, 1_000_000_000);
+        Ok(())
     }
 
     /// The element at `at`; `None` at the end of the file.
@@ -179,10 +184,11 @@ impl Reader for Matroska {
         let Some(element) = self.element(at)? else { return Ok(false) };
         match element.id {
             // What holds others is walked into.
-            SEGMENT | CLUSTER | BLOCK_GROUP => {
+            SEGMENT | INFO | CLUSTER | BLOCK_GROUP => {
                 self.at = element.body;
                 return Ok(true);
             }
+            TIMESTAMP_SCALE => self.take_scale(&element)?,
             TIMESTAMP => self.cluster = i64::try_from(self.number(&element)?).unwrap_or(i64::MAX),
             SIMPLE_BLOCK | BLOCK => self.block(at, &element, out)?,
             _ => {}

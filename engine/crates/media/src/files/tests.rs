@@ -167,6 +167,16 @@ fn matroska(blocks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
+fn how_long_a_unit_of_time_is_may_be_told_behind_the_tracks() {
+    let block = |time: u8| element(0xa3, &[&[0x81, 0, time, 0x80][..], KEY].concat());
+    let mut file = matroska(&[block(0), block(40)]);
+    let info = element(0x1549_a966, &element(0x002a_d7b1, &500_000u32.to_be_bytes()));
+    let cluster = file.windows(4).position(|id| id == [0x1f, 0x43, 0xb6, 0x75]).expect("it is there");
+    file.splice(cluster..cluster, info);
+    assert_eq!(decode_times(&all(file).expect("sound")), [4_500, 6_300]);
+}
+
+#[test]
 fn blocks_of_a_recorder_that_knows_no_sizes_are_read() {
     let block = |time: u8, flags: u8| [&[0x81, 0, time, flags][..], KEY].concat();
     let file = matroska(&[element(0xa3, &block(0, 0x80)), element(0xa0, &element(0xa1, &block(40, 0)))]);
