@@ -131,13 +131,16 @@ impl Source {
             lessons: Arc::default(),
             media_dir: shared.media_dir.clone(),
         };
-        let stream = shared.hub.ensure(&config.key);
-        stream.set_on_demand(config.on_demand);
-        let demand = Demand { watched: config.on_demand.then(|| stream.watched()), linger: shared.linger };
         let expected = match Way::of(&config.address) {
             Way::Opened => None,
             Way::Published(second) => Some(shared.arrivals.expect(&config.key, second)),
         };
+        let stream = shared.hub.ensure(&config.key);
+        // Who calls us is not called: such a stream waits at any time, and no
+        // attempt of it is broken off for want of viewers.
+        let on_demand = config.on_demand && expected.is_none();
+        stream.set_on_demand(on_demand);
+        let demand = Demand { watched: on_demand.then(|| stream.watched()), linger: shared.linger };
         let runner = Runner {
             expected,
             machine: Machine::new(shared.timeouts.no_video, shared.back_off, Instant::now()),

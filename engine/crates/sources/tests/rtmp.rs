@@ -11,7 +11,7 @@ use vms_access::{Now, Rules, StreamKeyRule};
 use vms_media::Codec;
 use vms_sources::State;
 
-use common::{LIMIT, ffmpeg, scene, words_of};
+use common::{LIMIT, ffmpeg, scene, scene_on_demand, words_of};
 
 /// Less than a silent connection may last.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -32,6 +32,14 @@ async fn a_publisher_is_live_and_one_that_comes_again_too() {
         scene.until(State::Connecting, Some("no_publisher")).await;
     }
     scene.source.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_publishers_waits_whether_it_is_viewed_or_not() {
+    let mut scene = scene_on_demand("publish:");
+    scene.until(State::Connecting, Some("no_publisher")).await;
+    let _publisher = ffmpeg(&[], &scene.url("gate"));
+    scene.until(State::Live, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

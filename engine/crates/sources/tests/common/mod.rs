@@ -56,6 +56,15 @@ pub fn scene(address: &str, open: bool) -> Scene {
 
 /// The same, with a folder for files.
 pub fn scene_with(address: &str, open: bool, media_dir: Option<PathBuf>) -> Scene {
+    scene_of(address, open, media_dir, false)
+}
+
+/// The same, opened for viewers alone.
+pub fn scene_on_demand(address: &str) -> Scene {
+    scene_of(address, true, None, true)
+}
+
+fn scene_of(address: &str, open: bool, media_dir: Option<PathBuf>, on_demand: bool) -> Scene {
     let hub = Hub::new(HubConfig { ring_bytes: 8 << 20, ring_time: LIMIT, process_bytes: 64 << 20 });
     let key = StreamKey::parse("gate").expect("a good name");
     let (tell, changes) = mpsc::unbounded_channel();
@@ -77,7 +86,7 @@ pub fn scene_with(address: &str, open: bool, media_dir: Option<PathBuf>) -> Scen
         address: address.to_owned(),
         transport: Transport::Tcp,
         backup: None,
-        on_demand: false,
+        on_demand,
     };
     let source = Source::start(config, shared);
     let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
