@@ -15,7 +15,7 @@ mod sdp;
 #[allow(dead_code)]
 mod stun;
 
-use answer::{Direction, Line, Local, Ssrcs, hear, negotiate, take, write};
+use answer::{Line, Local, Ssrcs, Way, hear, negotiate, take, write};
 use libfuzzer_sys::fuzz_target;
 use vms_media::{Codec, Law, Track, TrackKind};
 
@@ -34,21 +34,21 @@ fn check(text: &str) {
         let tracks = [track(TrackKind::Video, codec, 90_000), track(TrackKind::Audio, Codec::Opus, 48_000)];
         let Ok(agreed) = negotiate(&offer, &tracks, Some([0x64, 0, 0x28])) else { continue };
         let video = Ssrcs { main: 1, rtx: agreed.video.rtx.map(|_| 2) };
-        answered(&offer, agreed.direction, &agreed.lines(), Some(video));
+        answered(&offer, agreed.way, &agreed.lines(), Some(video));
     }
     if let Ok(agreed) = take(&offer) {
-        answered(&offer, agreed.direction, &agreed.lines(), None);
+        answered(&offer, agreed.way, &agreed.lines(), None);
     }
     for law in [Law::A, Law::Mu] {
         if let Some((line, _)) = hear(&offer, law) {
-            answered(&offer, Direction::In, &[&line], None);
+            answered(&offer, Way::In, &[&line], None);
         }
     }
 }
 
 /// `video`: what this side sends by, if it does.
-fn answered(offer: &sdp::Offer, direction: Direction, taken: &[&Line], video: Option<Ssrcs>) {
-    let way = if direction == Direction::In { "a=recvonly" } else { "a=sendonly" };
+fn answered(offer: &sdp::Offer, way: Way, taken: &[&Line], video: Option<Ssrcs>) {
+    let told = if way == Way::In { "a=recvonly" } else { "a=sendonly" };
     let local = Local {
         session: 1,
         ufrag: "u".into(),
@@ -60,12 +60,12 @@ fn answered(offer: &sdp::Offer, direction: Direction, taken: &[&Line], video: Op
         video,
         cname: "c".into(),
     };
-    let answer = write(offer, direction, taken, &local);
+    let answer = write(offer, way, taken, &local);
     let lines: Vec<&str> = answer.split("\r\n").collect();
     assert_eq!(lines.last(), Some(&""));
     let of = |prefix: &str| lines.iter().filter(|line| line.starts_with(prefix)).count();
     assert_eq!(of("m="), offer.media.len());
-    assert_eq!(of(way), taken.len());
+    assert_eq!(of(told), taken.len());
     assert!(lines.iter().filter(|line| !line.is_empty()).all(|line| line.as_bytes().get(1) == Some(&b'=')));
     assert!(!answer.contains("\n\n") && lines.iter().all(|line| !line.contains('\n')));
 }
