@@ -15,15 +15,11 @@ use crate::holder::{End, Holder, Right, opened};
 use crate::nonces::Nonces;
 use crate::over::Over;
 use crate::places::Places;
+use crate::plays::{self, Plays};
 use crate::rules::{Limits, Rules, StreamKeyRule};
 use crate::ticket::Ticket;
 use crate::watches::Watches;
 
-/// Who plays recorded video goes on without a fresh address as long as he asks
-/// again within this time: players that only know one address stay in.
-const PLAY_LEASE: Duration = Duration::from_secs(120);
-/// But not for longer than this.
-const LONGEST_PLAY: Duration = Duration::from_secs(12 * 3600);
 /// A running session ends so long after its last renewal.
 const LEASE: Duration = Duration::from_secs(600);
 /// An address lives so long: what runs out sooner than this after a right was
@@ -100,18 +96,9 @@ pub enum Cut {
     RanOut,
 }
 
-/// A running playback, by the nonce of its address.
-struct Play {
-    viewer: String,
-    session: String,
-    camera: String,
-    since: Instant,
-    last: Instant,
-}
-
 #[derive(Default)]
 pub struct Doors {
-    plays: HashMap<String, Play>,
+    pub plays: Plays,
     pub watches: Watches,
     rules: Rules,
     pub keys: Keys,
@@ -256,7 +243,7 @@ impl Access {
         } else {
             let address = doors.play(key, address, (at_us, at_us), now)?;
             let mut holder = Holder::by_address(wish, &address);
-            holder.until = Some(now.at + LONGEST_PLAY);
+            holder.until = Some(now.at + plays::LONGEST);
             let limits = doors.limits_of(&address.city, address.most);
             (holder, address.audio(), limits, (address.from_us, address.until_us))
         };
@@ -296,13 +283,13 @@ impl Access {
     ///
     /// # Errors
     /// With the reason.
-    pub fn owns(&self, label: &str, address: Option<&str>) -> Result<(), Denied> {
+    pub fn owns(&self, label: &str, address: Option<&str>, now: Now) -> Result<(), Denied> {
         if self.inner.open {
             return Ok(());
         }
         let doors = self.inner.doors.lock();
         let address = doors.keys.verify(address.ok_or(Denied::Missing)?)?;
-        if doors.over.owns(label, &address, Instant::now()) {
+        if doors.over.owns(label, &address, now.at) {
             return Ok(());
         }
         doors.owned(label, &address).map(|_| ())
@@ -336,8 +323,8 @@ impl Access {
             let ends = doors.end_where(Cut::Withdrawn, |holder| {
                 revocation.hits(&holder.seat.viewer, &holder.session, &holder.camera)
             });
-            doors.plays.retain(|_, play| !revocation.hits(&play.viewer, &play.session, &play.camera));
             let hit = |address: &Address| revocation.hits(&address.viewer, &address.session, &address.camera);
+            doors.plays.retain(|_, play| !hit(&play.address));
             let watched = doors.end_watches(hit);
             doors.revoked.push((revocation, now.utc_s));
             (ends, watched)
@@ -352,7 +339,7 @@ impl Access {
         let ends = {
             let mut doors = self.inner.doors.lock();
             doors.nonces.sweep(now.utc_s);
-            doors.plays.retain(|_, play| now.at.duration_since(play.last) < PLAY_LEASE);
+            doors.sweep_plays(now);
             doors.sweep_watches(now);
             doors.revoked.retain(|(_, at_s)| at_s + LIFETIME_S >= now.utc_s);
             doors.over.sweep(now.at);
@@ -372,39 +359,6 @@ impl Access {
 }
 
 impl Doors {
-    /// Whether recorded video of a period may be read, by an address that opens
-    /// one playback.
-    fn play(
-        &mut self,
-        key: &StreamKey,
-        address: Option<&str>,
-        period: (i64, i64),
-        now: Now,
-    ) -> Result<Address, Denied> {
-        let address = self.keys.verify(address.ok_or(Denied::Missing)?)?;
-        if address.kind != Kind::Playback {
-            return Err(Denied::Foreign("kind of stream"));
-        }
-        if *address.camera != *key.camera || address.stream != key.stream {
-            return Err(Denied::Foreign("stream"));
-        }
-        if period.0 < address.from_us || (address.until_us != 0 && period.1 > address.until_us) {
-            return Err(Denied::Foreign("time"));
-        }
-        self.stand(&address)?;
-        let running = self.plays.get(&address.nonce).map(|play| (play.since, play.last));
-        let runs = running.is_some_and(|(since, last)| {
-            now.at.duration_since(last) < PLAY_LEASE && now.at.duration_since(since) < LONGEST_PLAY
-        });
-        if !runs {
-            in_time(&address, now)?;
-        }
-        let since = running.map_or(now.at, |(since, _)| since);
-        let (viewer, session, camera) = (address.viewer.clone(), address.session.clone(), address.camera.clone());
-        self.plays.insert(address.nonce.clone(), Play { viewer, session, camera, since, last: now.at });
-        Ok(address)
-    }
-
     /// Takes a place for a session; answers the session's number.
     fn seat(&mut self, holder: Holder, limits: Limits) -> Result<u64, Denied> {
         if holder.kind == Kind::Talk {
@@ -446,12 +400,7 @@ impl Doors {
 
     fn by_address(&mut self, wish: Wish<'_>, text: &str, now: Now) -> Result<(Holder, bool, Limits), Denied> {
         let address = self.keys.verify(text)?;
-        if address.kind != wish.kind {
-            return Err(Denied::Foreign("kind of stream"));
-        }
-        if *address.camera != *wish.key.camera || address.stream != wish.key.stream {
-            return Err(Denied::Foreign("stream"));
-        }
+        address.opens(wish.key, wish.kind)?;
         self.judge(&address, now)?;
         let mut holder = Holder::by_address(wish, &address);
         holder.until = Some(now.at + LEASE);
@@ -467,7 +416,7 @@ impl Doors {
 
     /// All but whether it was used before.
     pub fn hold_good(&self, address: &Address, now: Now) -> Result<(), Denied> {
-        in_time(address, now)?;
+        address.in_time(now.utc_s)?;
         self.stand(address)
     }
 
@@ -521,11 +470,6 @@ impl Doors {
         self.rules = rules;
         ends
     }
-}
-
-/// Whether an address may open something still.
-fn in_time(address: &Address, now: Now) -> Result<(), Denied> {
-    if address.expires_s < now.utc_s { Err(Denied::Expired) } else { Ok(()) }
 }
 
 /// Takes as long for every secret of its length.

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use vms_hub::StreamName;
+use vms_hub::{StreamKey, StreamName};
 
 use crate::denied::Denied;
 use crate::rules::PublicKey;
@@ -86,6 +86,22 @@ impl Address {
     #[must_use]
     pub fn audio(&self) -> bool {
         self.audio == 1
+    }
+
+    /// Whether it was signed for this.
+    pub(crate) fn opens(&self, key: &StreamKey, kind: Kind) -> Result<(), Denied> {
+        if self.kind != kind {
+            return Err(Denied::Foreign("kind of stream"));
+        }
+        if *self.camera != *key.camera || self.stream != key.stream {
+            return Err(Denied::Foreign("stream"));
+        }
+        Ok(())
+    }
+
+    /// Whether it may open something still.
+    pub(crate) fn in_time(&self, now_s: u64) -> Result<(), Denied> {
+        if self.expires_s < now_s { Err(Denied::Expired) } else { Ok(()) }
     }
 
     fn is_sound(&self) -> bool {

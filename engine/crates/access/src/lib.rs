@@ -15,6 +15,7 @@ mod holder;
 mod nonces;
 mod over;
 mod places;
+mod plays;
 mod rules;
 mod ticket;
 mod watches;

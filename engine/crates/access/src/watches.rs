@@ -37,7 +37,7 @@ impl Doors {
     pub fn watch(&mut self, key: &StreamKey, text: &str, now: Now) -> Result<bool, Denied> {
         let running = self.watches.get(text).filter(|watch| watch.runs(now));
         let Some(watch) = running else { return self.begin_watch(key, text, now) };
-        opens(&watch.address, key)?;
+        watch.address.opens(key, Kind::Hls)?;
         self.stand(&watch.address)?;
         let audio = watch.address.audio();
         if let Some(watch) = self.watches.get_mut(text) {
@@ -48,7 +48,7 @@ impl Doors {
 
     fn begin_watch(&mut self, key: &StreamKey, text: &str, now: Now) -> Result<bool, Denied> {
         let address = self.keys.verify(text)?;
-        opens(&address, key)?;
+        address.opens(key, Kind::Hls)?;
         self.hold_good(&address, now)?;
         self.sweep_watches(now);
         let limits = self.limits_of(&address.city, address.most);
@@ -80,16 +80,6 @@ impl Doors {
         });
         before - self.watches.len()
     }
-}
-
-fn opens(address: &Address, key: &StreamKey) -> Result<(), Denied> {
-    if address.kind != Kind::Hls {
-        return Err(Denied::Foreign("kind of stream"));
-    }
-    if *address.camera != *key.camera || address.stream != key.stream {
-        return Err(Denied::Foreign("stream"));
-    }
-    Ok(())
 }
 
 fn seat(address: &Address) -> Seat {

@@ -238,10 +238,13 @@ fn only_the_opener_owns_a_session() {
     let house = House::new(rules());
     let mine = address("1");
     let (_ticket, _) = house.watched("w1", &mine);
-    assert_eq!(house.access.owns("w1", Some(&mine)), Ok(()), "the used address still names its owner");
-    assert_eq!(house.access.owns("w1", None), Err(Denied::Missing));
-    assert_eq!(house.access.owns("w1", Some(&with("2", "v", json!("bia")))), Err(Denied::Foreign("session")));
-    assert_eq!(house.access.owns("", Some(&mine)), Err(Denied::Foreign("session")));
+    assert_eq!(house.access.owns("w1", Some(&mine), house.at(0)), Ok(()), "the used address still names its owner");
+    assert_eq!(house.access.owns("w1", None, house.at(0)), Err(Denied::Missing));
+    assert_eq!(
+        house.access.owns("w1", Some(&with("2", "v", json!("bia"))), house.at(0)),
+        Err(Denied::Foreign("session"))
+    );
+    assert_eq!(house.access.owns("", Some(&mine), house.at(0)), Err(Denied::Foreign("session")));
 }
 
 #[test]
@@ -287,8 +290,8 @@ fn a_playback_takes_a_place_within_its_times_and_ends_when_it_is_revoked() {
     // It needs no renewal; its address has run out, and still steers it.
     house.access.sweep(house.at(3_600));
     assert_eq!(ended.load(Ordering::Relaxed), 0);
-    assert!(house.access.owns("p1", Some(&right)).is_ok());
-    assert!(house.access.owns("p1", Some(&address("3"))).is_err());
+    assert!(house.access.owns("p1", Some(&right), house.at(0)).is_ok());
+    assert!(house.access.owns("p1", Some(&address("3")), house.at(0)).is_err());
     assert_eq!(house.access.revoke(revoke(Some("ana"), None, None), house.at(3_601)), 1, "the one that is bound");
     assert_eq!(ended.load(Ordering::Relaxed), 1);
     house.access.sweep(house.at(13 * 3_600));
@@ -572,13 +575,13 @@ fn whoever_talked_is_known_a_minute_longer_and_told_apart_from_whom_it_was_withd
     let (ana, bia) = (talk("1", "ana"), talk("2", "bia"));
     let ticket = enter(&ana, "t1");
     assert_eq!(ticket.who(), Who { actor: "user:ana".into(), city: "sp".into() });
-    assert_eq!(house.access.owns("t1", Some(&ana)), Ok(()));
+    assert_eq!(house.access.owns("t1", Some(&ana), house.at(0)), Ok(()));
     house.access.sweep(house.at(601));
     drop(ticket);
-    assert_eq!(house.access.owns("t1", Some(&ana)), Ok(()), "she may ask why");
-    assert_eq!(house.access.owns("t1", Some(&bia)), Err(Denied::Foreign("session")), "nobody else may");
+    assert_eq!(house.access.owns("t1", Some(&ana), house.at(0)), Ok(()), "she may ask why");
+    assert_eq!(house.access.owns("t1", Some(&bia), house.at(0)), Err(Denied::Foreign("session")), "nobody else may");
     house.access.sweep(house.at(70));
-    assert_eq!(house.access.owns("t1", Some(&ana)), Err(Denied::Foreign("session")), "it is long ago");
+    assert_eq!(house.access.owns("t1", Some(&ana), house.at(0)), Err(Denied::Foreign("session")), "it is long ago");
     let ticket = enter(&bia, "t2");
     house.access.revoke(Revocation { viewer: Some("bia".into()), ..Revocation::default() }, house.at(0));
     drop(ticket);

@@ -116,7 +116,7 @@ impl Playing {
         request: Request<Body>,
     ) -> Result<Response<Body>, Problem> {
         let token = recorded::token(request.headers(), request.uri().query());
-        access.owns(id, token).map_err(|denied| credential::denied(&denied))?;
+        access.owns(id, token, Now::read()).map_err(|denied| credential::denied(&denied))?;
         let found = self.plays.lock().get(id).filter(|play| !play.is_over()).cloned();
         let play = found.ok_or_else(|| {
             let words = "there is no such playback; it may have ended";

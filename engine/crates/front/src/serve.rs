@@ -371,7 +371,7 @@ impl Shared {
         let unknown = || Refused::from(credential::denied(&Denied::Foreign("session")));
         let key = self.access.stream_of(session).ok_or_else(unknown)?;
         let address = self.address(headers, &key, Use::GoOn, caller).await?;
-        match self.access.owns(session, Some(&address)) {
+        match self.access.owns(session, Some(&address), Now::read()) {
             Ok(()) => Ok(Some(address)),
             Err(denied) => Err(credential::denied(&denied).into()),
         }

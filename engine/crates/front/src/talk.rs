@@ -35,13 +35,13 @@ fn enter(access: &Access, key: &StreamKey, headers: &HeaderMap) -> Result<Ticket
 
 /// Tells whoever talked why it ended, or that it goes on.
 pub fn look(webrtc: &WebRtc, access: &Access, session: &str, headers: &HeaderMap) -> Result<String, Problem> {
-    access.owns(session, credential::bearer(headers)).map_err(|why| credential::denied(&why))?;
+    access.owns(session, credential::bearer(headers), Now::read()).map_err(|why| credential::denied(&why))?;
     let end = webrtc.talk_end(session).map_err(|error| whep::refusal(&error))?;
     Ok(json!({ "ended": end.map(TalkEnd::code) }).to_string())
 }
 
 /// Whoever began to talk may end it, by the same address.
 pub fn end(webrtc: &WebRtc, access: &Access, session: &str, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
-    access.owns(session, credential::bearer(headers)).map_err(|why| credential::denied(&why))?;
+    access.owns(session, credential::bearer(headers), Now::read()).map_err(|why| credential::denied(&why))?;
     whep::ended(webrtc.unpublish(session))
 }
