@@ -14,6 +14,16 @@ pub enum Door {
     Hls,
 }
 
+impl Door {
+    /// In front of what WHEP and WHIP have here.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Front => "/api/v1",
+            Self::Players | Self::Hls => "",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Open a session on a stream.
@@ -71,11 +81,8 @@ fn front(method: &Method, path: &str) -> Route {
         "/media" => return Route::MethodNotAllowed("GET"),
         _ => {}
     }
-    if let Some(session) = path.strip_prefix("/api/v1/whep/") {
-        return on_session(method, Route::Session(session.to_owned()));
-    }
-    if let Some(session) = path.strip_prefix("/api/v1/whip/") {
-        return on_session(method, Route::Published(session.to_owned()));
+    if let Some(route) = path.strip_prefix(Door::Front.prefix()).and_then(|path| session(method, path)) {
+        return route;
     }
     if let Some(talk) = path.strip_prefix("/talk/") {
         return on_talk(method, talk);
@@ -95,11 +102,8 @@ fn front(method: &Method, path: &str) -> Route {
 }
 
 fn players(method: &Method, path: &str) -> Route {
-    if let Some(session) = path.strip_prefix("/whep/") {
-        return on_session(method, Route::Session(session.to_owned()));
-    }
-    if let Some(session) = path.strip_prefix("/whip/") {
-        return on_session(method, Route::Published(session.to_owned()));
+    if let Some(route) = session(method, path) {
+        return route;
     }
     match path.rsplit_once('/') {
         Some((stream, "whep")) => on_offer(method, StreamKey::parse(stream).map(Route::Offer)),
@@ -166,6 +170,13 @@ fn on_hls(method: &Method, path: &str) -> Route {
         (&Method::OPTIONS, _) => Route::Preflight,
         _ => Route::MethodNotAllowed("GET, HEAD"),
     }
+}
+
+/// `/whep/SESSION` or `/whip/SESSION`.
+fn session(method: &Method, path: &str) -> Option<Route> {
+    let viewed = path.strip_prefix("/whep/").map(|id| Route::Session(id.to_owned()));
+    let session = viewed.or_else(|| path.strip_prefix("/whip/").map(|id| Route::Published(id.to_owned())))?;
+    Some(on_session(method, session))
 }
 
 fn on_session(method: &Method, session: Route) -> Route {

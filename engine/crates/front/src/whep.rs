@@ -36,11 +36,7 @@ pub async fn offer(
     let sdp = sdp(&head.headers, body).await?;
     webrtc.wait_opened(key).await;
     let answer = webrtc.offer(key, keeps, &sdp, peer, ticket).map_err(|error| refusal(&error))?;
-    let prefix = match door {
-        Door::Front => "/api/v1/whep",
-        Door::Players | Door::Hls => "/whep",
-    };
-    created(prefix, answer)
+    created(&format!("{}/whep", door.prefix()), answer)
 }
 
 /// `fixed=1`: the stream that was asked for, whatever the viewer's path bears.

@@ -25,11 +25,7 @@ pub async fn offer(
     let ticket = enter(access, key, headers)?;
     let sdp = whep::sdp(headers, body).await?;
     let answer = webrtc.publish(key, &sdp, peer, ticket).map_err(|error| whep::refusal(&error))?;
-    let prefix = match door {
-        Door::Front => "/api/v1/whip",
-        Door::Players | Door::Hls => "/whip",
-    };
-    whep::created(prefix, answer)
+    whep::created(&format!("{}/whip", door.prefix()), answer)
 }
 
 fn enter(access: &Access, key: &StreamKey, headers: &HeaderMap) -> Result<Ticket, Problem> {
