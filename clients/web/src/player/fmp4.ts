@@ -22,6 +22,9 @@ const RUN = 0x1 | 0x100 | 0x200 | 0x400 | 0x800
 /** Flags of a sample (8.8.3.1): whether it depends on others. */
 const ALONE = 0x0200_0000
 const DEPENDS = 0x0101_0000
+/** Of a box: its size and its name. */
+const BOX_HEAD = 8
+const MOOF_SIZE = moof(0, { shown: 0, decode: 0, lasts: 0, key: true, data: new Uint8Array() }, 0).length
 const UNITY = [u32(0x10000), zeros(12), u32(0x10000), zeros(12), u32(0x4000_0000)]
 
 /** What MSE is told of a stream. */
@@ -86,17 +89,19 @@ export function initSegment(config: TileConfig): Uint8Array<ArrayBuffer> {
 
 /** One frame as a fragment. */
 export function fragment(sequence: number, sample: Sample): Uint8Array<ArrayBuffer> {
+  const { data } = sample
+  return join([moof(sequence, sample, MOOF_SIZE + BOX_HEAD), u32(data.length + BOX_HEAD), name('mdat'), data])
+}
+
+/** What a fragment says of its one frame, whose bytes begin at `offset`. */
+function moof(sequence: number, sample: Sample, offset: number): Uint8Array<ArrayBuffer> {
   const { shown, decode, lasts, key, data } = sample
-  const run = (offset: number) =>
-    full('trun', 1, RUN, u32(1), u32(offset), u32(lasts), u32(data.length), u32(key ? ALONE : DEPENDS), u32(shown - decode))
-  const moof = (offset: number) =>
-    box(
-      'moof',
-      full('mfhd', 0, 0, u32(sequence)),
-      box('traf', full('tfhd', 0, BASE_IS_MOOF, u32(TRACK)), full('tfdt', 1, 0, u64(decode)), run(offset)),
-    )
-  const head = moof(moof(0).length + 8)
-  return join([head, u32(data.length + 8), name('mdat'), data])
+  const run = [u32(1), u32(offset), u32(lasts), u32(data.length), u32(key ? ALONE : DEPENDS), u32(shown - decode)]
+  return box(
+    'moof',
+    full('mfhd', 0, 0, u32(sequence)),
+    box('traf', full('tfhd', 0, BASE_IS_MOOF, u32(TRACK)), full('tfdt', 1, 0, u64(decode)), full('trun', 1, RUN, ...run)),
+  )
 }
 
 function box(type: string, ...content: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
