@@ -16,13 +16,13 @@ interface Answer extends Pick<Page<SignedAddress>, 'items'> {
 }
 
 /** STUN has neither name nor password. */
-interface Relay {
+export interface Relay {
   readonly urls: readonly string[]
   readonly username: string | null
   readonly credential: string | null
 }
 
-function serverOf({ urls, username, credential }: Relay): RTCIceServer {
+export function serverOf({ urls, username, credential }: Relay): RTCIceServer {
   return { urls: [...urls], ...(username === null || credential === null ? {} : { username, credential }) }
 }
 
@@ -39,7 +39,7 @@ interface Wish {
 const MOST_AT_ONCE = 128
 
 /** By which way a stream is to be opened. */
-export const ADDRESS_KINDS = ['webrtc', 'socket', 'hls'] as const
+const ADDRESS_KINDS = ['webrtc', 'socket', 'hls'] as const
 export type AddressKind = (typeof ADDRESS_KINDS)[number]
 
 export interface Addresses {

@@ -6,7 +6,6 @@ import { givenOf, listOf, numberOf, textOf } from '../lib/numbers'
 /** Who calls whom. */
 export type Direction = 'call' | 'publish'
 
-/** A camera as the fields of its form hold it: texts, for the most part. */
 export type Calling = 'auto' | 'always' | 'demand'
 
 /** Somebody whom a stream is brought to. */
@@ -16,6 +15,7 @@ export interface Target {
   readonly passphrase: string
 }
 
+/** A camera as the fields of its form hold it: texts, for the most part. */
 export interface Draft {
   name: string
   maker: string

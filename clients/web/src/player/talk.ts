@@ -1,3 +1,4 @@
+import { serverOf, type Relay } from '../api/addresses'
 import type { Client } from '../api/client'
 import { noAnswer, Problem, problemOf } from '../api/problem'
 import type { Fetch } from '../api/streams'
@@ -32,7 +33,7 @@ export interface Talk {
 interface Signed {
   readonly address: string
   readonly path: string
-  readonly ice_servers: readonly { readonly urls: readonly string[]; readonly username: string | null; readonly credential: string | null }[]
+  readonly ice_servers: readonly Relay[]
 }
 
 /** Asks for the microphone, and is heard at a camera until it is closed. */
@@ -142,10 +143,6 @@ export function makeTalk(options: TalkOptions): Talk {
 
 function makePeer(servers: readonly RTCIceServer[]): RTCPeerConnection {
   return new RTCPeerConnection({ ...BUNDLED, iceServers: [...servers] })
-}
-
-function serverOf({ urls, username, credential }: Signed['ice_servers'][number]): RTCIceServer {
-  return { urls: [...urls], ...(username === null || credential === null ? {} : { username, credential }) }
 }
 
 function onlyG711(transceiver: RTCRtpTransceiver): void {

@@ -184,6 +184,7 @@ export function Wall(props: WallProps): JSX.Element {
                   onShown={setShown}
                   ref={(element) => {
                     tiles.set(camera.id, element)
+                    onCleanup(() => tiles.delete(camera.id))
                     inView.watch(camera.id, element)
                   }}
                 />
