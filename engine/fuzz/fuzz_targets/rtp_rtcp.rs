@@ -1,7 +1,8 @@
 //! Property: whatever datagrams come on a track's ports, RTP or RTCP, in
 //! whatever order and at whatever time, nothing panics; no more leaves than
 //! came; each payload is a part of what came; no more is held than a bound; and
-//! every report of ours is whole and names its own length.
+//! every report of ours is whole and names its own length. The first byte
+//! chooses who sends: a camera, or another node, whose stamps are read.
 
 #![no_main]
 
@@ -15,15 +16,18 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::fuzz_target;
 use rtsp::{Address, Client, Habit, Media, Options, Step, Wanted};
 
+const CAMERA: &str = "rtsp://camera/live";
+const NODE: &str = "node://core/gate";
 const ANSWERS: [&str; 3] = [
-    "RTSP/1.0 200 OK\r\nContent-Length: 58\r\n\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n",
+    "RTSP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n\
+     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\na=extmap:1 urn:vms-enterprise:rtp:frame\r\n",
     "RTSP/1.0 200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;server_port=6-7;ssrc=1\r\n\r\n",
     "RTSP/1.0 200 OK\r\n\r\n",
 ];
 
 /// A session whose video comes by UDP.
-fn playing(now: Instant) -> Client {
-    let address = Address::parse("rtsp://camera/live").expect("a good address");
+fn playing(address: &str, now: Instant) -> Client {
+    let address = Address::parse(address).expect("a good address");
     let habit = Habit::default();
     let mut client =
         Client::new(Options { address, allows_basic: true, user_agent: "fuzz", seed: 7, habit, talks: false }, now);
@@ -49,10 +53,10 @@ fn check_report(mut report: &[u8]) {
 }
 
 fuzz_target!(|data: &[u8]| {
+    let Some((&sender, mut rest)) = data.split_first() else { return };
     let start = Instant::now();
-    let mut client = playing(start);
+    let mut client = playing(if sender & 1 == 0 { CAMERA } else { NODE }, start);
     let (mut now, mut came, mut left) = (start, 0usize, 0usize);
-    let mut rest = data;
     // A byte for the time that passes, one for the length.
     while let [step, length, tail @ ..] = rest {
         let (datagram, next) = tail.split_at(usize::from(*length).min(tail.len()));
