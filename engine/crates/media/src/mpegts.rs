@@ -23,10 +23,6 @@ const STREAM_AAC: u8 = 0x0f;
 const STREAM_OPUS: u8 = 0x06;
 /// Times of a stream tick so often a second, in 33 bits.
 const CLOCK_RATE: u32 = 90_000;
-
-/// Samples a second, by their index in ADTS and AudioSpecificConfig.
-const AAC_RATES: [u32; 13] =
-    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 const AAC_SAMPLES: i64 = 1024;
 
 fn is_video(kind: u8) -> bool {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::depacketise::AccessUnit;
 use crate::{Codec, Track, TrackKind};
 
-/// Samples a second, by their index in an `AudioSpecificConfig`.
-const AAC_RATES: [u32; 13] =
+/// Samples a second, by their index in ADTS and in an `AudioSpecificConfig`.
+pub const AAC_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// What a track of sound is, and when its next frame is due.
@@ -29,12 +29,7 @@ impl Sound {
         if first >> 3 == 0 || channels == 0 {
             return None;
         }
-        // More than any configuration has is not one.
-        let hex: String = config.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
-        let fmtp = format!(
-            "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={hex}"
-        );
-        Some(Self { codec: Codec::Aac, rate, channels, fmtp, next: None })
+        Some(Self { codec: Codec::Aac, rate, channels, fmtp: aac_fmtp(config), next: None })
     }
 
     /// G.711 at 8 kHz, as everybody has it.
@@ -87,6 +82,13 @@ impl Sound {
         self.next = Some(time.saturating_add(samples));
         time
     }
+}
+
+/// The `fmtp` of an `AudioSpecificConfig` (RFC 3640, section 3.3.6).
+pub fn aac_fmtp(config: &[u8]) -> String {
+    // More than any configuration has is not one.
+    let hex: String = config.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
+    format!("streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={hex}")
 }
 
 /// How long a packet of Opus lasts, in samples of 48 kHz, as its first byte says

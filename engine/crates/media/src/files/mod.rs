@@ -21,7 +21,7 @@ mod table;
 mod tests;
 mod window;
 
-use crate::{AccessUnit, Codec, DropReason, ParameterSets, Track, TrackKind};
+use crate::{AccessUnit, Codec, DropReason, ParameterSets, Track};
 
 use window::Window;
 
@@ -184,8 +184,7 @@ impl Form {
 }
 
 fn video_track(id: u8, codec: &Codec, sets: &ParameterSets) -> Track {
-    let fmtp = sets.fmtp(codec);
-    Track { id, kind: TrackKind::Video, codec: codec.clone(), clock_rate: VIDEO_RATE, channels: 0, fmtp }
+    Track { id, fmtp: sets.fmtp(codec), ..Track::video(codec.clone()) }
 }
 
 /// Ticks a second of a video track, whatever the file's are.

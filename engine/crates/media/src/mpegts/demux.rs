@@ -7,10 +7,9 @@ use bytes::Bytes;
 
 use super::section::{Sections, body};
 use super::{
-    AAC_RATES, AAC_SAMPLES, CLOCK_RATE, STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video,
-    opus,
+    AAC_SAMPLES, CLOCK_RATE, STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video, opus,
 };
-use crate::sound::Sound;
+use crate::sound::{AAC_RATES, Sound, aac_fmtp};
 use crate::{AccessUnit, Codec, DropReason, MAX_UNIT_BYTES, Pictures, Track, TrackKind, annexb};
 
 /// Streams of a programme that are looked at.
@@ -256,14 +255,7 @@ impl Stream {
         match &self.kind {
             StreamKind::Video(pictures) => {
                 let (codec, sets) = (pictures.codec().clone(), pictures.parameter_sets());
-                sets.complete(&codec).then(|| Track {
-                    id,
-                    kind: TrackKind::Video,
-                    fmtp: sets.fmtp(&codec),
-                    codec,
-                    clock_rate: CLOCK_RATE,
-                    channels: 0,
-                })
+                sets.complete(&codec).then(|| Track { id, fmtp: sets.fmtp(&codec), ..Track::video(codec) })
             }
             StreamKind::Aac(aac) => aac.config.map(|config| config.track(id)),
             StreamKind::Opus(sound) => Some(sound.track(id)),
@@ -437,10 +429,7 @@ impl AacConfig {
             codec: Codec::Aac,
             clock_rate: self.rate(),
             channels: self.channels,
-            fmtp: format!(
-                "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;\
-                 config={config:04x}"
-            ),
+            fmtp: aac_fmtp(&config.to_be_bytes()),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! From frames to packets, each frame at once.
 
 use super::section::write;
-use super::{AAC_RATES, STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video, opus};
+use super::{STREAM_AAC, STREAM_H264, STREAM_H265, STREAM_OPUS, SYNC, TS_PACKET, is_video, opus};
 use crate::params::parameters;
+use crate::sound::AAC_RATES;
 use crate::{Codec, Track, annexb};
 
 const PMT_PID: u16 = 0x1000;

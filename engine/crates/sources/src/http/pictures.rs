@@ -42,15 +42,7 @@ struct Frames {
 
 impl Frames {
     fn new(clock: Arc<ServerClock>) -> Self {
-        let track = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: Codec::Jpeg,
-            clock_rate: CLOCK_RATE,
-            channels: 0,
-            fmtp: String::new(),
-        };
-        Self { clock, tracks: [track], began: Instant::now(), last: None }
+        Self { clock, tracks: [Track::video(Codec::Jpeg)], began: Instant::now(), last: None }
     }
 
     fn frame(&mut self, data: Bytes) -> Item {
