@@ -1,6 +1,8 @@
 //! The session as a state machine: DESCRIBE, SETUP of each wanted track, PLAY,
 //! and then media until TEARDOWN.
 
+mod tracks;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -10,12 +12,13 @@ use super::Error;
 use super::auth::{Authenticator, Verdict};
 use super::keepalive::{Habit, Keepalive, Method};
 use super::message::{self, Message, Start};
-use super::rtcp::{self, SenderReport};
-use super::rtp::{Receiver, Stamped};
+use super::rtcp::SenderReport;
+use super::rtp::Receiver;
 use super::sdp::Description;
 use super::transport::{self, Agreed, Way};
 use super::uri::{self, Address};
 use super::wire::{self, Cut};
+use tracks::Track;
 
 /// Receiver reports go out this often.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
@@ -25,8 +28,6 @@ const MAX_CHALLENGES: u8 = 3;
 const MAX_STRAY: usize = 1 << 20;
 /// A camera that takes nothing gets no more reports.
 const MAX_UNSENT: usize = 64 << 10;
-/// So many bytes of sound may wait: half a second of G.711.
-const MAX_UNHEARD: usize = 4_000;
 /// Asks for the track that a camera listens on; one that knows none answers 551
 /// (ONVIF Streaming Specification, section 5.3).
 const BACK_CHANNEL: &str = "Require: www.onvif.org/ver20/backchannel\r\n";
@@ -118,31 +119,6 @@ struct Pending {
     carried: bool,
     challenges: u8,
     sent: Instant,
-}
-
-#[derive(Debug)]
-struct Track {
-    uri: String,
-    optional: bool,
-    way: Way,
-    /// Once the camera has agreed.
-    agreed: Option<Agreed>,
-    channels: Option<(u8, u8)>,
-    payload_type: u8,
-    clock_rate: u32,
-    receiver: Receiver,
-}
-
-impl Track {
-    fn takes(&self, channel: u8, is_rtcp: bool, payload_type: u8) -> bool {
-        self.channels.is_some_and(|(rtp, rtcp)| {
-            if is_rtcp {
-                channel == rtp || channel == rtcp
-            } else {
-                channel == rtp && payload_type == self.payload_type
-            }
-        })
-    }
 }
 
 /// One RTSP session, from the first request on.
@@ -277,21 +253,6 @@ impl Client {
         }
     }
 
-    /// Sends a packet of RTP to the camera, by the connection. False where it
-    /// was not taken: the camera is behind with what it was sent before, and
-    /// sound that comes late helps nobody.
-    pub fn send_packet(&mut self, track: usize, packet: &[u8]) -> bool {
-        let channel = self.tracks.get(track).and_then(|track| track.channels).map(|(rtp, _)| rtp);
-        let (Some(channel), Ok(length)) = (channel, u16::try_from(packet.len())) else { return false };
-        if self.out.len() > MAX_UNHEARD {
-            return false;
-        }
-        let [high, low] = length.to_be_bytes();
-        self.out.extend_from_slice(&[b'$', channel, high, low]);
-        self.out.extend_from_slice(packet);
-        true
-    }
-
     /// Says goodbye, if there is a session.
     pub fn tear_down(&mut self, now: Instant) {
         if self.holds_session() {
@@ -356,11 +317,6 @@ impl Client {
         }
     }
 
-    fn is_media(&self, channel: u8, data: &[u8]) -> bool {
-        let known = |track: &Track| track.channels.is_some_and(|(rtp, rtcp)| channel == rtp || channel == rtcp);
-        data.first().is_some_and(|first| first >> 6 == 2) && self.tracks.iter().any(known)
-    }
-
     fn pass_over(&mut self, length: usize) -> Result<usize, Error> {
         if !self.heard {
             return Err(Error::NotRtsp);
@@ -373,27 +329,6 @@ impl Client {
         Ok(length)
     }
 
-    /// Media of channels that nobody set up are passed over.
-    fn packet(&mut self, channel: u8, data: &[u8], now: Instant, out: &mut impl FnMut(usize, Media<'_>)) {
-        let is_rtcp = rtcp::is_rtcp(data);
-        let payload_type = data.get(1).map_or(0, |byte| byte & 0x7f);
-        for index in 0..self.tracks.len() {
-            if self.tracks[index].takes(channel, is_rtcp, payload_type) {
-                self.datagram(index, data, now, out);
-            }
-        }
-    }
-
-    /// Takes a packet of a track, RTP or RTCP.
-    pub fn datagram(&mut self, index: usize, data: &[u8], now: Instant, out: &mut impl FnMut(usize, Media<'_>)) {
-        let Some(track) = self.tracks.get_mut(index) else { return };
-        if !rtcp::is_rtcp(data) {
-            track.receiver.push(data, now, &mut |packet| hand_on(index, packet, out));
-        } else if let Some(report) = track.receiver.report(data, now) {
-            out(index, Media::Report(report));
-        }
-    }
-
     /// When [`Self::tick`] is to be called though nothing came.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -403,9 +338,7 @@ impl Client {
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant, out: &mut impl FnMut(usize, Media<'_>)) {
-        for (index, track) in self.tracks.iter_mut().enumerate() {
-            track.receiver.release(now, &mut |packet| hand_on(index, packet, out));
-        }
+        self.release(now, out);
         if let Some(method) = self.keepalive.take_due(now)
             && self.out.len() < MAX_UNSENT
         {
@@ -414,22 +347,6 @@ impl Client {
         if self.reports_due.is_some_and(|due| due <= now) {
             self.reports_due = Some(now + REPORT_EVERY);
             self.write_reports(now);
-        }
-    }
-
-    fn write_reports(&mut self, now: Instant) {
-        for (index, track) in self.tracks.iter_mut().enumerate().filter(|(_, track)| track.agreed.is_some()) {
-            let Some(reception) = track.receiver.reception(now) else { continue };
-            let mut report = Vec::with_capacity(64);
-            rtcp::write_receiver_report(&mut report, self.ssrc, Some(&reception));
-            match track.channels {
-                Some((_, channel)) if self.out.len() < MAX_UNSENT => {
-                    self.out.extend_from_slice(&[b'$', channel, 0, report.len() as u8]);
-                    self.out.extend_from_slice(&report);
-                }
-                Some(_) => {}
-                None => self.datagrams.push((index, report)),
-            }
         }
     }
 
@@ -588,23 +505,4 @@ impl Client {
             self.keepalive.set_timeout(timeout);
         }
     }
-
-    fn track_agreed(&mut self, index: usize, agreed: Agreed) {
-        let track = &mut self.tracks[index];
-        let asked = match track.way {
-            Way::Tcp { channel } => Some((channel, channel.saturating_add(1))),
-            Way::Udp { .. } => None,
-        };
-        track.channels = agreed.channels.or(asked);
-        let reorders = track.channels.is_none();
-        track.receiver = Receiver::new(track.payload_type, track.clock_rate, agreed.ssrc, reorders).stamped(self.stamp);
-        track.agreed = Some(agreed);
-    }
-}
-
-fn hand_on(index: usize, (packet, stamp): Stamped<'_>, out: &mut impl FnMut(usize, Media<'_>)) {
-    if let Some(stamp) = stamp {
-        out(index, Media::Stamp(packet.timestamp, stamp));
-    }
-    out(index, Media::Packet(packet));
 }
