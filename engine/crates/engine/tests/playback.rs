@@ -216,12 +216,14 @@ impl Player {
     }
 }
 
-/// Nobody waits for more of what was recorded.
+/// Nobody waits for more of what was recorded: what is five seconds old is known to be all there
+/// is. The last of it may be written late.
 fn wait_until_settled(house: &House) {
-    // What is five seconds old is known to be all there is.
-    let recorded_until_us = house.parts().iter().filter_map(|part| part["to_us"].as_i64()).max().expect("a part");
-    let left_us = recorded_until_us + 5 * SECOND_US - now_us();
-    std::thread::sleep(Duration::from_micros(left_us.max(0) as u64));
+    loop {
+        let recorded_until_us = house.parts().iter().filter_map(|part| part["to_us"].as_i64()).max().expect("a part");
+        let Ok(left_us) = u64::try_from(recorded_until_us + 5 * SECOND_US - now_us()) else { return };
+        std::thread::sleep(Duration::from_micros(left_us + 1));
+    }
 }
 
 fn clock(utc_us: i64) -> String {
