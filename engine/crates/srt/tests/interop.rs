@@ -110,7 +110,8 @@ struct Shell {
 impl Shell {
     fn new(role: Role, key: Option<KeyLength>, port: u16) -> Self {
         let settings = Settings {
-            latency: Duration::from_millis(400),
+            // A machine that stands still for a moment loses nothing.
+            latency: Duration::from_millis(1_000),
             passphrase: key.map(|_| Passphrase::new(SECRET).expect("long enough")),
             key_length: key.unwrap_or_default(),
             ..Settings::default()
