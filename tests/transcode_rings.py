@@ -1,10 +1,12 @@
 """The engine's side of a ring of frames, in Python, and a socket that hands rings out."""
 
 import asyncio
+import contextlib
 import mmap
 import os
 import socket
 import struct
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,3 +83,17 @@ class RingServer:
         for reader in self.readers:
             reader.close()
         self.readers.clear()
+
+
+@contextlib.asynccontextmanager
+async def handing_out(ring: RingWriter, path: Path) -> AsyncIterator[RingServer]:
+    """Yield an engine's socket that hands out a ring, and end both."""
+    server = RingServer(ring)
+    task = asyncio.create_task(server.serve(path))
+    await asyncio.sleep(0)
+    yield server
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    server.close()
+    ring.close()

@@ -1,7 +1,6 @@
 """The newest key frame of a live stream, over real sockets, of engines that do not do as wished."""
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from transcode_rings import RingServer, RingWriter
+from transcode_rings import RingServer, RingWriter, handing_out
 from vms.common import InvalidError, NotFoundError, UnavailableError
 from vms.transcode import LiveFrames
 
@@ -17,16 +16,8 @@ from vms.transcode import LiveFrames
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RingServer]:
     """An engine's socket with one empty ring of one page."""
-    ring = RingWriter(4096)
-    server = RingServer(ring)
-    task = asyncio.create_task(server.serve(tmp_path / "frames.sock"))
-    await asyncio.sleep(0)
-    yield server
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    server.close()
-    ring.close()
+    async with handing_out(RingWriter(4096), tmp_path / "frames.sock") as server:
+        yield server
 
 
 def live(tmp_path: Path, limit_s: float = 30.0) -> LiveFrames:

@@ -1,7 +1,6 @@
 """Motion found in rings of frames, by a real process, over real sockets."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from transcode_rings import RingServer, RingWriter
+from transcode_rings import RingServer, RingWriter, handing_out
 from vms.common import InvalidError, NotFoundError, UnavailableError
 from vms.transcode import FrameRing, Lost, MotionWorker, Moved, SceneSpec, Watch, ensure_scene
 
@@ -36,16 +35,8 @@ def with_lengths(annexb: bytes) -> bytes:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RingServer]:
     """An engine's socket with one empty ring."""
-    ring = RingWriter()
-    server = RingServer(ring)
-    task = asyncio.create_task(server.serve(tmp_path / "frames.sock"))
-    await asyncio.sleep(0)
-    yield server
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    server.close()
-    ring.close()
+    async with handing_out(RingWriter(), tmp_path / "frames.sock") as server:
+        yield server
 
 
 def test_frames_are_read_once_and_from_a_key_frame_on() -> None:
