@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{PATIENCE, farm, until};
 use vms_access::{Challenge, Digest, Revocation};
+use vms_camsim::Farm;
 use vms_engine::{DesiredState, Engine, EngineConfig};
 use vms_sources::State;
 
@@ -124,12 +125,18 @@ impl Player {
     }
 }
 
-#[test]
-fn a_player_needs_a_stream_key_and_loses_the_stream_with_it() {
+/// A farm, an engine that shows its first camera to this key, and that camera's address.
+fn live(stream_key: &str) -> (Farm, Engine, String) {
     let (farm, engine) = (farm(None), guarded_engine());
     let url = format!("rtsp://{}/cam1", farm.addr());
-    engine.apply(&wish(1, &url, KEY)).expect("applied");
+    engine.apply(&wish(1, &url, stream_key)).expect("applied");
     until(&engine, "a live stream", |report| report.state == State::Live);
+    (farm, engine, url)
+}
+
+#[test]
+fn a_player_needs_a_stream_key_and_loses_the_stream_with_it() {
+    let (_farm, engine, url) = live(KEY);
     let mut player = Player::connect(engine.addresses().rtsp);
     let address = player.url.clone();
     assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
@@ -143,10 +150,7 @@ fn a_player_needs_a_stream_key_and_loses_the_stream_with_it() {
 
 #[test]
 fn a_player_loses_a_camera_that_is_masked_while_he_plays() {
-    let (farm, engine) = (farm(None), guarded_engine());
-    let url = format!("rtsp://{}/cam1", farm.addr());
-    engine.apply(&wish(1, &url, KEY)).expect("applied");
-    until(&engine, "a live stream", |report| report.state == State::Live);
+    let (_farm, engine, url) = live(KEY);
     let mut player = Player::connect(engine.addresses().rtsp);
     let address = player.url.clone();
     assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
@@ -160,10 +164,8 @@ fn a_player_loses_a_camera_that_is_masked_while_he_plays() {
 
 #[test]
 fn a_player_of_a_camera_that_is_removed_is_told() {
-    let (farm, engine) = (farm(None), guarded_engine());
     let everywhere = r#"{"id": "wall", "secret": "secret"}"#;
-    engine.apply(&wish(1, &format!("rtsp://{}/cam1", farm.addr()), everywhere)).expect("applied");
-    until(&engine, "a live stream", |report| report.state == State::Live);
+    let (_farm, engine, _) = live(everywhere);
     let mut player = Player::connect(engine.addresses().rtsp);
     let address = player.url.clone();
     assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
@@ -176,9 +178,7 @@ fn a_player_of_a_camera_that_is_removed_is_told() {
 
 #[test]
 fn a_revoked_player_is_cut_at_once() {
-    let (farm, engine) = (farm(None), guarded_engine());
-    engine.apply(&wish(1, &format!("rtsp://{}/cam1", farm.addr()), KEY)).expect("applied");
-    until(&engine, "a live stream", |report| report.state == State::Live);
+    let (_farm, engine, _) = live(KEY);
     let mut player = Player::connect(engine.addresses().rtsp);
     let address = player.url.clone();
     assert_eq!(player.ask("DESCRIBE", &address, "", ""), 401);
@@ -208,9 +208,7 @@ fn offer(engine: &Engine, bearer: Option<&str>) -> (u16, String) {
 
 #[test]
 fn a_browser_needs_a_signed_address_for_each_session() {
-    let (farm, engine) = (farm(None), guarded_engine());
-    engine.apply(&wish(1, &format!("rtsp://{}/cam1", farm.addr()), "")).expect("applied");
-    until(&engine, "a live stream", |report| report.state == State::Live);
+    let (_farm, engine, _) = live("");
     let has = |answer: (u16, String), status, code: &str| {
         assert!(answer.0 == status && answer.1.contains(&format!("\"code\":\"{code}\"")), "{answer:?}");
     };

@@ -248,9 +248,7 @@ impl State {
         let busy = self.jobs.iter().filter(|((_, kind), job)| *kind == name.1 && job.is_busy()).count();
         if busy < most { Ok(()) } else { Err(NoRoom::Full { most }) }
     }
-}
 
-impl State {
     /// The job that makes this stream; one that was forgotten may have a
     /// successor of its name.
     fn job_of(&mut self, name: &Name, stream: &Arc<Stream>) -> Option<&mut Job> {
