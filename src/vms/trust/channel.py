@@ -12,13 +12,27 @@ from vms.trust.guard import Guard, IsRemoved
 from vms.trust.identity import Identity
 
 MOST_BYTES = 64 << 20
-LISTENED = (("grpc.max_receive_message_length", MOST_BYTES),)
+# For both handshakes, over a satellite too.
+CONNECT_MS = 5_000
+# A line may end without a word. While a call waits for an answer it is asked whether it stands.
+ALIVE_EVERY_MS, ALIVE_WITHIN_MS = 10_000, 5_000
+LISTENED = (
+    ("grpc.max_receive_message_length", MOST_BYTES),
+    # More often than this is abuse; gRPC's default is five minutes.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", ALIVE_EVERY_MS // 2),
+)
 DIALLED = (
     # Whoever steers must notice at once that the other side is back, not after gRPC's default
     # of up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 250),
+    # Despite its name: how long one attempt may take.
+    ("grpc.min_reconnect_backoff_ms", CONNECT_MS),
+    ("grpc.keepalive_time_ms", ALIVE_EVERY_MS),
+    ("grpc.keepalive_timeout_ms", ALIVE_WITHIN_MS),
+    # A ping that measures the line counts as one that asks, and has a limit of its own.
+    ("grpc.http2.ping_timeout_ms", ALIVE_WITHIN_MS),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
     ("grpc.max_receive_message_length", MOST_BYTES),
     ("grpc.max_send_message_length", MOST_BYTES),

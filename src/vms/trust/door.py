@@ -32,6 +32,8 @@ STRANGERS, STRANGERS_OF_ONE = 1024, 128
 # Connections of machines; one needs two, and a few while it calls again.
 KNOWN, KNOWN_OF_ONE = 4096, 32
 BACKLOG = 512
+# A machine without power says no goodbye, and its place must become free.
+SILENT_S, ASK_EVERY_S, ASK_TIMES = 30, 10, 3
 # Where the process has no handle left, nothing tells when there is one.
 AGAIN_S = 1.0
 
@@ -111,6 +113,7 @@ class Door:
                 await asyncio.sleep(AGAIN_S)
                 continue
             taken.setblocking(False)
+            _ask_when_silent(taken)
             self._keep(self._serve(taken, caller_of(address[0])))
 
     async def _serve(self, taken: socket.socket, host: str) -> None:
@@ -162,6 +165,18 @@ class Door:
         if self._shown is None or self._shown[0] is not identity:
             self._shown = (identity, _context_of(identity))
         return self._shown[1]
+
+
+def _ask_when_silent(taken: socket.socket) -> None:
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, SILENT_S),
+        (socket.TCP_KEEPINTVL, ASK_EVERY_S),
+        (socket.TCP_KEEPCNT, ASK_TIMES),
+        # What is sent and not acknowledged counts from then on.
+        (socket.TCP_USER_TIMEOUT, (SILENT_S + ASK_EVERY_S * ASK_TIMES) * 1000),
+    ):
+        taken.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _context_of(identity: Identity) -> ssl.SSLContext:

@@ -14,12 +14,14 @@ import pytest
 from machines import Machines, media_node
 from vms.common import UnauthenticatedError, UnavailableError
 from vms.engine import EngineClient
-from vms.trust import NodeRole
+from vms.trust import Identity, NodeRole
 from vms.trust import door as doors
 from vms.trust.places import Places, caller_of
 
 LIMIT_S = 30.0
 INSIDE = "far.sock"
+# linux/tcp.h; a socket that is closed in this mode sends nothing.
+TCP_REPAIR = 19
 
 
 def dialled(port: int, source: str) -> socket.socket:
@@ -84,6 +86,54 @@ async def test_one_machine_has_few_connections_and_keeps_no_other_out(
         async with node.client(other) as another:
             await another.describe()
         await first.describe()
+
+
+async def test_a_machine_that_vanished_gives_its_place_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "KNOWN_OF_ONE", 1)
+    monkeypatch.setattr(doors, "SILENT_S", 1)
+    machines = Machines()
+    one = machines.make("one", NodeRole.OBSERVER)
+    async with media_node(tmp_path, machines.make("media-2", NodeRole.MEDIA)) as node:
+
+        async def refused() -> bool:
+            again = machines.make("one", NodeRole.OBSERVER)
+            async with node.client(again) as client:
+                try:
+                    await client.describe()
+                except UnavailableError:
+                    return True
+            return False
+
+        gone = await asyncio.to_thread(proved, node.port, one, tmp_path)
+        async with asyncio.timeout(LIMIT_S):
+            while not await refused():
+                pass
+        await asyncio.to_thread(vanish, gone)
+        async with asyncio.timeout(LIMIT_S):
+            while await refused():
+                pass
+
+
+def proved(port: int, machine: Identity, folder: Path) -> ssl.SSLSocket:
+    """Return a connection of a machine that says nothing else."""
+    pair = folder / "pair.pem"
+    pair.write_text(machine.key + machine.certificate)
+    context = ssl.create_default_context(cadata=machine.authority)
+    context.load_cert_chain(pair)
+    return context.wrap_socket(
+        dialled(port, "127.0.0.1"), server_hostname="media-2.media.vms.internal"
+    )
+
+
+def vanish(connection: ssl.SSLSocket) -> None:
+    """Forget a connection, as a power cut does: the other side gets no packet of it."""
+    # What gRPC says first is acknowledged, so that nothing is under way.
+    assert connection.recv(1)
+    with socket.socket(fileno=connection.detach()) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        plain.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
 
 
 async def test_no_older_tls_is_spoken(tmp_path: Path) -> None:
