@@ -12,6 +12,7 @@ from databases import (
     sqlite_template,
 )
 from signing_keys import spare_keys
+from undisturbed import pytest_runtest_protocol, pytest_terminal_summary
 
 __all__ = [
     "database",
@@ -20,6 +21,8 @@ __all__ = [
     "new_postgres",
     "open_database",
     "postgres",
+    "pytest_runtest_protocol",
+    "pytest_terminal_summary",
     "spare_keys",
     "sqlite_template",
 ]
