@@ -19,8 +19,6 @@ from websockets.sync.client import connect
 MARK = bytes.fromhex("5a1c93e47b0d4f268ed136aa79c852f7")
 # A player that hears nothing for so long gives up.
 PATIENCE_S = 10.0
-# So often it is looked whether this process gets its turn.
-BEAT_S = 0.05
 # Of the media socket: a message that holds a frame, and the bytes before it.
 SOCKET_FRAME, SOCKET_HEAD = 1, 24
 # Options of ffmpeg's: play what comes, without looking at seconds of it first.
@@ -149,34 +147,6 @@ def _ends_with(process: subprocess.Popen[bytes], watcher: Watcher) -> None:
         if watcher.stopped:
             process.kill()
         time.sleep(0.1)
-
-
-@dataclass
-class Stood:
-    """How long this process got no turn at most, though it wanted one."""
-
-    longest_s: float = 0.0
-
-
-@contextlib.contextmanager
-def standing_still() -> Iterator[Stood]:
-    """Note how long the machine stands still while the block runs."""
-    stood, ended = Stood(), threading.Event()
-
-    def beat() -> None:
-        asked = time.monotonic()
-        while not ended.wait(BEAT_S):
-            now = time.monotonic()
-            stood.longest_s = max(stood.longest_s, now - asked - BEAT_S)
-            asked = now
-
-    thread = threading.Thread(target=beat, name="standing still", daemon=True)
-    thread.start()
-    try:
-        yield stood
-    finally:
-        ended.set()
-        thread.join()
 
 
 @contextlib.contextmanager

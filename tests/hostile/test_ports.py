@@ -24,9 +24,10 @@ import attackers
 from census import Census, Held, census, grown, listening
 from machines import CLOCK, Machines
 from product import START_LIMIT_S, Farm, Product, free_port, running, steered, wait_for
+from undisturbed import LEAD_S, watching
 from vms.engine import EngineClient
 from vms.trust import IdentityFile, NodeRole
-from watchers import Watcher, by_ffmpeg, by_rtsp, standing_still, watched
+from watchers import Watcher, by_ffmpeg, by_rtsp, watched
 
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "6"))
 FLOOD_SECONDS = float(os.environ.get("FLOOD_SECONDS", "3"))
@@ -86,10 +87,9 @@ def watchers(product: Product) -> Iterator[list[Watcher]]:
 def unharmed(product: Product, watchers: list[Watcher]) -> Iterator[None]:
     """Whatever the block does, nobody loses a second, nothing ends and all still answers."""
     begun, pids = time.monotonic(), product.run["pids"]
-    with standing_still() as stood:
-        yield
+    yield
     # While this machine itself stood still nobody could be served.
-    longest_s = LONGEST_PAUSE_S + stood.longest_s
+    longest_s = LONGEST_PAUSE_S + watching().longest_s(begun - LEAD_S)
     assert [lost for one in watchers for lost in one.lost(longest_s, begun)] == []
     assert product.run["pids"] == pids, "a process ended"
     assert product.get("/health/ready") == {"status": "ok"}

@@ -1,6 +1,5 @@
 """Those who watch for lost seconds, and those who count what a process holds, see what is there."""
 
-import itertools
 import os
 import re
 import socket
@@ -11,9 +10,8 @@ import pytest
 
 import watchers
 from census import HANDLES, MEBI, MEMORY, Held, grown, listening
-from product import wait_for
 from soak import uncovered
-from watchers import MARK, Seen, Watcher, standing_still, taken_s
+from watchers import MARK, Seen, Watcher, taken_s
 
 
 def watcher(*pictures: tuple[float, float]) -> Watcher:
@@ -45,14 +43,6 @@ def test_a_lost_second_is_seen_on_either_clock(monkeypatch: pytest.MonkeyPatch) 
     assert silent.startswith("gate: nothing for")
     monkeypatch.setattr(watchers, "time", SimpleNamespace(monotonic=lambda: 10.9))
     assert watcher((10.0, 100.0)).lost(1.0, since=10.1) == [], "the next one is not due yet"
-
-
-def test_how_long_the_machine_stood_still_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats = itertools.chain([10.0, 15.0], itertools.repeat(15.0))
-    monkeypatch.setattr(watchers, "time", SimpleNamespace(monotonic=lambda: next(beats)))
-    with standing_still() as stood:
-        wait_for(lambda: stood.longest_s, 30)
-    assert stood.longest_s == 5.0 - watchers.BEAT_S
 
 
 def test_what_grew_is_told_and_nothing_else() -> None:
