@@ -61,9 +61,6 @@ const STATIC_TYPES: [(u8, &str, u32, u8); 12] = [
     (34, "H263", 90_000, 1),
 ];
 
-/// More media than any camera has; what follows is not read.
-const MOST_MEDIA: usize = 64;
-
 /// A line about one payload type, and the section it stands in.
 struct Mapped<'a> {
     section: Option<usize>,
@@ -95,12 +92,15 @@ struct Lines<'a> {
 }
 
 impl Description {
+    /// More media than any camera has; what follows is not read.
+    pub const MOST_MEDIA: usize = 64;
+
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut lines = Lines::default();
         for line in text.split(['\n', '\r']).map(str::trim) {
             match line.split_once('=') {
-                Some(("m", _)) if lines.sections.len() == MOST_MEDIA => break,
+                Some(("m", _)) if lines.sections.len() == Self::MOST_MEDIA => break,
                 Some(("m", value)) => lines.sections.push(Section::parse(value)),
                 Some(("a", value)) => lines.attribute(value.trim()),
                 _ => {}
@@ -372,7 +372,7 @@ mod tests {
             format!("m=audio 0 RTP/AVP{}\r\n{}", " 96 0".repeat(6_000), "a=rtpmap:0 PCMU/8000\r\n".repeat(1_500));
         assert_eq!(listed(&long), [96, 0]);
         let many = Description::parse(&"m=video 0 RTP/AVP 96\r\n".repeat(3_000)).media;
-        assert_eq!(many.len(), MOST_MEDIA);
+        assert_eq!(many.len(), Description::MOST_MEDIA);
     }
 
     #[test]
