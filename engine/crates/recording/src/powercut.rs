@@ -207,11 +207,13 @@ fn nothing_is_lost_but_what_the_contract_allows() {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
-/// Lives in which frames were once neither there nor told.
+/// Lives that once ended with frames neither there nor told, or with damage.
 #[test]
 fn what_was_found_once_stays_mended() {
     let folder = scratch("farm-found");
     // A start's GAP did not reach the disk, the first fragment behind it did.
     live(7_875_984_650_554_354_561, &folder, false);
+    // The HEADER of an index did not reach the disk, the fragments of its part did.
+    live(3_960_756_545_267_182_988, &folder, false);
     std::fs::remove_dir_all(folder).expect("ours");
 }

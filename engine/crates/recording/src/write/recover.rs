@@ -33,7 +33,7 @@ use super::volume::Volume;
 const PROVED_AT_END: usize = 64;
 /// Fragments that may wait for a commit: seven seconds.
 const NOT_DURABLE: usize = 16;
-/// An index whose video is gone is looked at for its HEADER up to this size.
+/// Up to this size an index without a whole HEADER may be younger than any commit.
 const LONGEST_HEAD: u64 = 16 << 10;
 
 /// The number of a stream in the format.
@@ -460,7 +460,7 @@ impl Found {
         let disk = &*self.files.volume.disk;
         remove(disk, &self.files.video);
         remove(disk, &self.sums());
-        if self.index.is_some() {
+        if self.index.is_some() || never_began(disk, &self.files.index) {
             remove(disk, &self.files.index);
         }
     }
@@ -489,25 +489,26 @@ fn remove_lone_index(ledger: &Ledger, volume: &Arc<Volume>, id: PartId, sealed: 
     let path = |kind| folder.join(id.path(kind));
     let (video, index) = (path(FileKind::Video), path(FileKind::Index));
     let files = PartFiles { volume: volume.clone(), video, index, encrypted: false };
-    let young = match volume.disk.open(&files.index) {
-        Err(_) => true,
-        // Not even its HEADER is whole, or all of it is younger than any seal.
-        Ok(file) if file.size().is_ok_and(|size| size < LONGEST_HEAD) && !has_header(&*volume.disk, &files.index) => {
-            true
-        }
-        Ok(_) => read_index(ledger, id, &files).is_some_and(|index| {
+    // Not even its HEADER is whole, or all of it is younger than any seal.
+    let young = || {
+        read_index(ledger, id, &files).is_some_and(|index| {
             index.fragments.len() <= NOT_DURABLE && index.fragments.iter().all(|stored| stored.core.sequence > sealed)
-        }),
+        })
     };
-    if young {
+    if volume.disk.open(&files.index).is_err() || never_began(&*volume.disk, &files.index) || young() {
         remove(&*volume.disk, &files.index);
         remove(&*volume.disk, &path(FileKind::Checksum));
     }
 }
 
-fn has_header(disk: &dyn Disk, path: &Path) -> bool {
-    let records = disk.read(path).ok().and_then(|bytes| scan(&bytes).ok()).map(|scan| scan.records);
-    records.is_some_and(|records| records.iter().any(|(_, record)| Header::parse(record).is_ok()))
+/// A power cut tore an index before its HEADER was durable: it is nobody's.
+fn never_began(disk: &dyn Disk, path: &Path) -> bool {
+    let is_short = disk.open(path).and_then(|file| file.size()).is_ok_and(|size| size < LONGEST_HEAD);
+    let has_header = |bytes: Vec<u8>| {
+        let records = scan(&bytes).map(|scan| scan.records).unwrap_or_default();
+        records.iter().any(|(_, record)| Header::parse(record).is_ok())
+    };
+    is_short && disk.read(path).is_ok_and(|bytes| !has_header(bytes))
 }
 
 /// Removes what holds nothing; it may be gone already.
@@ -562,6 +563,10 @@ fn read_index(ledger: &Ledger, id: PartId, files: &PartFiles) -> Option<Index> {
     let Scan { magic, records, torn } = scan(&bytes).ok()?;
     let header = records.first().and_then(|(_, record)| Header::parse(record).ok());
     let ours = header.is_some_and(|header| header.owner == *ledger.owner() && header.part == Some(id));
+    if !ours && never_began(&*files.volume.disk, &files.index) {
+        tracing::warn!(path = %files.index.display(), "a power cut tore the head of an index");
+        return None;
+    }
     if !magic || !ours {
         tracing::error!(path = %files.index.display(), "a file that is not this part's index lies in its place");
         return None;
@@ -595,11 +600,11 @@ fn mend_index(files: &PartFiles, index: &Index, settled: usize, whole: &[Stored]
     file.sync()
 }
 
-/// An index that was lost is made again, and says so. One that is another's
-/// is left where it is.
+/// An index that was lost, or torn before it began, is made again, and says
+/// so. One that is another's is left where it is.
 fn rebuild_index(files: &PartFiles, found: &Recovered, stay: usize) -> io::Result<()> {
     let disk = &*files.volume.disk;
-    if disk.open(&files.index).is_ok() {
+    if disk.open(&files.index).is_ok() && !never_began(disk, &files.index) {
         return Ok(());
     }
     let mut found = found.clone();
