@@ -2,10 +2,11 @@
 //!
 //! `recorder` decides what is kept and cuts it into fragments, `writer` runs a
 //! volume's threads, `stream` and `part` write, `ledger` proves, `recover`
-//! goes on after a stop or a crash.
+//! and `found` go on after a stop or a crash.
 
 pub mod commit;
 pub mod find;
+pub mod found;
 pub mod keys;
 pub mod known;
 pub mod lanes;
